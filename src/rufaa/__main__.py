@@ -1,0 +1,3 @@
+from rufaa.cli import main
+
+main()

@@ -1,0 +1,37 @@
+"""All commands under their names."""
+
+from __future__ import annotations
+
+import typer
+
+from rufaa.cli import (
+    demo,
+    explain,
+    facility,
+    gateway,
+    migrate,
+    price,
+    serve,
+    simulator,
+    token,
+    user,
+    worker,
+)
+
+app = typer.Typer(
+    help="Patient referrals whose fee is collected by M-Pesa, without losing a shilling.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("demo")(demo.command)
+app.command("serve")(serve.command)
+app.command("gateway")(gateway.command)
+app.command("worker")(worker.command)
+app.command("migrate")(migrate.command)
+app.command("simulator")(simulator.command)
+app.command("token")(token.command)
+app.command("explain")(explain.command)
+app.add_typer(user.app, name="user")
+app.add_typer(facility.app, name="facility")
+app.add_typer(price.app, name="price")

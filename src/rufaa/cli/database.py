@@ -1,0 +1,72 @@
+"""How a command comes to a database: the one of DATABASE_URL, the embedded one that runs, or one started for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import django
+import psycopg
+
+from rufaa.config import Config, config
+from rufaa.db.durability import check_durability
+from rufaa.db.embedded import EmbeddedPostgres, Settings, running_url
+from rufaa.errors import Kind, RufaaError
+
+
+class DatabaseUnreachable(RufaaError):
+    """DATABASE_URL leads to no server that lets us in."""
+
+    kind = Kind.UNAVAILABLE
+    code = "database-unreachable"
+
+
+class NotMigrated(RufaaError):
+    """The database's tables are not those of this version."""
+
+    kind = Kind.UNAVAILABLE
+    code = "not-migrated"
+
+
+def use(url: str) -> Config:
+    """Make ``url`` this process's database and set Django up. Called once, before any noun is touched."""
+    os.environ["DATABASE_URL"] = url
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rufaa.settings")
+    config.cache_clear()
+    django.setup()
+    return config()
+
+
+def check(url: str) -> None:
+    """Refuse a database that cannot be reached, or that may lose what it acknowledged."""
+    try:
+        with psycopg.connect(url, connect_timeout=10) as connection:
+            check_durability(connection)
+    except psycopg.OperationalError as error:
+        raise DatabaseUnreachable(f"The database cannot be reached: {str(error).strip().splitlines()[0]}") from None
+
+
+@contextmanager
+def database() -> Iterator[Config]:
+    """For a command that runs and ends: beside a running server, or alone with the embedded one started for it."""
+    given = config()
+    url = given.database_url or running_url(given.data)
+    if url is not None:
+        check(url)
+        yield use(url)
+        return
+    with EmbeddedPostgres(Settings(data=given.data)) as postgres:
+        yield use(postgres.url())
+
+
+def need_migrated() -> None:
+    """Raises ``NotMigrated`` where a migration is missing; never migrates by itself."""
+    from django.db import connection  # noqa: PLC0415 - needs Django set up
+    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415
+
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    connection.close()
+    if missing:
+        raise NotMigrated("The database is not up to date. Run: rufaa migrate")

@@ -1,0 +1,110 @@
+"""``rufaa demo``: everything on one machine, with a pretend Safaricom, two facilities and four people."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import Final
+
+from rufaa import log
+from rufaa.cli import serve
+from rufaa.config import Config, config, load
+from rufaa.simulator.config import (
+    DEMO_CONSUMER_KEY,
+    DEMO_CONSUMER_SECRET,
+    DEMO_PASSKEY,
+    DEMO_SHORT_CODE,
+)
+
+REFERRING: Final = "Uhuru Health Centre"
+RECEIVING: Final = "Tumaini Referral Hospital"
+FEE_SHILLINGS: Final = 1000
+PEOPLE: Final = {
+    "physician": ("Dr Wanjiru Kamau", "refers"),
+    "admin": ("Achieng Otieno", "administers both facilities"),
+    "receiver": ("Musa Hassan", "receives at Tumaini"),
+    "finance": ("Njeri Mwangi", "keeps Tumaini's money"),
+}
+_TOKEN_DAYS: Final = 30
+
+
+def command() -> None:
+    """Run everything on loopback: server, worker, PostgreSQL, simulator, demo people. For trying out only."""
+    simulator_port = config().port + 1
+    simulator_url = f"http://127.0.0.1:{simulator_port}"
+    env = {
+        "RUFAA_MODE": "demo",
+        "RUFAA_SIMULATOR_URL": simulator_url,
+        "MPESA_ENVIRONMENT": "simulator",
+        "MPESA_BASE_URL": simulator_url,
+        "MPESA_CONSUMER_KEY": DEMO_CONSUMER_KEY,
+        "MPESA_CONSUMER_SECRET": DEMO_CONSUMER_SECRET,
+        "MPESA_SHORTCODE": DEMO_SHORT_CODE,
+        "MPESA_PASSKEY": DEMO_PASSKEY,
+    }
+    os.environ.update(env)
+    given = load({**config().environ, **env})
+    config.cache_clear()
+    log.set_up(given.log)
+    said: list[str] = []
+    journal = given.data / "simulator.jsonl"
+    simulator = serve.part(
+        "simulator",
+        f"--port={simulator_port}",
+        f"--journal={journal}",
+        env=env,
+        ready=lambda: serve.answers(simulator_url),
+    )
+    raise SystemExit(
+        serve.run(
+            given,
+            env=env,
+            prepare=lambda now: said.append(prepare(now, simulator_url=simulator_url)),
+            on_ready=lambda: print(f"ready {given.public_url}\n{said[0]}", flush=True),
+            more=(simulator,),
+        )
+    )
+
+
+def prepare(now: Config, *, simulator_url: str) -> str:
+    """Demo data, made once and found again at the next start. Returns what to tell the one who started it."""
+    from rufaa.cli.token import token_for  # noqa: PLC0415 - needs Django set up
+    from rufaa.db.atomic import unit  # noqa: PLC0415
+
+    unit(_people)
+    tokens = {name: token_for(name, config=now, lifetime=timedelta(days=_TOKEN_DAYS)) for name in PEOPLE}
+    lines = [
+        "",
+        f"  what runs here     {now.public_url}/",
+        f"  virtual handset    {simulator_url}/",
+        "",
+        f"  {REFERRING} refers to {RECEIVING} for KES {FEE_SHILLINGS:,}.00. The people and their tokens:",
+        *(f"    {name:<10} {full_name}, {what}\n    {'':<10} {tokens[name]}" for name, (full_name, what) in PEOPLE.items()),
+        "",
+        "  try it             cd examples/seed && npm ci && npm start",
+        "                     or by hand, see README.md: sixty seconds to a paid referral",
+        "  phones             254708000000 pays by itself, 254708001032 cancels; 254708374149 rings on the handset (PIN 1234)",
+        "  stop               Ctrl-C",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _people(tx: object) -> None:
+    from rufaa.db.atomic import Tx  # noqa: PLC0415 - needs Django set up
+    from rufaa.facilities.models import MpesaAccount, Price  # noqa: PLC0415
+    from rufaa.facilities.operations import add_facility, add_member, add_user, set_price  # noqa: PLC0415
+    from rufaa.facilities.rights import Role  # noqa: PLC0415
+    from rufaa.money import Money  # noqa: PLC0415
+
+    assert isinstance(tx, Tx)
+    uhuru, tumaini = add_facility(tx, REFERRING), add_facility(tx, RECEIVING)
+    users = {name: add_user(tx, name, full_name=full_name) for name, (full_name, _) in PEOPLE.items()}
+    add_member(tx, users["physician"], uhuru, Role.PHYSICIAN)
+    add_member(tx, users["admin"], uhuru, Role.ADMINISTRATOR)
+    add_member(tx, users["admin"], tumaini, Role.ADMINISTRATOR)
+    add_member(tx, users["receiver"], tumaini, Role.RECEPTION)
+    add_member(tx, users["finance"], tumaini, Role.FINANCE)
+    if not Price.objects.filter(facility=uhuru).exists():
+        account = MpesaAccount.objects.get(environment="simulator", short_code=DEMO_SHORT_CODE)
+        set_price(tx, uhuru, amount=Money.from_shillings(FEE_SHILLINGS), payee=tumaini, account=account)

@@ -1,0 +1,51 @@
+"""``rufaa migrate``: bring the tables, the law and the settings' M-Pesa account up to date."""
+
+from __future__ import annotations
+
+from rufaa.cli.database import database, need_migrated
+from rufaa.config import Config
+
+
+def command() -> None:
+    """Bring the database up to date. Harmless to repeat, and from several nodes at once."""
+    with database() as config:
+        migrate(config)
+        need_migrated()
+    print("The database is up to date.")
+
+
+def migrate(config: Config) -> None:
+    """Tables, then the law, then the account of the MPESA_* settings; one node at a time."""
+    from django.core.management import call_command  # noqa: PLC0415 - needs Django set up
+    from django.db import connection  # noqa: PLC0415
+
+    from rufaa.daraja.settings import credentials_from  # noqa: PLC0415
+    from rufaa.db import law  # noqa: PLC0415
+    from rufaa.db.atomic import unit  # noqa: PLC0415
+    from rufaa.facilities.operations import keep_account  # noqa: PLC0415
+    from rufaa.payments.machine import MACHINES  # noqa: PLC0415
+    from rufaa.referrals.machine import MACHINE  # noqa: PLC0415
+
+    credentials = credentials_from(config.environ)
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
+        cursor.execute("SET lock_timeout = 0")
+        cursor.execute("SELECT pg_advisory_lock(hashtext('rufaa migrate'))")
+        try:
+            cursor.execute("SET lock_timeout = '5s'")
+            call_command("migrate", verbosity=0, interactive=False)
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(hashtext('rufaa migrate'))")
+            cursor.execute("RESET ALL")
+    connection.close()
+    unit(lambda tx: law.write(tx, (MACHINE, *MACHINES)))
+    if credentials is not None:
+        unit(
+            lambda tx: keep_account(
+                tx,
+                credentials,
+                keys=config.secret_keys,
+                pushes_per_s=config.pushes_per_s,
+                queries_per_min=config.queries_per_min,
+            )
+        )

@@ -1,0 +1,82 @@
+"""``rufaa serve``: gateway and worker as one job, with the embedded PostgreSQL where no other is given."""
+
+from __future__ import annotations
+
+import sys
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from rufaa import log
+from rufaa.cli import supervise
+from rufaa.cli.database import check, use
+from rufaa.config import Config, config
+from rufaa.db.embedded import EmbeddedPostgres, Settings
+
+
+def command() -> None:
+    """Run the server: gateway and worker, and a PostgreSQL of its own unless DATABASE_URL names another."""
+    log.set_up(config().log)
+    given = config()
+
+    def ready() -> None:
+        print(f"ready {given.public_url}", flush=True)
+
+    raise SystemExit(run(given, env={}, prepare=lambda _: None, on_ready=ready))
+
+
+def run(
+    given: Config,
+    *,
+    env: Mapping[str, str],
+    prepare: Callable[[Config], None],
+    on_ready: Callable[[], None],
+    more: tuple[supervise.Part, ...] = (),
+) -> int:
+    """The job of ``serve`` and ``demo``: PostgreSQL, migrations, ``prepare``, then the parts. Returns its status."""
+    postgres = None if given.database_url else EmbeddedPostgres(Settings(data=given.data))
+    url = given.database_url or (postgres.url() if postgres else "")
+
+    def before_parts() -> None:
+        check(url)
+        from rufaa.cli.migrate import migrate  # noqa: PLC0415 - needs Django
+
+        now = use(url)
+        migrate(now)
+        prepare(now)
+        close_pool()
+
+    here = {**env, "DATABASE_URL": url}
+    parts = (
+        *more,
+        part("gateway", env=here, ready=lambda: answers(f"http://{given.host}:{given.port}/healthz")),
+        part("worker", env=here),
+    )
+    return supervise.run(parts, postgres=postgres, before_parts=before_parts, on_ready=on_ready)
+
+
+def part(
+    name: str, *arguments: str, env: Mapping[str, str], ready: Callable[[], bool] | None = None
+) -> supervise.Part:
+    """A role of Rufaa as a child process of the same Python."""
+    source = str(Path(__file__).parents[2])
+    return supervise.Part(
+        name=name,
+        argv=[sys.executable, "-m", "rufaa", name, *arguments],
+        env={"PYTHONPATH": source, "PYTHONUNBUFFERED": "1", **env},
+        ready=ready,
+    )
+
+
+def answers(url: str) -> bool:
+    """Whether a GET is answered with 200 within a second."""
+    with urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310 - an address of our own making
+        return bool(response.status == 200)
+
+
+def close_pool() -> None:
+    """The supervisor needs no database any more; its pool must not hold connections, nor warn at the exit."""
+    from django.db import connection  # noqa: PLC0415 - needs Django set up
+
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined] - PostgreSQL's wrapper has it

@@ -1,0 +1,23 @@
+"""``rufaa simulator``: the pretend Safaricom alone, for any Daraja developer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    port: Annotated[int, typer.Option(help="Where to listen; 0 takes a free port.")] = 8001,
+    host: Annotated[str, typer.Option(help="The control routes have no guard: loopback only.")] = "127.0.0.1",
+    seed: Annotated[int, typer.Option(help="Ids, receipts and alternations come from it.")] = 1,
+    journal: Annotated[
+        Path | None, typer.Option(help="Keep what happened in this file, and know it again after a restart.")
+    ] = None,
+) -> None:
+    """Run a pretend Safaricom with a virtual handset. Short code 174379, demo-key, demo-secret, demo-passkey."""
+    from rufaa.simulator.config import SimulatorSettings  # noqa: PLC0415 - other commands need no aiohttp
+    from rufaa.simulator.server import run  # noqa: PLC0415
+
+    run(SimulatorSettings(seed=seed, journal=journal), host=host, port=port)

@@ -1,0 +1,44 @@
+-- name: find
+SELECT referral.id AS referral, referral.state AS referral_state, referral.account_code,
+    fee.id AS fee, fee.state AS fee_state, fee.amount_cents, facility.name AS payee, mpesa_books(fee.account_id) AS books
+FROM referral
+LEFT JOIN fee ON fee.id = referral.fee_id
+LEFT JOIN facility ON facility.id = fee.payee_id
+WHERE referral.id = %(id)s OR fee.id = %(id)s OR referral.account_code = %(text)s
+    OR fee.id IN (SELECT fee_id FROM prompt WHERE id = %(id)s OR payer_phone = %(phone)s
+                  OR checkout_request_id = %(raw)s OR merchant_request_id = %(raw)s)
+    OR fee.id IN (SELECT prompt.fee_id FROM receipt JOIN prompt ON prompt.id = receipt.prompt_id
+                  WHERE receipt.number = %(text)s)
+ORDER BY referral.id DESC
+LIMIT 20
+
+-- name: moves
+SELECT history.at, history.machine, history.from_state, history.event, history.to_state, history.reason,
+    rufaa_user.username, prompt.attempt, prompt.payer_phone
+FROM history
+LEFT JOIN rufaa_user ON rufaa_user.id = history.actor
+LEFT JOIN prompt ON prompt.id = history.subject
+WHERE history.subject IN (%(referral)s, %(fee)s)
+    OR history.subject IN (SELECT id FROM prompt WHERE fee_id = %(fee)s)
+    OR history.subject IN (SELECT receipt.id FROM receipt JOIN prompt ON prompt.id = receipt.prompt_id
+                           WHERE prompt.fee_id = %(fee)s)
+ORDER BY history.id
+
+-- name: evidence
+SELECT evidence.*, prompt.attempt FROM evidence JOIN prompt ON prompt.id = evidence.prompt_id
+WHERE prompt.fee_id = %(fee)s ORDER BY evidence.id
+
+-- name: unread
+SELECT inbox.at, inbox.source, inbox.outcome, prompt.attempt FROM inbox JOIN prompt ON prompt.id = inbox.prompt
+WHERE prompt.fee_id = %(fee)s AND NOT EXISTS (SELECT FROM evidence WHERE evidence.inbox = inbox.id)
+ORDER BY inbox.id
+
+-- name: receipts
+SELECT receipt.* FROM receipt JOIN prompt ON prompt.id = receipt.prompt_id
+WHERE prompt.fee_id = %(fee)s ORDER BY receipt.created_at
+
+-- name: prompts
+SELECT * FROM prompt WHERE fee_id = %(fee)s ORDER BY attempt
+
+-- name: tasks
+SELECT kind, why FROM task WHERE fee_id = %(fee)s AND closed_at IS NULL ORDER BY opened_at

@@ -1,0 +1,133 @@
+"""The worker's loops: settle callbacks, send prompts, ask about them. The composition root of what handles money.
+
+Each loop looks at the tables, does what is due, and waits for a notification or for the next time that something is due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+import structlog
+
+from rufaa.config import Config
+from rufaa.daraja.client import Daraja, new_session
+from rufaa.db.aside import Aside, DatabaseSilent
+from rufaa.db.atomic import unit
+from rufaa.db.listen import Listener
+from rufaa.ingest.address import callback_url
+from rufaa.ingest.loop import settle_inbox
+from rufaa.payments.access import Accounts
+from rufaa.payments.dispatch import Dispatcher
+from rufaa.payments.reconcile import Reconciler, next_due_s
+from rufaa.referrals.operations import fees_paid
+
+_log = structlog.get_logger()
+
+LOOK_EVERY_S: Final = 5.0
+"""The longest that a loop sleeps: a lost notification costs no more than this."""
+_AFTER_ERROR_S: Final = 1.0
+_SHORTEST_S: Final = 0.05
+_SILENCES: Final = 3
+_THREADS: Final = 6
+
+
+class WorkerStuck(Exception):
+    """The database has not answered for so long that threads may be lost: only a new process helps."""
+
+
+async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
+    """Work until SIGTERM, SIGINT or ``stop``; then finish what is in the air and return."""
+    if config.database_url is None:
+        raise AssertionError("a worker needs DATABASE_URL")
+    stop = stop or _stop_on_signals()
+    aside = Aside(threads=_THREADS, name="work")
+    listener = Listener(config.database_url)
+    async with new_session() as session:
+        daraja = Daraja(session)
+        accounts = Accounts(daraja, aside, keys=config.secret_keys)
+        dispatcher = Dispatcher(
+            daraja,
+            accounts,
+            aside,
+            callback_url=partial(callback_url, config.public_url, keys=config.secret_keys),
+        )
+        reconciler = Reconciler(daraja, accounts, aside, hand_on=fees_paid)
+
+        async def settle() -> float | None:
+            taken = await aside.run(lambda: settle_inbox(hand_on=fees_paid))
+            return 0.0 if taken else None
+
+        async def next_due() -> float | None:
+            return await aside.run(lambda: unit(next_due_s))
+
+        listening = asyncio.create_task(listener.run())
+        loops = [
+            asyncio.create_task(_loop("settle", settle, listener, stop)),
+            asyncio.create_task(_loop("dispatch", dispatcher.round, listener, stop, next_due=next_due)),
+            asyncio.create_task(_loop("query", reconciler.round, listener, stop, next_due=next_due)),
+        ]
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait([stopping, *loops], return_when=asyncio.FIRST_COMPLETED)
+            for task in loops:  # a loop that ended by itself has failed: raise what it raised
+                if task.done():
+                    task.result()
+            await asyncio.wait(loops)
+            await dispatcher.drain()
+        finally:
+            for task in (listening, stopping, *loops):
+                task.cancel()
+            await asyncio.gather(listening, stopping, *loops, return_exceptions=True)
+            aside.close()
+
+
+async def _loop(
+    name: str,
+    round_: Callable[[], Awaitable[float | None]],
+    listener: Listener,
+    stop: asyncio.Event,
+    *,
+    next_due: Callable[[], Awaitable[float | None]] | None = None,
+) -> None:
+    """``round_`` again and again: at once after 0, else when woken, or when it or ``next_due`` says."""
+    silences = 0
+    with listener.work() as woken:
+        while not stop.is_set():
+            woken.clear()
+            try:
+                wait_s = await round_()
+                if wait_s != 0.0 and next_due is not None:
+                    due_s = await next_due()
+                    # What is due but held back by a rate waits for the rate; the rest waits for its time.
+                    wait_s = due_s if wait_s is None else max(wait_s, due_s or 0.0)
+                silences = 0
+            except DatabaseSilent as error:
+                silences += 1
+                if silences >= _SILENCES:
+                    raise WorkerStuck(name) from error
+                wait_s = _AFTER_ERROR_S
+            except Exception:
+                _log.exception("worker.round_failed", loop=name)
+                wait_s = _AFTER_ERROR_S
+                woken.clear()
+            if wait_s != 0.0:
+                seconds = LOOK_EVERY_S if wait_s is None else min(max(wait_s, _SHORTEST_S), LOOK_EVERY_S)
+                await _sleep(seconds, woken, stop)
+
+
+async def _sleep(seconds: float, woken: asyncio.Event, stop: asyncio.Event) -> None:
+    waits = [asyncio.create_task(woken.wait()), asyncio.create_task(stop.wait())]
+    await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for task in waits:
+        task.cancel()
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    return stop

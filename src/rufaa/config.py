@@ -1,0 +1,199 @@
+"""What an operator can set, read once from the environment and ``.env``, typed and checked.
+
+Nothing else in Rufaa reads the environment. ``docs/reference/settings.md`` is generated from ``SETTINGS``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Final, TypeAlias
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from rufaa.errors import InvalidArgument
+
+SECRET_FILE: Final = "secret.key"
+
+SETTINGS: Final[Mapping[str, str]] = {
+    "DATABASE_URL": "Any PostgreSQL 15 or newer, as a postgresql:// address. Without it Rufaa runs its own in RUFAA_DATA.",
+    "RUFAA_DATA": "The folder for everything that Rufaa keeps. Default: ./rufaa-data",
+    "RUFAA_MODE": "demo, production or development. Default: production",
+    "RUFAA_HOST": "The address to listen on. Default: 127.0.0.1 (put a proxy with TLS in front)",
+    "RUFAA_PORT": "The port to listen on. Default: 8000",
+    "RUFAA_PUBLIC_URL": "The address under which Safaricom and people reach this server. Default: http://host:port",
+    "RUFAA_SECRET_KEYS": "Secrets of at least 32 characters, comma-separated: the first makes, all are accepted. Default:"
+    " made at the first start and kept in RUFAA_DATA/secret.key",
+    "RUFAA_TRUSTED_PROXIES": "Addresses or networks of proxies whose X-Forwarded-For is believed, comma-separated."
+    " Default: none",
+    "RUFAA_CALLBACK_ADDRESSES": "Addresses or networks that callbacks may come from; from elsewhere a success is believed"
+    " only after a query. 'any' switches the check off. Default: Safaricom's published list in production, else any",
+    "RUFAA_POOL_SIZE": "Database connections a process may open. Default: 12",
+    "RUFAA_LOG": "json or plain. Default: plain on a terminal, else json",
+    "MPESA_ENVIRONMENT": "sandbox, production or simulator",
+    "MPESA_CONSUMER_KEY": "Daraja app's consumer key",
+    "MPESA_CONSUMER_SECRET": "Daraja app's consumer secret",
+    "MPESA_SHORTCODE": "The paybill, or for a till its head-office number. Also: MPESA_EXPRESS_SHORTCODE",
+    "MPESA_SHORTCODE_TYPE": "paybill or till_number. Default: paybill",
+    "MPESA_TILL_NUMBER": "The till that is paid, with till_number",
+    "MPESA_PASSKEY": "The Lipa na M-Pesa passkey. Also: MPESA_PASS_KEY",
+    "MPESA_BASE_URL": "The simulator's address, with MPESA_ENVIRONMENT=simulator",
+    "MPESA_PUSHES_PER_S": "Prompts a second that the account may send. Default: 5",
+    "MPESA_QUERIES_PER_MIN": "Status queries a minute that the account may send. Default: 5, as measured in the sandbox",
+}
+
+
+class Mode(StrEnum):
+    DEMO = "demo"
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class InvalidSetting(InvalidArgument):
+    """A setting has a value that cannot be used."""
+
+    code = "invalid-setting"
+
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The operator's settings. ``secret_keys[0]`` makes signatures; every key checks them."""
+
+    mode: Mode
+    data: Path
+    database_url: str | None
+    host: str
+    port: int
+    public_url: str
+    secret_keys: tuple[str, ...]
+    trusted_proxies: tuple[Network, ...]
+    callback_networks: tuple[Network, ...] | None
+    pool_size: int
+    log: str
+    pushes_per_s: float
+    queries_per_min: float
+    environ: Mapping[str, str]
+
+    @property
+    def demo(self) -> bool:
+        return self.mode is Mode.DEMO
+
+
+@cache
+def config() -> Config:
+    """This process's settings: the environment over ``.env`` in the working directory."""
+    from_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    return load({**from_file, **os.environ})
+
+
+def load(environ: Mapping[str, str]) -> Config:
+    """Settings from ``environ``. Raises ``InvalidSetting`` with the name and what is allowed."""
+    mode = _choice(environ, "RUFAA_MODE", Mode, Mode.PRODUCTION)
+    data = Path(environ.get("RUFAA_DATA") or "rufaa-data").expanduser().absolute()
+    host = environ.get("RUFAA_HOST") or "127.0.0.1"
+    port = int(_number(environ, "RUFAA_PORT", 8000, low=1, high=65535))
+    return Config(
+        mode=mode,
+        data=data,
+        database_url=environ.get("DATABASE_URL") or None,
+        host=host,
+        port=port,
+        public_url=_public_url(environ.get("RUFAA_PUBLIC_URL") or f"http://{host}:{port}"),
+        secret_keys=_secret_keys(environ.get("RUFAA_SECRET_KEYS"), data),
+        trusted_proxies=_networks(environ, "RUFAA_TRUSTED_PROXIES") or (),
+        callback_networks=_callback_networks(environ),
+        pool_size=int(_number(environ, "RUFAA_POOL_SIZE", 12, low=4, high=200)),
+        log=environ.get("RUFAA_LOG") or "auto",
+        pushes_per_s=_number(environ, "MPESA_PUSHES_PER_S", 5, low=0.01, high=1000),
+        queries_per_min=_number(environ, "MPESA_QUERIES_PER_MIN", 5, low=0.1, high=60000),
+        environ=environ,
+    )
+
+
+def _choice(environ: Mapping[str, str], name: str, kind: type[Mode], default: Mode) -> Mode:
+    text = environ.get(name)
+    if not text:
+        return default
+    try:
+        return kind(text.lower())
+    except ValueError:
+        raise InvalidSetting(f"{name}={text!r}: use one of {', '.join(kind)}.") from None
+
+
+def _number(environ: Mapping[str, str], name: str, default: float, *, low: float, high: float) -> float:
+    text = environ.get(name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise InvalidSetting(f"{name}={text!r}: use a number from {low:g} to {high:g}.")
+    return value
+
+
+def _public_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise InvalidSetting(f"RUFAA_PUBLIC_URL={text!r}: use an http:// or https:// address without query.")
+    return text.rstrip("/")
+
+
+def _networks(environ: Mapping[str, str], name: str) -> tuple[Network, ...] | None:
+    text = environ.get(name)
+    if not text:
+        return None
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(","))
+    except ValueError as error:
+        raise InvalidSetting(f"{name}: {error}. Use addresses or networks, comma-separated.") from None
+
+
+def _callback_networks(environ: Mapping[str, str]) -> tuple[Network, ...] | None:
+    if (environ.get("RUFAA_CALLBACK_ADDRESSES") or "").strip().lower() == "any":
+        return None
+    given = _networks(environ, "RUFAA_CALLBACK_ADDRESSES")
+    if given is None and environ.get("MPESA_ENVIRONMENT") == "production":
+        from rufaa.daraja.settings import CALLBACK_ADDRESSES  # noqa: PLC0415 - configuration is read before any room
+
+        return tuple(ipaddress.ip_network(address) for address in CALLBACK_ADDRESSES)
+    return given
+
+
+def _secret_keys(text: str | None, data: Path) -> tuple[str, ...]:
+    """The given keys, or the one in the data folder, made if there is none yet (mode 0600, never overwritten)."""
+    if text:
+        keys = tuple(part.strip() for part in text.split(","))
+        if any(len(key) < 32 for key in keys):
+            raise InvalidSetting("RUFAA_SECRET_KEYS: each key needs at least 32 characters.")
+        return keys
+    path = data / SECRET_FILE
+    if not path.exists():
+        data.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{SECRET_FILE}.{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)  # fails where another process was first: then its key is the key
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    key = path.read_text().strip()
+    if len(key) < 32:
+        raise InvalidSetting(f"{path} is damaged: restore it from a backup; without it stored keys cannot be read.")
+    return (key,)

@@ -1,0 +1,1 @@
+"""Pages for people: for now the front door, which says what runs here."""

@@ -1,0 +1,126 @@
+"""What one M-Pesa account needs to speak to Daraja. One that exists is well formed; its secrets stay out of logs.
+
+Where the values come from (environment, a table of facilities) is not decided here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+from urllib.parse import urlsplit
+
+from rufaa.errors import InvalidArgument
+
+_SHORT_CODE: Final = re.compile(r"[0-9]{5,7}")
+_TILL_NUMBER: Final = re.compile(r"[0-9]{5,10}")
+_SECRET: Final = re.compile(r"[!-~]{1,512}")
+
+
+class Environment(StrEnum):
+    """Which Safaricom answers."""
+
+    SANDBOX = "sandbox"
+    PRODUCTION = "production"
+    SIMULATOR = "simulator"  # ours: plain http and private addresses are allowed
+
+
+class AccountKind(StrEnum):
+    """What kind of number customers pay to (daraja.md §3)."""
+
+    PAYBILL = "paybill"
+    TILL = "till"
+
+
+BASE_URLS: Final = {  # daraja.md §1
+    Environment.SANDBOX: "https://sandbox.safaricom.co.ke",
+    Environment.PRODUCTION: "https://api.safaricom.co.ke",
+}
+
+
+class InvalidCredentials(InvalidArgument):
+    """The account's settings cannot work. ``data.problems`` lists everything that is missing or wrong."""
+
+    code = "invalid-mpesa-credentials"
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__(
+            "The M-Pesa account is not usable: " + "; ".join(problems) + ".", argument="credentials", problems=problems
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """One M-Pesa account. Raises ``InvalidCredentials`` naming everything that is wrong, never a secret's value.
+
+    ``short_code`` is the paybill, or for a till the head-office (store) number; ``till_number`` is the till itself.
+    """
+
+    environment: Environment
+    base_url: str
+    short_code: str
+    till_number: str | None
+    kind: AccountKind
+    consumer_key: str = field(repr=False)
+    consumer_secret: str = field(repr=False)
+    passkey: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        found = list(problems(self))
+        if found:
+            raise InvalidCredentials(found)
+
+    @property
+    def transaction_type(self) -> str:
+        """The TransactionType of a push (daraja.md §3)."""
+        return "CustomerPayBillOnline" if self.kind is AccountKind.PAYBILL else "CustomerBuyGoodsOnline"
+
+    @property
+    def party_b(self) -> str:
+        """Who is paid: the paybill itself, or the till number (daraja.md §3)."""
+        if self.kind is AccountKind.TILL:
+            assert self.till_number is not None  # problems() saw to it
+            return self.till_number
+        return self.short_code
+
+    def url(self, path: str) -> str:
+        return self.base_url.rstrip("/") + path
+
+
+def problems(account: Credentials) -> list[str]:
+    """Everything that is wrong with the account, one short clause each."""
+    found: list[str] = []
+    if not _SHORT_CODE.fullmatch(account.short_code):
+        found.append("the short code is not 5 to 7 digits")
+    if account.kind is AccountKind.TILL and account.till_number is None:
+        found.append("a till needs its till number")
+    if account.till_number is not None and not _TILL_NUMBER.fullmatch(account.till_number):
+        found.append("the till number is not 5 to 10 digits")
+    for name, value in (
+        ("consumer key", account.consumer_key),
+        ("consumer secret", account.consumer_secret),
+        ("passkey", account.passkey),
+    ):
+        if not _SECRET.fullmatch(value):
+            found.append(f"the {name} is empty, too long, or has spaces or non-ASCII characters")
+    if ":" in account.consumer_key:  # HTTP Basic would split it there
+        found.append("the consumer key has a colon")
+    found.extend(_base_url_problems(account))
+    return found
+
+
+def _base_url_problems(account: Credentials) -> list[str]:
+    try:
+        url = urlsplit(account.base_url)
+        host, _ = url.hostname, url.port
+    except ValueError:
+        return ["the base URL is not a URL"]
+    if url.scheme not in {"http", "https"} or not host or any(c.isspace() for c in account.base_url):
+        return ["the base URL is not an http or https URL"]
+    if url.username is not None or url.query or url.fragment:
+        return ["the base URL has a user, a query or a fragment"]
+    if url.scheme == "http" and account.environment is not Environment.SIMULATOR:
+        return [f"the base URL of {account.environment} must be https"]
+    return []

@@ -1,0 +1,1 @@
+"""PostgreSQL: the embedded server, and what every noun needs to talk to a database. Knows no noun."""

@@ -1,0 +1,97 @@
+"""Transactions: one way to open them, and the handle that whoever joins one takes as its first argument.
+
+A unit of work is run by ``unit``: it commits or leaves nothing, is repeated when PostgreSQL asks for it (deadlock,
+serialization), and gives its connection back to the pool, so that none goes stale between units.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+from django.db import OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+T = TypeVar("T")
+
+WORK: Final = "rufaa_work"
+"""NOTIFY channel that wakes workers; no payload, since the tables say what is due."""
+CHANGED: Final = "rufaa_changed"
+"""NOTIFY channel that tells which prompts changed: space-separated ids, or ``*`` for "look again"."""
+
+_REPEAT: Final = frozenset({"40001", "40P01"})
+_ATTEMPTS: Final = 4
+_NOTIFY_LIMIT: Final = 7900  # PostgreSQL takes payloads shorter than 8000 bytes
+
+
+class Tx:
+    """An open transaction. What takes a ``Tx`` becomes part of it and never commits."""
+
+    def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            return _as_dicts(cursor)
+
+    def row(self, sql: str, params: Mapping[str, object] | None = None) -> dict[str, Any] | None:
+        rows = self.rows(sql, params)
+        if len(rows) > 1:
+            raise AssertionError(f"expected at most one row, got {len(rows)}")
+        return rows[0] if rows else None
+
+    def execute(self, sql: str, params: Mapping[str, object] | None = None) -> int:
+        """How many rows it touched."""
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            return int(cursor.rowcount)
+
+    def wake_workers(self) -> None:
+        """At the commit: tell every worker that something is due."""
+        self.execute("SELECT pg_notify(%(channel)s, '')", {"channel": WORK})
+
+    def tell_changed(self, prompts: Sequence[uuid.UUID]) -> None:
+        """At the commit, in one notification, since notifications serialise commits."""
+        if prompts:
+            payload = " ".join(sorted(prompt.hex for prompt in prompts))
+            self.execute(
+                "SELECT pg_notify(%(channel)s, %(payload)s)",
+                {"channel": CHANGED, "payload": payload if len(payload) < _NOTIFY_LIMIT else "*"},
+            )
+
+
+def _as_dicts(cursor: CursorWrapper) -> list[dict[str, Any]]:
+    if cursor.description is None:
+        return []
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+@contextmanager
+def atomic(*, actor: uuid.UUID | None = None) -> Iterator[Tx]:
+    """A transaction; the history's triggers note ``actor`` as the one who made its moves."""
+    with transaction.atomic():
+        tx = Tx()
+        if actor is not None:
+            tx.execute("SELECT set_config('rufaa.actor', %(actor)s, true)", {"actor": str(actor)})
+        yield tx
+
+
+def unit(work: Callable[[Tx], T], *, actor: uuid.UUID | None = None) -> T:
+    """Run ``work`` in a transaction of its own and return what it returns.
+
+    Only what PostgreSQL rolled back for certain is repeated. A connection lost during COMMIT raises: whether it
+    committed is not known, and the caller finds out by reading.
+    """
+    try:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with atomic(actor=actor) as tx:
+                    return work(tx)
+            except OperationalError as error:
+                if getattr(error.__cause__, "sqlstate", None) not in _REPEAT or attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")
+    finally:
+        if not connection.in_atomic_block:
+            connection.close()

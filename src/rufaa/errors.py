@@ -1,0 +1,45 @@
+"""The one shape of every refusal: a kind, a stable code, a sentence for a person, and data for a program.
+
+A noun's errors are subclasses that live beside the function that raises them. The edges (function API,
+command line, pages) turn ``kind`` into their own terms in one place each; no noun knows an edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Kind(StrEnum):
+    """What sort of refusal it is; an edge maps these, and nothing else, to its status codes."""
+
+    INVALID = "invalid"  # the arguments are wrong: repeat with others
+    UNAUTHENTICATED = "unauthenticated"  # who are you?
+    FORBIDDEN = "forbidden"  # known, but not allowed to do this
+    NOT_FOUND = "not-found"  # not there, or not yours to see
+    CONFLICT = "conflict"  # lawful in another state of the world
+    UNAVAILABLE = "unavailable"  # try again later
+
+
+class RufaaError(Exception):
+    """A refusal. Nothing was changed.
+
+    ``code`` is stable (kebab-case) and documented in docs/reference/errors.md; ``message`` is for a person and
+    says what is allowed; ``data`` holds JSON-compatible values for a program.
+    """
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "invalid"
+
+    def __init__(self, message: str, **data: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.data: Mapping[str, object] = data
+
+
+class InvalidArgument(RufaaError):
+    """An argument has a wrong form. ``data.argument`` names it."""
+
+    kind = Kind.INVALID
+    code = "invalid-argument"

@@ -1,0 +1,57 @@
+"""Tokens that say who is asking: JSON Web Tokens, signed under the operator's secret. Pure."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import jwt
+
+from rufaa import ids
+from rufaa.secret import derive
+
+_ALGORITHM: Final = "HS256"
+_WHO: Final = "rufaa"  # issuer and audience
+
+
+class BadToken(Exception):
+    """The token names nobody: bad, foreign or expired. The message says which, for its holder."""
+
+
+def issue(user: uuid.UUID, *, keys: Sequence[str], now: datetime, lifetime: timedelta) -> str:
+    """A token for ``user``, good for ``lifetime``."""
+    claims = {
+        "iss": _WHO,
+        "aud": _WHO,
+        "sub": ids.wire(user),
+        "iat": now,
+        "exp": now + lifetime,
+        "jti": ids.new_token(),
+    }
+    return jwt.encode(claims, derive(keys[0], "jwt"), algorithm=_ALGORITHM)
+
+
+def verify(token: str, *, keys: Sequence[str]) -> uuid.UUID:
+    """Whose token it is. Raises ``BadToken``; whether the person may still sign in is asked elsewhere."""
+    for key in keys:
+        try:
+            claims = jwt.decode(
+                token,
+                derive(key, "jwt"),
+                algorithms=[_ALGORITHM],
+                issuer=_WHO,
+                audience=_WHO,
+                options={"require": ["exp", "iat", "sub"]},
+            )
+        except jwt.InvalidSignatureError:
+            continue
+        except jwt.ExpiredSignatureError:
+            raise BadToken("The token has expired. Get a new one: rufaa token --user …") from None
+        except jwt.InvalidTokenError:
+            raise BadToken("This is not a token of this server.") from None
+        user = ids.from_wire(claims["sub"])
+        if user is not None:
+            return user
+    raise BadToken("This is not a token of this server.")

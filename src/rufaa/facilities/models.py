@@ -1,0 +1,97 @@
+"""Tables of facilities, people, M-Pesa accounts and prices."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+from rufaa import ids
+from rufaa.db.fields import RufaaNow
+from rufaa.facilities.rights import Role
+
+
+class User(AbstractUser):
+    """A person who signs in. ``is_superuser`` is the operator, who runs the server and sees no patients."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    full_name = models.TextField(default="", blank=True)
+
+    class Meta:
+        db_table = "rufaa_user"
+
+
+class Facility(models.Model):
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    created_at = models.DateTimeField(db_default=RufaaNow())
+    name = models.TextField(unique=True)
+    prompts_at_once = models.BooleanField(default=True, db_default=True)
+    """Whether a move into pending-payment that leaves a payer phone known sends the prompt by itself."""
+
+    class Meta:
+        db_table = "facility"
+
+
+class Membership(models.Model):
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    user = models.ForeignKey(User, models.PROTECT)
+    facility = models.ForeignKey(Facility, models.PROTECT)
+    role = models.TextField(choices=[(role.value, role.value) for role in Role])
+    created_at = models.DateTimeField(db_default=RufaaNow())
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "membership"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["user", "facility", "role"], condition=models.Q(revoked_at=None), name="membership_once"
+            ),
+            models.CheckConstraint(condition=models.Q(role__in=[role.value for role in Role]), name="membership_role"),
+        ]
+
+
+class MpesaAccount(models.Model):
+    """A short code that money goes to. ``owner`` None is the platform's own."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    created_at = models.DateTimeField(db_default=RufaaNow())
+    owner = models.ForeignKey(Facility, models.PROTECT, null=True)
+    environment = models.TextField()
+    base_url = models.TextField()
+    short_code = models.TextField()
+    kind = models.TextField()  # paybill or till
+    till_number = models.TextField(default="", db_default="")
+    sealed_keys = models.BinaryField()  # consumer key, consumer secret and passkey, under RUFAA_SECRET_KEYS
+    pushes_per_s = models.FloatField(default=5, db_default=5)
+    queries_per_min = models.FloatField(default=5, db_default=5)
+
+    class Meta:
+        db_table = "mpesa_account"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["environment", "short_code", "till_number"], name="mpesa_account_once"),
+            models.CheckConstraint(
+                condition=models.Q(pushes_per_s__gt=0, queries_per_min__gt=0), name="mpesa_account_rates"
+            ),
+        ]
+
+
+class Price(models.Model):
+    """What a referral from ``facility`` costs; the row for its receiving facility wins over the one for any."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    created_at = models.DateTimeField(db_default=RufaaNow())
+    facility = models.ForeignKey(Facility, models.PROTECT, related_name="prices")
+    receiving = models.ForeignKey(Facility, models.PROTECT, null=True, related_name="+")
+    payee = models.ForeignKey(Facility, models.PROTECT, related_name="+")
+    account = models.ForeignKey(MpesaAccount, models.PROTECT)
+    amount_cents = models.BigIntegerField()
+
+    class Meta:
+        db_table = "price"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["facility", "receiving"], name="price_once", nulls_distinct=False),
+            models.CheckConstraint(
+                condition=models.Q(amount_cents__gte=100, amount_cents__lte=25_000_000), name="price_amount"
+            ),
+        ]

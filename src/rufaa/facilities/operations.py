@@ -1,0 +1,118 @@
+"""Setting up: facilities, people, M-Pesa accounts, prices. What the operator's commands and the demo call."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from typing import Final
+
+from rufaa import ids, secret
+from rufaa.daraja.credentials import AccountKind, Credentials, Environment
+from rufaa.db.atomic import Tx
+from rufaa.errors import InvalidArgument
+from rufaa.facilities.models import Facility, Membership, MpesaAccount, Price, User
+from rufaa.facilities.rights import Role
+from rufaa.money import Money
+
+_USERNAME: Final = re.compile(r"[\w.@+-]{1,150}", re.ASCII)
+
+
+class InvalidName(InvalidArgument):
+    """A name is empty, too long, or has letters that it must not have."""
+
+    code = "invalid-name"
+
+
+def add_facility(_tx: Tx, name: str) -> Facility:
+    """A facility by this name, made if it is not there yet."""
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= 200:
+        raise InvalidName("A facility's name has 1 to 200 characters.", argument="name")
+    facility, _ = Facility.objects.get_or_create(name=name)
+    return facility
+
+
+def add_user(_tx: Tx, username: str, *, full_name: str = "", operator: bool = False) -> User:
+    """A person by this sign-in name, made if not there yet. No password: they sign in by token."""
+    if not _USERNAME.fullmatch(username):
+        raise InvalidName("A user's name has 1 to 150 letters, digits and . @ + - _", argument="username")
+    user, made = User.objects.get_or_create(
+        username=username, defaults={"full_name": full_name, "is_superuser": operator, "is_staff": operator}
+    )
+    if made:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+    elif (full_name and user.full_name != full_name) or (operator and not user.is_superuser):
+        user.full_name = full_name or user.full_name
+        user.is_superuser = user.is_staff = user.is_superuser or operator
+        user.save(update_fields=["full_name", "is_superuser", "is_staff"])
+    return user
+
+
+def add_member(_tx: Tx, user: User, facility: Facility, role: Role) -> None:
+    """Give ``user`` a role in ``facility``; saying it again changes nothing."""
+    Membership.objects.get_or_create(user=user, facility=facility, role=role, revoked_at=None)
+
+
+def set_price(
+    _tx: Tx,
+    facility: Facility,
+    *,
+    amount: Money,
+    payee: Facility,
+    account: MpesaAccount,
+    receiving: Facility | None = None,
+) -> Price:
+    """What a referral from ``facility`` (to ``receiving``, or to anybody) costs from now on. Raised fees stay."""
+    price, _ = Price.objects.update_or_create(
+        facility=facility,
+        receiving=receiving,
+        defaults={"payee": payee, "account": account, "amount_cents": amount.cents},
+    )
+    return price
+
+
+def keep_account(
+    tx: Tx, credentials: Credentials, *, keys: tuple[str, ...], pushes_per_s: float, queries_per_min: float
+) -> MpesaAccount:
+    """The platform's M-Pesa account as the ``MPESA_*`` settings say it; its keys are sealed."""
+    account, _ = MpesaAccount.objects.get_or_create(
+        environment=credentials.environment,
+        short_code=credentials.short_code,
+        till_number=credentials.till_number or "",
+        defaults={"base_url": credentials.base_url, "kind": credentials.kind, "sealed_keys": b""},
+    )
+    before = None if not account.sealed_keys else credentials_of(account, keys=keys)
+    account.base_url, account.kind = credentials.base_url, credentials.kind
+    account.pushes_per_s, account.queries_per_min = pushes_per_s, queries_per_min
+    if before != credentials:
+        plain = json.dumps([credentials.consumer_key, credentials.consumer_secret, credentials.passkey])
+        account.sealed_keys = secret.seal(keys, plain.encode(), context=_context(account.pk))
+    account.save()
+    tx.execute(
+        "INSERT INTO mpesa_access (account_id) VALUES (%(account)s) ON CONFLICT DO NOTHING", {"account": account.pk}
+    )
+    if before is not None and before != credentials:  # a token of the old keys is worth nothing
+        tx.execute("UPDATE mpesa_access SET token_expires_at = NULL WHERE account_id = %(id)s", {"id": account.pk})
+    return account
+
+
+def credentials_of(account: MpesaAccount, *, keys: tuple[str, ...]) -> Credentials:
+    """What the Daraja client needs. Raises ``CannotUnseal`` where the operator's secret does not fit."""
+    plain = secret.unseal(keys, bytes(account.sealed_keys), context=_context(account.pk))
+    consumer_key, consumer_secret, passkey = json.loads(plain)
+    return Credentials(
+        environment=Environment(account.environment),
+        base_url=account.base_url,
+        short_code=account.short_code,
+        till_number=account.till_number or None,
+        kind=AccountKind(account.kind),
+        consumer_key=consumer_key,
+        consumer_secret=consumer_secret,
+        passkey=passkey,
+    )
+
+
+def _context(account: uuid.UUID) -> str:
+    return f"mpesa-account:{ids.wire(account)}"

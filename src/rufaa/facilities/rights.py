@@ -1,0 +1,77 @@
+"""Who may do what: the rights table, once. Pure.
+
+A right comes from a role in a facility and from the side on which this facility stands to a referral. Pages, functions
+and commands ask here and draw just what they are told; none has a rule of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class Role(StrEnum):
+    PHYSICIAN = "physician"
+    ADMINISTRATOR = "administrator"
+    RECEPTION = "reception"
+    FINANCE = "finance"
+
+
+class Side(StrEnum):
+    """Where a facility stands to one referral; one facility may stand on several sides."""
+
+    REFERRING = "referring"
+    RECEIVING = "receiving"  # only once the referral is released to it
+    PAYEE = "payee"
+
+
+class Right(StrEnum):
+    SEE_OWN = "see-own"  # the referrals that this physician made
+    SEE = "see"
+    SEE_MONEY = "see-money"  # fees, prompts, receipts; name and code, nothing medical
+    CREATE = "create"
+    APPROVE = "approve"
+    REJECT = "reject"
+    PARTICULARS = "particulars"  # particulars and phones
+    PROMPT = "prompt"  # send and retry
+    CANCEL = "cancel"
+    CANCEL_OWN_EARLY = "cancel-own-early"  # own, before approval
+    PROPOSE_EXEMPTION = "propose-exemption"
+    SECOND_EXEMPTION = "second-exemption"
+    CONFIRM = "confirm"
+    REFUSE = "refuse"  # the receiving facility's cancel
+    COMPLETE = "complete"
+    UNAPPLIED = "unapplied"
+    REFUND = "refund"
+    CLOSE_DAY = "close-day"
+
+
+_RECEIVING: Final = frozenset({Right.SEE, Right.CONFIRM, Right.REFUSE, Right.COMPLETE})
+
+RIGHTS: Final[Mapping[tuple[Role, Side], frozenset[Right]]] = {
+    (Role.PHYSICIAN, Side.REFERRING): frozenset({Right.SEE_OWN, Right.CREATE, Right.CANCEL_OWN_EARLY}),
+    (Role.ADMINISTRATOR, Side.REFERRING): frozenset(
+        {
+            Right.SEE,
+            Right.CREATE,
+            Right.APPROVE,
+            Right.REJECT,
+            Right.PARTICULARS,
+            Right.PROMPT,
+            Right.CANCEL,
+            Right.PROPOSE_EXEMPTION,
+            Right.SECOND_EXEMPTION,
+        }
+    ),
+    (Role.ADMINISTRATOR, Side.RECEIVING): _RECEIVING,
+    (Role.RECEPTION, Side.RECEIVING): _RECEIVING,
+    (Role.FINANCE, Side.PAYEE): frozenset(
+        {Right.SEE_MONEY, Right.SECOND_EXEMPTION, Right.UNAPPLIED, Right.REFUND, Right.CLOSE_DAY}
+    ),
+}
+"""What is not in the table is not allowed. An operator runs the server and sees no patients: no row."""
+
+
+def rights(role: Role, side: Side) -> frozenset[Right]:
+    return RIGHTS.get((role, side), frozenset())

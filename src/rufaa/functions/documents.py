@@ -1,0 +1,182 @@
+"""How nouns look on the function API's wire: camelCase, ``_id``, ``_creationTime`` in milliseconds, shillings."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from rufaa import clock
+from rufaa.db.atomic import Tx
+from rufaa.facilities.queries import Actor
+from rufaa.payments.machine import PromptState
+from rufaa.payments.operations import PaidAlready, Requested
+from rufaa.payments.queries import Attempt, Summary, summaries
+from rufaa.errors import RufaaError
+from rufaa.referrals.operations import Changed, allowed_actions
+from rufaa.referrals.queries import Seen
+from rufaa.sync.values import Value
+
+_STATUS: Final[Mapping[PromptState, str]] = {
+    PromptState.CREATED: "pending",
+    PromptState.SENDING: "pending",
+    PromptState.PENDING: "pending",
+    PromptState.UNKNOWN: "unknown",
+    PromptState.REVIEW: "unknown",
+    PromptState.PAID: "completed",
+    PromptState.REFUSED: "failed",
+    PromptState.UNPAID: "failed",
+}
+
+
+def referral(tx: Tx, actor: Actor, seen: Seen) -> dict[str, Value]:
+    return referrals(tx, actor, [seen])[0]
+
+
+def referrals(tx: Tx, actor: Actor, rows: Sequence[Seen]) -> list[dict[str, Value]]:
+    """Documents as ``actor`` may see them; finance people get name, code and money, nothing medical."""
+    fees = [seen.referral.fee_id for seen in rows if seen.referral.fee_id is not None]
+    money = summaries(tx, fees) if fees else {}
+    return [_referral(actor, seen, money.get(seen.referral.fee_id or uuid.UUID(int=0))) for seen in rows]
+
+
+def _referral(actor: Actor, seen: Seen, money: Summary | None) -> dict[str, Value]:
+    row, patient = seen.referral, seen.referral.particulars
+    proposal = money.proposal if money is not None else None
+    document: dict[str, Value] = {
+        "_id": row.pk.hex,
+        "_creationTime": clock.to_ms(row.created_at),
+        "status": row.state,
+        "patientName": patient.name,
+        "priority": row.priority,
+        "referringHospital": row.referring.name,
+        "referringFacilityId": row.referring_id.hex,
+        "receivingFacility": row.receiving.name,
+        "receivingFacilityId": row.receiving_id.hex,
+        "accountCode": row.account_code,
+        "stkSentCount": float(money.sent) if money is not None else 0.0,
+        "payment": None if money is None else _payment(money),
+        "allowedActions": list(
+            allowed_actions(seen, proposal_by=None if proposal is None else proposal["by"], actor=actor)
+        ),
+    }
+    if proposal is not None:
+        document["exemptionProposal"] = {"kind": proposal["kind"], "reason": proposal["reason"]}
+    if not seen.medical:
+        return document
+    document |= {
+        "patientId": patient.external_id or None,
+        "medicalHistory": row.medical_history,
+        "labResults": row.lab_results,
+        "diagnosis": row.diagnosis,
+        "physicianId": row.physician_id.hex,
+        "physicianName": row.physician.full_name or row.physician.username,
+        "patientPhone": patient.phone or None,
+        "stkPhoneNumber": patient.payer_phone or None,
+        "patientEmail": patient.email or None,
+        "patientDateOfBirth": patient.date_of_birth or None,
+        "patientNationalId": patient.national_id or None,
+        "bookedDate": patient.booked_date or None,
+        "bookedTime": patient.booked_time or None,
+        "referralToken": row.token,
+        "statusReason": row.reason or None,
+    }
+    return document
+
+
+def _payment(money: Summary) -> dict[str, Value]:
+    payment: dict[str, Value] = {"amount": float(money.amount.shillings), "status": money.state}
+    if money.receipt_number is not None:
+        payment["receipt"] = money.receipt_number
+    if money.last is not None:
+        payment["prompt"] = {
+            "_id": money.last.id.hex,
+            "status": money.last.state,
+            "phoneNumber": money.last.phone,
+            "attemptNumber": float(money.last.attempt),
+            "secondsLeft": float(money.last.seconds_left),
+            "message": money.last.words,
+        }
+    return payment
+
+
+def changed(tx: Tx, actor: Actor, result: Changed) -> dict[str, Value]:
+    """A referral after a move, with what became of the prompt that the move may send."""
+    document = referral(tx, actor, result.seen)
+    match result.prompt:
+        case None:
+            pass
+        case Requested(joined=joined):
+            document["promptNotice"] = {"code": "joined" if joined else "sent", "message": _JOINED if joined else _SENT}
+        case PaidAlready():
+            document["promptNotice"] = {"code": "already-paid", "message": _PAID_ALREADY}
+        case RufaaError() as error:
+            document["promptNotice"] = {"code": error.code, "message": error.message, "data": dict(error.data)}
+    return document
+
+
+_SENT: Final = "The prompt is on its way to the phone."
+_JOINED: Final = "A prompt is already on its way to this phone; nothing was sent again."
+_PAID_ALREADY: Final = "The fee is paid already; nothing was sent."
+
+
+def payment(referral_id: uuid.UUID, row: Attempt) -> dict[str, Value]:
+    """One attempt, and its receipt where the money came."""
+    document: dict[str, Value] = {
+        "_id": row.id.hex,
+        "_creationTime": clock.to_ms(row.created_at),
+        "referralId": referral_id.hex,
+        "amount": float(row.amount.shillings),
+        "phoneNumber": row.phone,
+        "attemptNumber": float(row.attempt),
+        "status": _STATUS[row.state],
+        "promptStatus": row.state,
+        "message": row.words,
+    }
+    if row.checkout_request_id is not None:
+        document["stkRequestId"] = row.checkout_request_id
+    if row.merchant_request_id is not None:
+        document["merchantRequestId"] = row.merchant_request_id
+    if row.receipt_number is not None:
+        document["mpesaTransactionId"] = row.receipt_number
+    if row.paid_at is not None:
+        document["paidAt"] = clock.to_ms(row.paid_at)
+    if _STATUS[row.state] == "failed":
+        document["errorMessage"] = row.words
+        document["errorCode"] = row.code
+    if row.unapplied:
+        document["unapplied"] = True
+    return document
+
+
+def sent(referral_id: uuid.UUID, row: Attempt, *, joined: bool) -> dict[str, Value]:
+    """The answer of a function that sends. ``success``: Daraja accepted, or it was under way or paid already."""
+    document: dict[str, Value] = {
+        "success": row.state in {PromptState.PENDING, PromptState.PAID}
+        or (joined and row.live and row.state is not PromptState.UNKNOWN),
+        "status": row.state,
+        "message": f"{_JOINED} {row.words}" if joined and row.live else row.words,
+        "referralId": referral_id.hex,
+        "phoneNumber": row.phone,
+        "amount": float(row.amount.shillings),
+        "attemptNumber": float(row.attempt),
+        "paymentId": row.id.hex,
+        "joined": joined,
+    }
+    if row.checkout_request_id is not None:
+        document["checkoutRequestId"] = row.checkout_request_id
+    if row.merchant_request_id is not None:
+        document["merchantRequestId"] = row.merchant_request_id
+    return document
+
+
+def already_paid(referral_id: uuid.UUID, asked: PaidAlready, *, phone: str) -> dict[str, Value]:
+    return {
+        "success": True,
+        "alreadyPaid": True,
+        "status": PromptState.PAID,
+        "message": _PAID_ALREADY,
+        "referralId": referral_id.hex,
+        "phoneNumber": phone,
+        "amount": float(asked.amount.shillings),
+    }

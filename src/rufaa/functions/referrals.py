@@ -1,0 +1,176 @@
+"""``referrals:…``: create, read and move referrals, and save their particulars."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from rufaa.functions import REGISTRY, documents
+from rufaa.functions.paging import paged
+from rufaa.functions.runtime import Caller
+from rufaa.ids import from_wire
+from rufaa.referrals import operations, queries
+from rufaa.referrals.machine import Priority, Status
+from rufaa.referrals.queries import Box, ReferralNotFound
+from rufaa.sync.values import Value
+
+register = REGISTRY.module("referrals")
+
+StatusWord = Literal[
+    "pending-admin",
+    "awaiting-biodata",
+    "pending-payment",
+    "paid",
+    "confirmed",
+    "completed",
+    "rejected",
+    "cancelled",
+]
+
+
+@register.mutation
+def createReferral(
+    caller: Caller,
+    *,
+    patientName: str,
+    medicalHistory: str,
+    labResults: str | list[Value],
+    diagnosis: str,
+    receivingFacility: str,
+    priority: Literal["Routine", "Urgent", "Emergency"],
+    patientId: str | None = None,
+    referringHospital: str | None = None,
+    physicianId: str | None = None,
+) -> str:
+    """Refer a patient. Facilities are given by name or id; the referring one and the physician default to the caller's
+    own. Answers the referral's id."""
+    row = operations.create(
+        caller.tx,
+        caller.actor,
+        patient_name=patientName,
+        patient_id=patientId or "",
+        medical_history=medicalHistory,
+        lab_results=labResults,
+        diagnosis=diagnosis,
+        receiving=receivingFacility,
+        priority=Priority(priority),
+        referring=referringHospital,
+        physician=physicianId,
+    )
+    return row.pk.hex
+
+
+@register.mutation
+def updateReferralStatus(
+    caller: Caller,
+    *,
+    referralId: str,
+    status: StatusWord,
+    stkPhoneNumber: str | None = None,
+    reason: str | None = None,
+) -> dict[str, Value]:
+    """One lawful move; the same status again is no error. Rejecting and cancelling need a reason; completing takes the
+    outcome as reason. Into pending-payment with a known phone the prompt is sent. Answers the referral."""
+    result = operations.update_status(
+        caller.tx, caller.actor, referralId, target=Status(status), payer_phone=stkPhoneNumber, reason=reason
+    )
+    return documents.changed(caller.tx, caller.actor, result)
+
+
+@register.mutation
+def saveBiodata(
+    caller: Caller,
+    *,
+    referralId: str,
+    patientPhone: str,
+    stkPhoneNumber: str,
+    patientEmail: str | None = None,
+    patientDateOfBirth: str | None = None,
+    patientNationalId: str | None = None,
+    bookedDate: str | None = None,
+    bookedTime: str | None = None,
+) -> dict[str, Value]:
+    """Save the particulars; from awaiting-biodata the referral moves on to pending-payment. Answers the referral."""
+    result = operations.save_particulars(
+        caller.tx,
+        caller.actor,
+        referralId,
+        patient_phone=patientPhone,
+        payer_phone=stkPhoneNumber,
+        email=patientEmail or "",
+        date_of_birth=patientDateOfBirth or "",
+        national_id=patientNationalId or "",
+        booked_date=bookedDate or "",
+        booked_time=bookedTime or "",
+    )
+    return documents.changed(caller.tx, caller.actor, result)
+
+
+@register.mutation
+def updatePhoneNumbers(
+    caller: Caller, *, referralId: str, patientPhone: str, stkPhoneNumber: str
+) -> dict[str, Value]:
+    """Store the patient's and the payer's phone. Nothing is sent. Answers the referral."""
+    result = operations.update_phones(
+        caller.tx, caller.actor, referralId, patient_phone=patientPhone, payer_phone=stkPhoneNumber
+    )
+    return documents.changed(caller.tx, caller.actor, result)
+
+
+@register.query
+def getReferral(caller: Caller, *, referralId: str) -> dict[str, Value] | None:
+    """One referral with its payment and what the caller may do with it; null if there is none to see."""
+    try:
+        seen = queries.see(caller.actor, referralId)
+    except ReferralNotFound:
+        return None
+    return documents.referral(caller.tx, caller.actor, seen)
+
+
+@register.query
+def getReferralByToken(caller: Caller, *, referralToken: str) -> dict[str, Value] | None:
+    """One referral by the token of the patient's link; null if there is none to see."""
+    seen = queries.see_by_token(caller.actor, referralToken)
+    return None if seen is None else documents.referral(caller.tx, caller.actor, seen)
+
+
+@register.query
+def getReferralsByStatus(
+    caller: Caller, *, status: StatusWord, paginationOpts: dict[str, Value] | None = None
+) -> Value:
+    """Referrals of one status, newest first."""
+    return paged(caller, paginationOpts, Box.ALL, status=Status(status))
+
+
+@register.query
+def getReferralsByPhysician(
+    caller: Caller, *, physicianId: str | None = None, paginationOpts: dict[str, Value] | None = None
+) -> Value:
+    """Referrals of one physician (of the caller, if none is named), newest first."""
+    physician = caller.actor.user if physicianId is None else from_wire(physicianId)
+    if physician is None:
+        return paged(caller, paginationOpts, Box.ALL, nothing=True)
+    return paged(caller, paginationOpts, Box.ALL, physician=physician)
+
+
+@register.query
+def getPendingReferrals(caller: Caller, *, paginationOpts: dict[str, Value] | None = None) -> Value:
+    """Referrals that wait for an administrator's approval, newest first."""
+    return paged(caller, paginationOpts, Box.PENDING)
+
+
+@register.query
+def getIncomingReferrals(caller: Caller, *, paginationOpts: dict[str, Value] | None = None) -> Value:
+    """Referrals to the caller's facilities, newest first."""
+    return paged(caller, paginationOpts, Box.INCOMING)
+
+
+@register.query
+def getOutgoingReferrals(caller: Caller, *, paginationOpts: dict[str, Value] | None = None) -> Value:
+    """Referrals from the caller's facilities, newest first."""
+    return paged(caller, paginationOpts, Box.OUTGOING)
+
+
+@register.query
+def getCompletedReferrals(caller: Caller, *, paginationOpts: dict[str, Value] | None = None) -> Value:
+    """Completed referrals, newest first."""
+    return paged(caller, paginationOpts, Box.COMPLETED)

@@ -1,0 +1,134 @@
+"""Runs the functions: who is calling, one transaction in one thread, and the wait for Daraja that holds neither.
+
+A function gets a ``Caller`` and returns its value, or a ``Waiting``: "committed; the answer comes when this prompt has
+changed". The event loop then waits, and looks in a new transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import DatabaseError, InterfaceError
+from psycopg_pool import PoolTimeout
+
+from rufaa.db.aside import Aside, DatabaseSilent
+from rufaa.db.atomic import Tx, unit
+from rufaa.db.listen import Listener
+from rufaa.errors import Kind, RufaaError
+from rufaa.facilities import identity, queries
+from rufaa.facilities.queries import Actor
+from rufaa.sync.registry import Function, FunctionKind
+from rufaa.sync.runtime import AuthError, Overloaded
+from rufaa.sync.values import Value
+
+ANSWER_S: Final = 8.0
+"""How long a caller waits for Daraja's answer; the prompt goes on without the caller."""
+_QUEUE: Final = 200
+
+
+class NotSignedIn(RufaaError):
+    """Nobody is named: no token, and no demoUserId where that is allowed."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = "not-signed-in"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, and the transaction that the function runs in."""
+
+    actor: Actor
+    tx: Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The call's work is committed; ``look`` gives the answer once there is one, ``at_last`` the one after the wait."""
+
+    prompt: uuid.UUID
+    look: Callable[[Tx], Value | None]
+    at_last: Callable[[Tx], Value]
+
+
+class Runtime:
+    """Implements what the protocol asks for (``sync.runtime``)."""
+
+    def __init__(self, aside: Aside, listener: Listener, *, keys: tuple[str, ...], demo: bool) -> None:
+        self._aside = aside
+        self._listener = listener
+        self._keys = keys
+        self._demo = demo
+
+    async def authenticate(self, token: str | None, /) -> uuid.UUID | None:
+        if token is None:
+            return None
+        try:
+            return identity.verify(token, keys=self._keys)
+        except identity.BadToken as error:
+            raise AuthError(str(error)) from None
+
+    async def run(
+        self,
+        function: Function,
+        kind: FunctionKind,
+        who: object,
+        ambient: Mapping[str, Value],
+        args: Mapping[str, Value],
+        /,
+    ) -> object:
+        if self._aside.waiting >= _QUEUE:
+            raise Overloaded
+        user = who if isinstance(who, uuid.UUID) else None
+        demo_name = ambient.get("demoUserId")
+
+        def call() -> object:
+            # Who acts is read first and apart, since the history's triggers are told at the transaction's start.
+            actor = unit(lambda _: self._actor(user, demo_name))
+            return unit(lambda tx: function.handler(Caller(actor, tx), **args), actor=actor.user)
+
+        result = await self._database(call)
+        return await self._wait_for(result) if isinstance(result, Waiting) else result
+
+    def _actor(self, user: uuid.UUID | None, demo_name: object) -> Actor:
+        """In the demo the name in the arguments counts, since it is about this one call; elsewhere only the token."""
+        if self._demo and isinstance(demo_name, str):
+            return queries.actor_named(demo_name)
+        if user is not None:
+            return queries.actor(user)
+        if demo_name is not None:
+            raise NotSignedIn("demoUserId names nobody outside the demo. Call setAuth with a token of this server.")
+        raise NotSignedIn("Say who you are: call setAuth with a token of this server.")
+
+    async def _wait_for(self, waiting: Waiting) -> object:
+        async with self._listener.changes(waiting.prompt.hex) as changed:
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    while True:
+                        changed.clear()
+                        found = await self._database(lambda: unit(waiting.look))
+                        if found is not None:
+                            return found
+                        await changed.wait()
+            except TimeoutError:
+                return await self._database(lambda: unit(waiting.at_last))
+
+    async def _database(self, work: Callable[[], object]) -> object:
+        """``work`` in a thread. Trouble with the database is "try again", not a function's failure."""
+        try:
+            return await self._aside.run(work)
+        except (PoolTimeout, DatabaseSilent) as error:
+            raise Overloaded("The database does not answer. Try again shortly.") from error
+        except (DatabaseError, InterfaceError) as error:
+            if isinstance(error.__cause__, PoolTimeout) or _is_connection_trouble(error):
+                raise Overloaded("The database does not answer. Try again shortly.") from error
+            raise
+
+
+def _is_connection_trouble(error: Exception) -> bool:
+    """No SQLSTATE, or one of class 08 or 57: the server went away, or is starting."""
+    state = getattr(error.__cause__, "sqlstate", None)
+    return state is None or state[:2] in {"08", "57"}

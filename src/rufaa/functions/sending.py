@@ -1,0 +1,31 @@
+"""What the three functions that send share: commit, then answer when Daraja has."""
+
+from __future__ import annotations
+
+from rufaa.db.atomic import Tx
+from rufaa.functions import documents
+from rufaa.functions.runtime import Waiting
+from rufaa.payments import queries as payments
+from rufaa.payments.machine import PromptState
+from rufaa.payments.operations import PaidAlready, Requested
+from rufaa.referrals.queries import Seen
+from rufaa.sync.values import Value
+
+
+def answer(asked: Requested | PaidAlready, seen: Seen, *, phone: str) -> Waiting | dict[str, Value]:
+    """The answer to a caller who asked for a prompt: at once where it is known, else after Daraja's."""
+    referral = seen.referral.pk
+    if isinstance(asked, PaidAlready):
+        return documents.already_paid(referral, asked, phone=phone)
+    request = asked
+
+    def at_last(tx: Tx) -> dict[str, Value]:
+        return documents.sent(referral, payments.attempt(tx, request.prompt), joined=request.joined)
+
+    def look(tx: Tx) -> dict[str, Value] | None:
+        row = payments.attempt(tx, request.prompt)
+        if row.state in {PromptState.CREATED, PromptState.SENDING}:
+            return None
+        return documents.sent(referral, row, joined=request.joined)
+
+    return Waiting(request.prompt, look, at_last)

@@ -1,0 +1,1 @@
+"""The public port: callbacks, the function API, and Django for the rest."""

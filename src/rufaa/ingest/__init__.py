@@ -1,0 +1,1 @@
+"""The callback hot path: bytes are committed before anything acts on them."""

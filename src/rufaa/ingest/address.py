@@ -1,0 +1,58 @@
+"""The callback address of a prompt, and where a request really comes from. Pure.
+
+The path is ``/h/<id>-<secret>``: Safaricom keeps it as it is and puts nothing of ours in the body (daraja.md §4), so the
+path says which prompt is meant, and the secret that Safaricom was told by us. Hex digits spell no word that Safaricom
+forbids in URLs (daraja.md §13).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+from rufaa import secret
+from rufaa.config import Network
+
+PREFIX: Final = "/h/"
+_PATH: Final = re.compile(r"/h/([0-9a-f]{32})-([0-9a-f]{32})", re.ASCII)
+_LABEL: Final = "callback"
+
+
+def callback_url(public_url: str, prompt: uuid.UUID, *, keys: Sequence[str]) -> str:
+    return f"{public_url}{PREFIX}{prompt.hex}-{secret.signature(keys, _LABEL, prompt.hex)}"
+
+
+def prompt_at(path: str, *, keys: Sequence[str]) -> uuid.UUID | None:
+    """The prompt that ``path`` speaks for; None where it is no callback path or its secret is not ours."""
+    match = _PATH.fullmatch(path)
+    if match is None or not secret.is_signature(keys, _LABEL, match[1], match[2]):
+        return None
+    return uuid.UUID(hex=match[1])
+
+
+def source_of(peer: str, forwarded_for: str, *, trusted_proxies: Sequence[Network]) -> str:
+    """The sender's address: the peer's, or what its proxies say as long as each is one that the operator named."""
+    source = peer
+    for hop in reversed([part.strip() for part in forwarded_for.split(",") if part.strip()]):
+        if not _within(source, trusted_proxies):
+            break
+        source = hop
+    return source
+
+
+def may_speak_for_safaricom(source: str, networks: Sequence[Network] | None) -> bool:
+    """Whether ``source`` is on the operator's list; every address is where there is no list."""
+    return networks is None or _within(source, networks)
+
+
+def _within(address: str, networks: Sequence[Network]) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return any(parsed in network for network in networks)

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class IngestConfig(AppConfig):
+    name = "rufaa.ingest"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,89 @@
+"""Group commit for callbacks: what arrives while one batch is being written becomes the next batch.
+
+Nobody is answered before the commit. Whoever waits longer than ``PATIENCE_S`` is told that the server is not available;
+the query schedule then finds what the lost callback would have said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+import structlog
+
+from rufaa.db.atomic import WORK
+
+_log = structlog.get_logger()
+
+PATIENCE_S: Final = 5.0
+_BATCH: Final = 1000
+_WAITING: Final = 5000  # callbacks held in memory; each is at most 64 KiB
+_AGAIN_S: Final = 0.2
+
+_STORE: Final = """
+INSERT INTO inbox (prompt, source, trusted, body)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::bool[], $4::bytea[])
+"""
+
+
+class NotStored(Exception):
+    """The callback is not, or not certainly, committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """One POST with the right secret, as it came."""
+
+    prompt: uuid.UUID
+    source: str
+    trusted: bool
+    body: bytes
+
+
+class Batcher:
+    """Stores callbacks. Run ``run()`` as a task."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._waiting: asyncio.Queue[tuple[Callback, asyncio.Future[None]]] = asyncio.Queue(_WAITING)
+
+    async def store(self, callback: Callback) -> None:
+        """Returns once it is committed. Raises ``NotStored`` when that takes too long; it may be stored all the same."""
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        try:
+            self._waiting.put_nowait((callback, stored))
+            async with asyncio.timeout(PATIENCE_S):
+                await stored
+        except (asyncio.QueueFull, TimeoutError):
+            raise NotStored from None
+
+    async def run(self) -> None:
+        """Writes until cancelled. While the database is away, it tries on with what is still waited for."""
+        while True:
+            batch = [await self._waiting.get()]
+            while len(batch) < _BATCH and not self._waiting.empty():
+                batch.append(self._waiting.get_nowait())
+            while batch := [entry for entry in batch if not entry[1].done()]:
+                try:
+                    await self._write([callback for callback, _ in batch])
+                except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                    _log.warning("ingest.store_failed", error=type(error).__name__, waiting=len(batch))
+                    await asyncio.sleep(_AGAIN_S)
+                else:
+                    for _, stored in batch:
+                        if not stored.done():
+                            stored.set_result(None)
+
+    async def _write(self, callbacks: list[Callback]) -> None:
+        async with self._pool.acquire(timeout=PATIENCE_S) as connection, connection.transaction():
+            await connection.execute(
+                _STORE,
+                [callback.prompt for callback in callbacks],
+                [callback.source for callback in callbacks],
+                [callback.trusted for callback in callbacks],
+                [callback.body for callback in callbacks],
+            )
+            await connection.execute("SELECT pg_notify($1, '')", WORK)

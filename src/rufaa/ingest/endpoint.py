@@ -1,0 +1,105 @@
+"""``POST /h/<id>-<secret>``: check the secret, read the bytes, commit them, answer 200. Nothing is acted on here.
+
+A wrong secret is 404, counted and not stored. With the right one everything is stored, whatever it says, since Safaricom
+delivers once and a refusal gains nothing (daraja.md §12).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any, Final
+
+import structlog
+
+from rufaa.config import Network
+from rufaa.ingest.address import may_speak_for_safaricom, prompt_at, source_of
+from rufaa.ingest.batcher import Batcher, Callback, NotStored
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+LIMIT_BYTES: Final = 64 * 1024
+"""A true callback has under 1 kB."""
+BODY_S: Final = 10.0
+_ACCEPTED: Final = b'{"ResultCode":0,"ResultDesc":"Accepted"}'
+_log = structlog.get_logger()
+
+
+class Endpoint:
+    """An ASGI application for the callback paths. ``counts`` says how many ended in which way."""
+
+    def __init__(
+        self,
+        batcher: Batcher,
+        *,
+        keys: Sequence[str],
+        trusted_proxies: Sequence[Network],
+        callback_networks: Sequence[Network] | None,
+    ) -> None:
+        self._batcher = batcher
+        self._keys = keys
+        self._proxies = trusted_proxies
+        self._networks = callback_networks
+        self.counts: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        prompt = prompt_at(scope["path"], keys=self._keys)
+        if prompt is None:
+            await self._answer(send, 404, "refused", b'{"message":"There is nothing here."}')
+            return
+        if scope["method"] != "POST":
+            await self._answer(send, 405, "method", b'{"message":"POST only."}', (b"allow", b"POST"))
+            return
+        try:
+            async with asyncio.timeout(BODY_S):
+                body = await _read(receive)
+        except TimeoutError:
+            await self._answer(send, 408, "slow", b'{"message":"The body took too long."}')
+            return
+        if body is None:
+            return  # the sender hung up half-way: nobody is there to answer, and half a body is no report
+        if len(body) > LIMIT_BYTES:
+            await self._answer(send, 413, "too-long", b'{"message":"At most 64 KiB."}')
+            return
+        source = source_of(_peer(scope), _header(scope, b"x-forwarded-for"), trusted_proxies=self._proxies)
+        trusted = may_speak_for_safaricom(source, self._networks)
+        try:
+            await self._batcher.store(Callback(prompt, source, trusted, body))
+        except NotStored:
+            await self._answer(send, 503, "not-stored", b'{"message":"Try again."}', (b"retry-after", b"5"))
+            return
+        await self._answer(send, 200, "stored", _ACCEPTED)
+
+    async def _answer(self, send: Send, status: int, what: str, body: bytes, *more: tuple[bytes, bytes]) -> None:
+        self.counts[what] += 1
+        if what not in {"stored", "method"}:
+            _log.warning("callback.refused", why=what, count=self.counts[what])
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *more]
+        if status >= 400:
+            headers.append((b"connection", b"close"))  # what was not read must not be taken for the next request
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """The body, at most one byte more than the limit: the rest of a longer one is never held. None: it broke off."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if len(body) > LIMIT_BYTES or not message.get("more_body", False):
+            return bytes(body[: LIMIT_BYTES + 1])
+
+
+def _peer(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def _header(scope: Scope, wanted: bytes) -> str:
+    return ",".join(value.decode("latin-1") for name, value in scope["headers"] if name == wanted)

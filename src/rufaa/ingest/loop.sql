@@ -1,0 +1,13 @@
+-- name: take
+SELECT id, prompt, trusted, body FROM inbox
+WHERE settled_at IS NULL AND (%(only)s::bigint IS NULL OR id = %(only)s)
+ORDER BY id LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED
+
+-- name: peek
+SELECT id FROM inbox WHERE settled_at IS NULL ORDER BY id LIMIT %(limit)s
+
+-- name: name
+UPDATE inbox SET settled_at = rufaa_now(), outcome = new.outcome
+FROM unnest(%(ids)s::bigint[], %(outcomes)s::text[]) AS new (id, outcome)
+WHERE inbox.id = new.id

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class LedgerConfig(AppConfig):
+    name = "rufaa.ledger"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,44 @@
+"""The table of transfers. ``debit`` and ``credit`` are account names; see docs/states.md for the postings."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from rufaa.db.fields import RufaaNow
+
+KINDS = ("raised", "received", "applied", "waived", "refunded")
+
+
+class Transfer(models.Model):
+    """One transfer: ``amount_cents`` > 0 from ``credit`` to ``debit``. Append-only; each kind once for its subject."""
+
+    at = models.DateTimeField(db_default=RufaaNow())
+    kind = models.TextField()
+    debit = models.TextField()
+    credit = models.TextField()
+    amount_cents = models.BigIntegerField()
+    account = models.UUIDField()  # the M-Pesa account whose books these are
+    fee = models.UUIDField(null=True)
+    receipt = models.UUIDField(null=True)
+
+    class Meta:
+        db_table = "transfer"
+        indexes: ClassVar = [
+            models.Index(fields=["debit"], name="transfer_debit"),
+            models.Index(fields=["credit"], name="transfer_credit"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(amount_cents__gt=0), name="transfer_amount"),
+            models.CheckConstraint(condition=models.Q(kind__in=KINDS), name="transfer_kind"),
+            models.CheckConstraint(condition=~models.Q(debit=models.F("credit")), name="transfer_two_accounts"),
+            models.UniqueConstraint(
+                fields=["fee", "kind"], condition=models.Q(kind__in=["raised", "waived"]), name="transfer_fee_once"
+            ),
+            models.UniqueConstraint(
+                fields=["receipt", "kind"],
+                condition=models.Q(kind__in=["received", "applied", "refunded"]),
+                name="transfer_receipt_once",
+            ),
+        ]

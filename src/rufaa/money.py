@@ -1,0 +1,97 @@
+"""Money: whole cents of Kenyan shillings, and never a float.
+
+M-Pesa moves whole shillings from 1 to 250,000 in one transaction (daraja.md §3); wider sums live in the books.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Self
+
+from rufaa.errors import InvalidArgument
+
+MIN_SHILLINGS: Final = 1
+MAX_SHILLINGS: Final = 250_000
+CURRENCY: Final = "KES"
+
+
+class InvalidAmount(InvalidArgument):
+    """The amount is not a whole number of shillings that M-Pesa can move."""
+
+    code = "invalid-amount"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Money:
+    """An amount in whole cents. ``Money(100_000)`` is KES 1,000.00."""
+
+    cents: int
+
+    def __post_init__(self) -> None:
+        if type(self.cents) is not int:
+            raise TypeError(f"Money is whole cents, not {self.cents!r}")
+
+    @classmethod
+    def from_shillings(cls, shillings: int) -> Self:
+        return cls(shillings * 100)
+
+    @property
+    def shillings(self) -> int:
+        """The amount in whole shillings. Raises ``ValueError`` where cents are left over."""
+        whole, rest = divmod(self.cents, 100)
+        if rest:
+            raise ValueError(f"{self} is not a whole number of shillings")
+        return whole
+
+    @property
+    def decimal(self) -> Decimal:
+        """Exact shillings, two places."""
+        return Decimal(self.cents).scaleb(-2)
+
+    def __str__(self) -> str:
+        sign = "-" if self.cents < 0 else ""
+        return f"{CURRENCY} {sign}{abs(self.cents) // 100:,}.{abs(self.cents) % 100:02}"
+
+
+def stk_amount(value: object) -> Money:
+    """The amount that a caller asks for, in shillings: a whole number from 1 to 250,000.
+
+    Takes what a JSON number may have become (int, or float with an integral value); refuses everything else,
+    strings and booleans included, with ``InvalidAmount``.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _refused(value)
+    if isinstance(value, float) and not value.is_integer():  # also NaN and the infinities
+        raise _refused(value)
+    if not MIN_SHILLINGS <= value <= MAX_SHILLINGS:
+        raise _refused(value)
+    return Money.from_shillings(int(value))
+
+
+def _refused(value: object) -> InvalidAmount:
+    shown = repr(value) if len(repr(value)) <= 40 else repr(value)[:40] + "…"
+    return InvalidAmount(
+        f"{shown} is not an amount: give whole shillings from {MIN_SHILLINGS} to {MAX_SHILLINGS:,}, as a number.",
+        argument="amount",
+        minimum=MIN_SHILLINGS,
+        maximum=MAX_SHILLINGS,
+    )
+
+
+def reported_amount(value: object) -> Money | None:
+    """The amount in a report from outside (callback, statement), or None if it is no amount at all.
+
+    M-Pesa writes ``1.00`` or ``1`` (daraja.md §4); strings of digits are seen in other channels. Exact decimals only.
+    """
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, float | int | str | Decimal):
+        try:
+            cents = Decimal(str(value).strip()).scaleb(2)
+        except ArithmeticError:
+            return None
+        if not cents.is_finite() or cents != cents.to_integral_value() or abs(cents) > 10**13:
+            return None
+        return Money(int(cents))
+    return None

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class PatientsConfig(AppConfig):
+    name = "rufaa.patients"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,1 @@
+"""Fees, prompts, evidence, receipts: money from "owed" to "seen". Knows no referral."""

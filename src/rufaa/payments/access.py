@@ -1,0 +1,156 @@
+"""What all processes share about an M-Pesa account: one access token, and one budget of pushes and queries.
+
+Both live in ``mpesa_access``. A new token may kill the one before (daraja.md §2), so one process renews at a time, under a
+lease, and a renewer that comes too late finds its write refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from rufaa import secret
+from rufaa.daraja import rate
+from rufaa.daraja.client import Daraja
+from rufaa.daraja.credentials import Credentials
+from rufaa.daraja.tokens import RENEW_AHEAD_S, TokenUnavailable
+from rufaa.db import sql
+from rufaa.db.aside import Aside
+from rufaa.db.atomic import Tx, unit
+from rufaa.facilities.models import MpesaAccount
+from rufaa.facilities.operations import credentials_of
+
+_SQL: Final = sql.load(__file__, "access.sql")
+_RENEWAL_S: Final = 30
+_LOOK_AGAIN_S: Final = 0.1
+_WAIT_S: Final = 20.0
+
+
+class Budget(StrEnum):
+    """What an account's rate limits are about."""
+
+    PUSH = "push"
+    QUERY = "query"
+
+
+def spend(tx: Tx, account: uuid.UUID, budget: Budget, *, wanted: int) -> tuple[int, float]:
+    """Take up to ``wanted`` from the account's shared budget: (how many, seconds until one more is free).
+
+    Locks the account's row until the commit, so that two workers never spend the same slot.
+    """
+    row = tx.row(_SQL["lock_budget"], {"account": account})
+    if row is None:
+        return 0, 60.0
+    if budget is Budget.PUSH:
+        interval_s, burst = 1 / row["pushes_per_s"], max(1, int(row["pushes_per_s"]))
+    else:
+        interval_s, burst = 60 / row["queries_per_min"], 1  # burst 1 was measured (daraja.md §5)
+    admission = rate.admit(row[f"{budget}_tat"], row["now"], interval_s=interval_s, burst=burst, wanted=wanted)
+    if admission.granted:
+        tx.execute(_SQL[f"store_{budget}"], {"account": account, "tat": admission.tat})
+    return admission.granted, (admission.next_free_at - row["now"]).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account that can be used: its credentials and its shared token."""
+
+    credentials: Credentials
+    tokens: SharedTokens
+
+
+class Accounts:
+    """The accounts that this process has used, by id. Keys are read again when their row changes."""
+
+    def __init__(self, daraja: Daraja, aside: Aside, *, keys: tuple[str, ...]) -> None:
+        self._daraja = daraja
+        self._aside = aside
+        self._keys = keys
+        self._known: dict[uuid.UUID, tuple[bytes, Account]] = {}
+
+    async def get(self, account: uuid.UUID) -> Account:
+        """Raises ``CannotUnseal`` where the keys cannot be read."""
+        row = await self._aside.run(lambda: unit(lambda _: MpesaAccount.objects.get(pk=account)))
+        version = bytes(row.sealed_keys) + row.base_url.encode()
+        known = self._known.get(account)
+        if known is None or known[0] != version:
+            credentials = credentials_of(row, keys=self._keys)
+            tokens = SharedTokens(account, self._daraja, credentials, self._aside, keys=self._keys)
+            known = self._known[account] = (version, Account(credentials, tokens))
+        return known[1]
+
+
+class SharedTokens:
+    """The account's one token, in the database. A ``TokenSource`` for the Daraja client."""
+
+    def __init__(
+        self, account: uuid.UUID, daraja: Daraja, credentials: Credentials, aside: Aside, *, keys: tuple[str, ...]
+    ) -> None:
+        self._account = account
+        self._daraja = daraja
+        self._credentials = credentials
+        self._aside = aside
+        self._keys = keys
+        self._one_at_a_time = asyncio.Lock()
+
+    async def token(self, *, rejected: str | None = None) -> str:
+        """The token that all use. Raises ``TokenUnavailable``."""
+        async with self._one_at_a_time, asyncio.timeout(_WAIT_S + _RENEWAL_S):
+            until = asyncio.get_running_loop().time() + _WAIT_S
+            while True:
+                held, renewal = await self._unit(self._read)
+                if held is not None and held != rejected:
+                    return held
+                mine = await self._unit(lambda tx, seen=renewal: self._begin(tx, seen))
+                if mine is not None:
+                    return await self._renew(mine)
+                if asyncio.get_running_loop().time() > until:
+                    raise TokenUnavailable(
+                        "Another process renews the access token and has not finished.",
+                        reason="renewal-slow",
+                        retry_after_s=5.0,
+                    )
+                await asyncio.sleep(_LOOK_AGAIN_S)  # another process renews; it takes one round trip to Safaricom
+
+    async def _renew(self, mine: int) -> str:
+        try:
+            fetched = await self._daraja.fetch_token(self._credentials)
+        except BaseException:
+            await asyncio.shield(self._unit(lambda tx: tx.execute(_SQL["end_renewal"], self._mine(mine))))
+            raise
+        sealed = secret.seal(self._keys, fetched.access_token.encode(), context=self._context)
+        lives_s = max(fetched.expires_in_s - RENEW_AHEAD_S, fetched.expires_in_s / 2)
+        params = {**self._mine(mine), "sealed": sealed, "lives_s": lives_s}
+        await self._unit(lambda tx: tx.execute(_SQL["store_token"], params))
+        return fetched.access_token
+
+    def _read(self, tx: Tx) -> tuple[str | None, int]:
+        row: dict[str, Any] | None = tx.row(_SQL["read_token"], {"account": self._account})
+        if row is None:
+            raise TokenUnavailable("This account is not set up.", reason="no-account", retry_after_s=60.0)
+        if row["sealed_token"] is None or not row["fresh"]:
+            return None, row["renewal"]
+        try:
+            plain = secret.unseal(self._keys, bytes(row["sealed_token"]), context=self._context)
+        except secret.CannotUnseal:  # sealed under a key that is gone: a new token costs nothing
+            return None, row["renewal"]
+        return plain.decode(), row["renewal"]
+
+    def _begin(self, tx: Tx, seen: int) -> int | None:
+        row = tx.row(_SQL["begin_renewal"], {"account": self._account, "seen": seen, "lease_s": _RENEWAL_S})
+        return None if row is None else int(row["renewal"])
+
+    def _mine(self, renewal: int) -> dict[str, object]:
+        return {"account": self._account, "renewal": renewal}
+
+    async def _unit(self, work: Callable[[Tx], Any]) -> Any:
+        return await self._aside.run(lambda: unit(work))
+
+    @property
+    def _context(self) -> str:
+        return f"mpesa-token:{self._account.hex}"
+

@@ -1,0 +1,31 @@
+-- name: lock_budget
+SELECT access.push_tat, access.query_tat, account.pushes_per_s, account.queries_per_min, rufaa_now() AS now
+FROM mpesa_access AS access JOIN mpesa_account AS account ON account.id = access.account_id
+WHERE access.account_id = %(account)s
+FOR UPDATE OF access
+
+-- name: store_push
+UPDATE mpesa_access SET push_tat = %(tat)s WHERE account_id = %(account)s
+
+-- name: store_query
+UPDATE mpesa_access SET query_tat = %(tat)s WHERE account_id = %(account)s
+
+-- name: read_token
+SELECT sealed_token, coalesce(token_expires_at > rufaa_now(), false) AS fresh, renewal
+FROM mpesa_access WHERE account_id = %(account)s
+
+-- name: begin_renewal
+-- Only who saw the present token may replace it, and only while nobody else is at it.
+UPDATE mpesa_access SET renewal = renewal + 1, renewing_until = rufaa_now() + %(lease_s)s * interval '1 second'
+WHERE account_id = %(account)s AND renewal = %(seen)s AND (renewing_until IS NULL OR renewing_until < rufaa_now())
+RETURNING renewal
+
+-- name: store_token
+UPDATE mpesa_access SET
+    sealed_token = %(sealed)s,
+    token_expires_at = rufaa_now() + %(lives_s)s * interval '1 second',
+    renewing_until = NULL
+WHERE account_id = %(account)s AND renewal = %(renewal)s
+
+-- name: end_renewal
+UPDATE mpesa_access SET renewing_until = NULL WHERE account_id = %(account)s AND renewal = %(renewal)s

@@ -1,0 +1,203 @@
+"""From a committed prompt to Daraja's answer: claim, commit, POST, commit.
+
+A prompt that is claimed is never sent again unless Daraja said that it did not take it. No network call stands inside a
+transaction. Writes of a worker carry the number of its lease, so that one that was frozen too long moves nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, assert_never
+
+import structlog
+from django.db import IntegrityError, transaction
+
+from rufaa import clock
+from rufaa.daraja.client import Daraja
+from rufaa.daraja.outcomes import Accepted, Because, Declined, Exchange, NotSent, PushOutcome, Unknown
+from rufaa.db import sql
+from rufaa.db.aside import Aside
+from rufaa.db.atomic import Tx, unit
+from rufaa.errors import RufaaError
+from rufaa.money import Money
+from rufaa.payments.access import Accounts, Budget, spend
+from rufaa.payments.machine import UNKNOWN_WITHOUT_ID_S, PromptEvent, PromptState, next_query_s
+from rufaa.phone import Phone, masked
+
+_SQL: Final = sql.load(__file__, "dispatch.sql")
+_log = structlog.get_logger()
+
+LEASE_S: Final = 60
+"""Longer than the client's whole deadline (25 s), so that only a dead or frozen worker loses its lease."""
+SEND_FOR_S: Final = 150
+"""How long a prompt that Daraja does not take is tried; then the person asks again."""
+DESCRIPTION: Final = "Referral fee"  # at most 13 characters (daraja.md §3); no name, no diagnosis
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A prompt that this worker, and nobody else, may send once."""
+
+    id: uuid.UUID
+    lease: int
+    account: uuid.UUID
+    phone: Phone
+    amount: Money
+    account_code: str
+
+
+def claim_due(tx: Tx, *, limit: int) -> tuple[list[Claimed], float | None]:
+    """Claim prompts that are due, within each account's rate. Also: seconds until more may go, None if none wait."""
+    claimed: list[Claimed] = []
+    waits: list[float] = []
+    for account in tx.rows(_SQL["due_accounts"]):
+        wanted = min(account["due"], limit - len(claimed))
+        if wanted <= 0:
+            break
+        granted, free_in_s = spend(tx, account["account_id"], Budget.PUSH, wanted=wanted)
+        if granted < account["due"]:
+            waits.append(free_in_s)
+        if granted:
+            params = {"account": account["account_id"], "limit": granted, "lease_s": LEASE_S}
+            claimed += [_claimed(row) for row in tx.rows(_SQL["claim"], params)]
+    tx.tell_changed([prompt.id for prompt in claimed])
+    return claimed, min(waits, default=None)
+
+
+def _claimed(row: dict[str, Any]) -> Claimed:
+    return Claimed(
+        id=row["id"],
+        lease=row["lease"],
+        account=row["account_id"],
+        phone=Phone(row["payer_phone"]),
+        amount=Money(row["amount_cents"]),
+        account_code=row["account_code"],
+    )
+
+
+def record(tx: Tx, prompt: Claimed, outcome: PushOutcome) -> None:
+    """Commit what Daraja said. Where a callback settled the prompt first, or the lease ran out, only ids are kept."""
+    values: dict[str, Any] = {"id": prompt.id, "lease": prompt.lease, "checkout": None, "merchant": None}
+    match outcome:
+        case Accepted():
+            values |= {"checkout": outcome.checkout_request_id, "merchant": outcome.merchant_request_id}
+            values |= _move(PromptState.PENDING, PromptEvent.ACCEPTED, next_s=next_query_s(0))
+            values |= {"code": "", "message": outcome.customer_message}
+        case Declined():
+            values |= _move(PromptState.REFUSED, PromptEvent.DECLINED, next_s=None)
+            values |= {"code": "1001" if outcome.phone_busy else outcome.code, "message": outcome.message}
+        case NotSent():
+            values |= _move(PromptState.CREATED, PromptEvent.NOT_SENT, next_s=outcome.retry_after_s)
+            values |= {"code": outcome.code, "message": outcome.message}
+        case Unknown():
+            values |= _move(PromptState.UNKNOWN, PromptEvent.ANSWER_LOST, next_s=UNKNOWN_WITHOUT_ID_S)
+            values |= {"code": outcome.code, "message": outcome.message}
+        case never:
+            assert_never(never)
+    try:
+        with transaction.atomic():  # a savepoint: Daraja giving one id twice must not lose the rest
+            moved = tx.execute(_SQL["record"], values)
+            if not moved:
+                tx.execute(_SQL["keep_ids"], values)
+    except IntegrityError:
+        _log.error("prompt.id_given_twice", prompt=prompt.id.hex)
+        values |= {"checkout": None, "merchant": None, "code": "id-given-twice"}
+        values |= _move(PromptState.UNKNOWN, PromptEvent.ANSWER_LOST, next_s=UNKNOWN_WITHOUT_ID_S)
+        tx.execute(_SQL["record"], values)
+    if isinstance(outcome, NotSent):
+        tx.execute(_SQL["give_up"], {"id": prompt.id, "send_for_s": SEND_FOR_S})
+    tx.tell_changed([prompt.id])
+    tx.wake_workers()
+
+
+def _move(state: PromptState, event: PromptEvent, *, next_s: float | None) -> dict[str, Any]:
+    return {"state": state, "event": event, "next_s": next_s}
+
+
+def expire_leases(tx: Tx) -> int:
+    """A worker died, or froze, between claim and outcome: its prompts may ring, so they are UNKNOWN."""
+    expired = tx.rows(_SQL["expire"], {"wait_s": UNKNOWN_WITHOUT_ID_S})
+    tx.tell_changed([row["id"] for row in expired])
+    for row in expired:
+        _log.warning("prompt.lease_expired", prompt=row["id"].hex)
+    return len(expired)
+
+
+class Dispatcher:
+    """Sends what is due, many at a time, within the accounts' rates."""
+
+    def __init__(
+        self,
+        daraja: Daraja,
+        accounts: Accounts,
+        aside: Aside,
+        *,
+        callback_url: Callable[[uuid.UUID], str],
+        at_once: int = 100,
+    ) -> None:
+        self._daraja = daraja
+        self._accounts = accounts
+        self._aside = aside
+        self._callback_url = callback_url
+        self._at_once = at_once
+        self._flying: set[asyncio.Task[None]] = set()
+
+    async def round(self) -> float | None:
+        """Claim and start sending what is due; returns seconds until more may go, None if nothing waits."""
+        room = self._at_once - len(self._flying)
+        if room <= 0:
+            await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
+            return 0.0
+        await self._aside.run(lambda: unit(expire_leases))
+        claimed, wait_s = await self._aside.run(lambda: unit(lambda tx: claim_due(tx, limit=room)))
+        for prompt in claimed:
+            task = asyncio.create_task(self._send(prompt))
+            self._flying.add(task)
+            task.add_done_callback(self._flying.discard)
+        return wait_s
+
+    async def drain(self) -> None:
+        """Wait for the answers to what was sent already; called when the worker stops."""
+        if self._flying:
+            await asyncio.wait(self._flying)
+
+    async def _send(self, prompt: Claimed) -> None:
+        outcome = await self._push(prompt)
+        _log.info(
+            "prompt.answered",
+            prompt=prompt.id.hex,
+            outcome=type(outcome).__name__,
+            code=getattr(outcome, "code", ""),
+            phone=masked(prompt.phone),
+            took_s=round(outcome.exchange.took_s, 3),
+        )
+        try:
+            await self._aside.run(lambda: unit(lambda tx: record(tx, prompt, outcome)))
+        except Exception:
+            # Not written down: the lease runs out and the prompt becomes UNKNOWN, which is what it is.
+            _log.exception("prompt.outcome_not_recorded", prompt=prompt.id.hex)
+
+    async def _push(self, prompt: Claimed) -> PushOutcome:
+        started_at = clock.now()
+        nothing = Exchange(None, b"", started_at, 0.0)
+        try:
+            account = await self._accounts.get(prompt.account)
+        except Exception as error:
+            _log.exception("prompt.account_unusable", account=prompt.account.hex)
+            return NotSent("account-unusable", f"The M-Pesa account cannot be used: {type(error).__name__}.", 30, nothing)
+        try:
+            return await self._daraja.stk_push(
+                account.credentials,
+                account.tokens,
+                phone=prompt.phone,
+                amount=prompt.amount,
+                account_reference=prompt.account_code,
+                description=DESCRIPTION,
+                callback_url=self._callback_url(prompt.id),
+                at=started_at,
+            )
+        except RufaaError as error:  # the client checks before it sends: a wrong callback address, say
+            return Declined(error.code, error.message, Because.BAD_REQUEST, nothing)

@@ -1,0 +1,54 @@
+-- name: due_accounts
+SELECT account_id, count(*) AS due FROM prompt
+WHERE next_at <= rufaa_now() AND state = 'created'
+GROUP BY account_id ORDER BY min(next_at)
+
+-- name: claim
+UPDATE prompt SET
+    state = 'sending', event = 'claim', lease = lease + 1, next_at = NULL, sent_at = rufaa_now(),
+    lease_until = rufaa_now() + %(lease_s)s * interval '1 second'
+FROM (
+    SELECT prompt.id, fee.account_code
+    FROM prompt JOIN fee ON fee.id = prompt.fee_id
+    WHERE prompt.next_at <= rufaa_now() AND prompt.state = 'created' AND prompt.account_id = %(account)s
+        AND fee.state IN ('due', 'deferred')
+    ORDER BY prompt.next_at, prompt.id
+    LIMIT %(limit)s
+    FOR UPDATE OF prompt SKIP LOCKED
+) AS due
+WHERE prompt.id = due.id
+RETURNING prompt.*, due.account_code
+
+-- name: record
+UPDATE prompt SET
+    state = %(state)s, event = %(event)s, code = %(code)s, message = %(message)s, lease_until = NULL,
+    checkout_request_id = coalesce(checkout_request_id, %(checkout)s),
+    merchant_request_id = coalesce(merchant_request_id, %(merchant)s),
+    next_at = CASE
+        WHEN %(state)s = 'created' THEN rufaa_now() + %(next_s)s * interval '1 second'
+        ELSE sent_at + %(next_s)s * interval '1 second'
+    END,
+    settled_at = CASE WHEN %(state)s = 'refused' THEN rufaa_now() END
+WHERE id = %(id)s AND lease = %(lease)s AND state = 'sending'
+
+-- name: keep_ids
+-- The answer to the POST names the push whoever moved the prompt meanwhile; with an id it can be asked about.
+UPDATE prompt SET
+    checkout_request_id = coalesce(checkout_request_id, %(checkout)s),
+    merchant_request_id = coalesce(merchant_request_id, %(merchant)s),
+    next_at = CASE WHEN state = 'unknown' THEN rufaa_now() ELSE next_at END
+WHERE id = %(id)s AND lease = %(lease)s AND %(checkout)s::text IS NOT NULL AND checkout_request_id IS NULL
+
+-- name: give_up
+UPDATE prompt SET state = 'refused', event = 'gave-up', next_at = NULL, settled_at = rufaa_now()
+WHERE id = %(id)s AND state = 'created' AND created_at < rufaa_now() - %(send_for_s)s * interval '1 second'
+
+-- name: expire
+UPDATE prompt SET
+    state = 'unknown', event = 'lease-expired', lease_until = NULL, code = 'lease-expired',
+    message = 'The worker stopped before Daraja answered.',
+    next_at = sent_at + %(wait_s)s * interval '1 second'
+WHERE id IN (
+    SELECT id FROM prompt WHERE lease_until < rufaa_now() AND state = 'sending' ORDER BY id FOR UPDATE SKIP LOCKED
+)
+RETURNING id

@@ -1,0 +1,16 @@
+"""What PostgreSQL holds every writer to. There is no way back: the guards go with their tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("payments", "0001_initial"),
+        ("ledger", "0002_guards"),
+    ]
+
+    operations = [migrations.RunSQL((Path(__file__).parent / "0002_guards.sql").read_text(encoding="utf-8"))]

@@ -1,0 +1,217 @@
+"""Tables of fees, prompts, evidence and receipts, and the constraints that hold them.
+
+The triggers that require the money and write the books stand in ``migrations/0002_guards.sql``.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from rufaa import ids
+from rufaa.db.fields import RufaaNow
+from rufaa.facilities.models import Facility, MpesaAccount
+from rufaa.payments.machine import LIVE, FeeState, PromptState, ReceiptState
+
+_STATE = models.TextField
+_LIVE = sorted(state.value for state in LIVE)
+_MPESA_CENTS = models.Q(amount_cents__gte=100, amount_cents__lte=25_000_000)
+
+
+class Fee(models.Model):
+    """What is owed for one subject, frozen when it was raised: to whom, on which account, how much."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    created_at = models.DateTimeField(db_default=RufaaNow())
+    state = _STATE()
+    event = models.TextField()
+    reason = models.TextField(default="", db_default="")
+    account_code = models.TextField(unique=True)  # AccountReference of its prompts, and the paybill account to type
+    payee = models.ForeignKey(Facility, models.PROTECT)
+    account = models.ForeignKey(MpesaAccount, models.PROTECT)
+    amount_cents = models.BigIntegerField()
+
+    class Meta:
+        db_table = "fee"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=_MPESA_CENTS, name="fee_amount"),
+            models.CheckConstraint(condition=models.Q(state__in=list(FeeState)), name="fee_state"),
+            models.CheckConstraint(condition=models.Q(account_code__regex=r"^[0-9A-Z]{1,12}$"), name="fee_code"),
+        ]
+
+
+class Exemption(models.Model):
+    """A proposal to waive or defer a fee by hand; in force once a second person agrees."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    created_at = models.DateTimeField(db_default=RufaaNow())
+    fee = models.ForeignKey(Fee, models.PROTECT)
+    kind = models.TextField()  # waive or defer
+    reason = models.TextField()
+    proposed_by = models.UUIDField()
+    seconded_by = models.UUIDField(null=True)
+    seconded_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)  # another took its place, or the fee closed
+
+    class Meta:
+        db_table = "exemption"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(kind__in=["waive", "defer"]), name="exemption_kind"),
+            models.CheckConstraint(condition=~models.Q(reason=""), name="exemption_reason"),
+            models.CheckConstraint(
+                condition=models.Q(seconded_by=None) | ~models.Q(seconded_by=models.F("proposed_by")),
+                name="exemption_two_people",
+            ),
+            models.UniqueConstraint(
+                fields=["fee"],
+                condition=models.Q(seconded_at=None, withdrawn_at=None),
+                name="exemption_one_open",
+            ),
+        ]
+
+
+class Prompt(models.Model):
+    """One STK push, committed before it is sent. It is its own queue: ``next_at`` and the lease say what is due."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    created_at = models.DateTimeField(db_default=RufaaNow())
+    state = _STATE()
+    event = models.TextField()
+    reason = models.TextField(default="", db_default="")
+    fee = models.ForeignKey(Fee, models.PROTECT)
+    account = models.ForeignKey(MpesaAccount, models.PROTECT)
+    attempt = models.IntegerField()  # 1, 2, … for its fee
+    payer_phone = models.TextField()
+    amount_cents = models.BigIntegerField()
+    # the queue
+    next_at = models.DateTimeField(null=True, db_default=RufaaNow())  # when to send, or to ask; None: nothing to do
+    lease = models.IntegerField(default=0, db_default=0)  # counts claims; a worker's writes carry the number it got
+    lease_until = models.DateTimeField(null=True)
+    # what Daraja said
+    sent_at = models.DateTimeField(null=True)  # when the POST may first have gone out
+    merchant_request_id = models.TextField(null=True)  # noqa: DJ001 - null: not known
+    checkout_request_id = models.TextField(null=True, unique=True)  # noqa: DJ001 - null: not known
+    code = models.TextField(default="", db_default="")  # the last errorCode or ResultCode
+    message = models.TextField(default="", db_default="")  # its words, as Daraja wrote them
+    queries = models.IntegerField(default=0, db_default=0)
+    unpaid_queries = models.IntegerField(default=0, db_default=0)
+    settled_at = models.DateTimeField(null=True)  # when it was last no longer live
+
+    class Meta:
+        db_table = "prompt"
+        indexes: ClassVar = [
+            models.Index(fields=["next_at"], condition=models.Q(next_at__isnull=False), name="prompt_due"),
+            models.Index(
+                fields=["lease_until"], condition=models.Q(lease_until__isnull=False), name="prompt_leased"
+            ),
+            models.Index(fields=["payer_phone", "-created_at"], name="prompt_phone"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["fee"], condition=models.Q(state__in=_LIVE), name="prompt_one_live_per_fee"
+            ),
+            models.UniqueConstraint(
+                fields=["payer_phone"], condition=models.Q(state__in=_LIVE), name="prompt_one_live_per_phone"
+            ),
+            models.UniqueConstraint(fields=["fee", "attempt"], name="prompt_attempt"),
+            models.CheckConstraint(condition=_MPESA_CENTS, name="prompt_amount"),
+            models.CheckConstraint(condition=models.Q(state__in=list(PromptState)), name="prompt_state"),
+            models.CheckConstraint(condition=models.Q(payer_phone__regex=r"^254[17][0-9]{8}$"), name="prompt_phone_form"),
+        ]
+
+
+class Receipt(models.Model):
+    """Money that arrived. ``number`` may be awaited (a query knows none); ``fee`` is set where it is applied."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    created_at = models.DateTimeField(db_default=RufaaNow())
+    state = _STATE()
+    event = models.TextField()
+    reason = models.TextField(default="", db_default="")
+    number = models.TextField(null=True, unique=True)  # noqa: DJ001 - null: awaited
+    account = models.ForeignKey(MpesaAccount, models.PROTECT)
+    amount_cents = models.BigIntegerField()
+    paid_at = models.DateTimeField(null=True)  # as M-Pesa says
+    prompt = models.OneToOneField(Prompt, models.PROTECT, null=True)  # one push is at most one payment
+    fee = models.OneToOneField(Fee, models.PROTECT, null=True)  # one fee takes exactly one receipt
+
+    class Meta:
+        db_table = "receipt"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(amount_cents__gt=0), name="receipt_amount"),
+            models.CheckConstraint(condition=models.Q(state__in=list(ReceiptState)), name="receipt_state"),
+            models.CheckConstraint(
+                condition=models.Q(state=ReceiptState.APPLIED, fee__isnull=False)
+                | models.Q(state=ReceiptState.UNAPPLIED, fee__isnull=True),
+                name="receipt_applied_to_a_fee",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(number__regex=r"^[0-9A-Z]{6,20}$") | models.Q(number=None), name="receipt_number"
+            ),
+        ]
+
+
+class Evidence(models.Model):
+    """One report from outside about one prompt, verbatim, with what was made of it. Append-only."""
+
+    at = models.DateTimeField(db_default=RufaaNow())
+    channel = models.TextField()  # callback or query
+    prompt = models.ForeignKey(Prompt, models.PROTECT)
+    receipt = models.ForeignKey(Receipt, models.PROTECT, null=True)  # the receipt that it reports, where it does
+    inbox = models.BigIntegerField(null=True)  # the stored callback, where it is one
+    verdict = models.TextField()
+    result_code = models.TextField(default="", db_default="")
+    result_desc = models.TextField(default="", db_default="")
+    receipt_number = models.TextField(default="", db_default="")
+    amount_cents = models.BigIntegerField(null=True)
+    phone_shown = models.TextField(default="", db_default="")
+    status = models.IntegerField(null=True)  # HTTP status of a query's answer
+    body = models.BinaryField(default=b"", db_default=b"")  # a query's answer; a callback's bytes are in the inbox
+
+    class Meta:
+        db_table = "evidence"
+        indexes: ClassVar = [models.Index(fields=["prompt", "id"], name="evidence_prompt")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["inbox"], condition=models.Q(inbox__isnull=False), name="evidence_once")
+        ]
+
+
+class Task(models.Model):
+    """Something that only a person can settle. One open task for one thing."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    opened_at = models.DateTimeField(db_default=RufaaNow())
+    kind = models.TextField()  # unapplied, review, contradiction, refund
+    facility = models.ForeignKey(Facility, models.PROTECT)  # whose finance people work it
+    fee = models.ForeignKey(Fee, models.PROTECT)
+    prompt = models.ForeignKey(Prompt, models.PROTECT, null=True)
+    receipt = models.ForeignKey(Receipt, models.PROTECT, null=True)
+    why = models.TextField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "task"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["kind", "fee", "prompt", "receipt"],
+                condition=models.Q(closed_at=None),
+                name="task_one_open",
+                nulls_distinct=False,
+            )
+        ]
+
+
+class Access(models.Model):
+    """What all processes share about an account: the access token, who renews it, and the rate limits' state."""
+
+    account = models.OneToOneField(MpesaAccount, models.PROTECT, primary_key=True)
+    sealed_token = models.BinaryField(null=True)
+    token_expires_at = models.DateTimeField(null=True)
+    renewal = models.IntegerField(default=0, db_default=0)  # counts renewals: fences a late renewer
+    renewing_until = models.DateTimeField(null=True)
+    push_tat = models.DateTimeField(null=True)  # theoretical arrival time of the GCRA, see daraja.rate
+    query_tat = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "mpesa_access"

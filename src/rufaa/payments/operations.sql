@@ -1,0 +1,56 @@
+-- name: price
+SELECT payee_id AS payee, account_id AS account, amount_cents
+FROM price
+WHERE facility_id = %(facility)s AND (receiving_id = %(receiving)s OR receiving_id IS NULL)
+ORDER BY receiving_id NULLS LAST
+LIMIT 1
+
+-- name: insert_fee
+INSERT INTO fee (id, state, event, account_code, payee_id, account_id, amount_cents)
+VALUES (%(id)s, %(state)s, %(event)s, %(account_code)s, %(payee)s, %(account)s, %(amount_cents)s)
+
+-- name: lock_fee
+SELECT fee.*, (SELECT receipt.id FROM receipt WHERE receipt.fee_id = fee.id) AS receipt_id
+FROM fee WHERE id = %(fee)s FOR UPDATE
+
+-- name: move_fee
+UPDATE fee SET state = %(state)s, event = %(event)s, reason = %(reason)s WHERE id = %(fee)s
+
+-- name: open_task
+INSERT INTO task (id, kind, facility_id, fee_id, prompt_id, receipt_id, why)
+VALUES (%(id)s, %(kind)s, %(facility)s, %(fee)s, %(prompt)s, %(receipt)s, %(why)s)
+ON CONFLICT DO NOTHING
+
+-- name: withdraw_exemptions
+UPDATE exemption SET withdrawn_at = rufaa_now()
+WHERE fee_id = %(fee)s AND seconded_at IS NULL AND withdrawn_at IS NULL
+
+-- name: propose
+INSERT INTO exemption (id, fee_id, kind, reason, proposed_by)
+VALUES (%(id)s, %(fee)s, %(kind)s, %(reason)s, %(by)s)
+
+-- name: open_proposal
+SELECT * FROM exemption WHERE fee_id = %(fee)s AND seconded_at IS NULL AND withdrawn_at IS NULL FOR UPDATE
+
+-- name: second
+UPDATE exemption SET seconded_by = %(by)s, seconded_at = rufaa_now() WHERE id = %(id)s
+
+-- name: withdraw_unsent
+UPDATE prompt SET state = 'refused', event = 'withdrawn', next_at = NULL, settled_at = rufaa_now(),
+    message = 'Withdrawn before it was sent.'
+WHERE fee_id = %(fee)s AND state = 'created'
+RETURNING id
+
+-- name: last_prompt
+SELECT prompt.*, state IN ('created', 'sending', 'pending', 'unknown') AS live, rufaa_now() AS now
+FROM prompt WHERE fee_id = %(fee)s ORDER BY attempt DESC LIMIT 1
+
+-- name: last_of_phone
+SELECT prompt.*, state IN ('created', 'sending', 'pending', 'unknown') AS live, rufaa_now() AS now
+FROM prompt WHERE payer_phone = %(phone)s
+ORDER BY state IN ('created', 'sending', 'pending', 'unknown') DESC, created_at DESC LIMIT 1
+
+-- name: insert_prompt
+INSERT INTO prompt (id, state, event, reason, fee_id, account_id, attempt, payer_phone, amount_cents)
+VALUES (%(id)s, 'created', 'create', %(reason)s, %(fee)s, %(account)s, %(attempt)s, %(phone)s, %(amount_cents)s)
+ON CONFLICT DO NOTHING

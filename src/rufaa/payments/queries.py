@@ -1,0 +1,139 @@
+"""Reading money: a fee with its last prompt and receipt, and every attempt of a fee. Whoever asks has passed the gate of
+what the fee belongs to; there is no other way here."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from rufaa.daraja import codes
+from rufaa.db import sql
+from rufaa.db.atomic import Tx
+from rufaa.money import Money
+from rufaa.payments.machine import LIVE, PROMPT_LIFE_S, FeeState, PromptState
+from rufaa.phone import Phone
+
+_SQL: Final = sql.load(__file__, "queries.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One prompt as a person may know it."""
+
+    id: uuid.UUID
+    created_at: datetime
+    attempt: int
+    state: PromptState
+    phone: Phone
+    amount: Money
+    code: str
+    said: str  # Daraja's own words
+    merchant_request_id: str | None
+    checkout_request_id: str | None
+    sent_at: datetime | None
+    settled_at: datetime | None
+    seconds_left: int  # how long the phone can still ring; 0 where it does not
+    receipt_number: str | None
+    paid_at: datetime | None
+    unapplied: bool  # its money came, and waits for a person
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE
+
+    @property
+    def words(self) -> str:
+        """What happened, in a sentence for a clerk or a patient."""
+        match self.state:
+            case PromptState.CREATED | PromptState.SENDING:
+                return "The prompt is on its way. If the phone does not ring soon, look again before sending another."
+            case PromptState.PENDING:
+                return "The prompt was sent. Enter the M-Pesa PIN on the phone."
+            case PromptState.UNKNOWN:
+                return "M-Pesa did not answer clearly; the phone may ring. It is being checked: do not send another."
+            case PromptState.PAID:
+                if self.unapplied:
+                    return "The money arrived after the fee was settled otherwise; finance will deal with it."
+                return f"Paid. M-Pesa receipt {self.receipt_number}." if self.receipt_number else "Paid."
+            case PromptState.UNPAID:
+                return codes.in_plain_words(self.code)
+            case PromptState.REFUSED:
+                if self.code in codes.PAY_AGAIN_AFTER_S:
+                    return codes.in_plain_words(self.code)
+                return f"No prompt was sent. {self.said}".strip()
+            case PromptState.REVIEW:
+                return "M-Pesa has not told what became of this prompt; a person is looking."
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A fee at a glance."""
+
+    fee: uuid.UUID
+    state: FeeState
+    amount: Money
+    receipt_number: str | None
+    paid: bool
+    sent: int  # prompts that went out
+    last: Attempt | None
+    proposal: Mapping[str, Any] | None  # an open proposal to waive or defer: kind, reason, by
+
+
+def summaries(tx: Tx, fees: Sequence[uuid.UUID]) -> dict[uuid.UUID, Summary]:
+    """Each fee's summary, by its id; two queries whatever their number."""
+    wanted = {"fees": sorted(fees)}
+    last = {row["fee_id"]: _attempt(row) for row in tx.rows(_SQL["last_attempts"], wanted)}
+    return {
+        row["id"]: Summary(
+            fee=row["id"],
+            state=FeeState(row["state"]),
+            amount=Money(row["amount_cents"]),
+            receipt_number=row["receipt_number"],
+            paid=row["state"] == FeeState.PAID,
+            sent=row["sent"],
+            last=last.get(row["id"]),
+            proposal=None
+            if row["proposed_by"] is None
+            else {"kind": row["proposed_kind"], "reason": row["proposed_reason"], "by": row["proposed_by"]},
+        )
+        for row in tx.rows(_SQL["summaries"], wanted)
+    }
+
+
+def attempts(tx: Tx, fee: uuid.UUID) -> list[Attempt]:
+    """Every prompt of a fee, newest first."""
+    return [_attempt(row) for row in tx.rows(_SQL["attempts"], {"fee": fee})]
+
+
+def attempt(tx: Tx, prompt: uuid.UUID) -> Attempt:
+    row = tx.row(_SQL["attempt"], {"prompt": prompt})
+    if row is None:
+        raise AssertionError(f"prompt {prompt} vanished")
+    return _attempt(row)
+
+
+def _attempt(row: Mapping[str, Any]) -> Attempt:
+    state = PromptState(row["state"])
+    since = row["sent_at"] or row["created_at"]
+    left = PROMPT_LIFE_S - (row["now"] - since).total_seconds()
+    return Attempt(
+        id=row["id"],
+        created_at=row["created_at"],
+        attempt=row["attempt"],
+        state=state,
+        phone=Phone(row["payer_phone"]),
+        amount=Money(row["amount_cents"]),
+        code=row["code"],
+        said=row["message"],
+        merchant_request_id=row["merchant_request_id"],
+        checkout_request_id=row["checkout_request_id"],
+        sent_at=row["sent_at"],
+        settled_at=row["settled_at"],
+        seconds_left=max(0, round(left)) if state in LIVE else 0,
+        receipt_number=row["receipt_number"],
+        paid_at=row["paid_at"],
+        unapplied=row["receipt_state"] == "unapplied",
+    )

@@ -1,0 +1,28 @@
+-- name: summaries
+SELECT
+    fee.id, fee.state, fee.amount_cents,
+    (SELECT receipt.number FROM receipt WHERE receipt.fee_id = fee.id) AS receipt_number,
+    (SELECT count(*) FROM prompt WHERE prompt.fee_id = fee.id AND prompt.sent_at IS NOT NULL) AS sent,
+    exemption.kind AS proposed_kind, exemption.reason AS proposed_reason, exemption.proposed_by
+FROM fee
+LEFT JOIN exemption
+    ON exemption.fee_id = fee.id AND exemption.seconded_at IS NULL AND exemption.withdrawn_at IS NULL
+WHERE fee.id = ANY(%(fees)s::uuid[])
+
+-- name: last_attempts
+SELECT DISTINCT ON (prompt.fee_id)
+    prompt.*, receipt.number AS receipt_number, receipt.paid_at, receipt.state AS receipt_state, rufaa_now() AS now
+FROM prompt LEFT JOIN receipt ON receipt.prompt_id = prompt.id
+WHERE prompt.fee_id = ANY(%(fees)s::uuid[])
+ORDER BY prompt.fee_id, prompt.attempt DESC
+
+-- name: attempts
+SELECT prompt.*, receipt.number AS receipt_number, receipt.paid_at, receipt.state AS receipt_state, rufaa_now() AS now
+FROM prompt LEFT JOIN receipt ON receipt.prompt_id = prompt.id
+WHERE prompt.fee_id = %(fee)s
+ORDER BY prompt.attempt DESC
+
+-- name: attempt
+SELECT prompt.*, receipt.number AS receipt_number, receipt.paid_at, receipt.state AS receipt_state, rufaa_now() AS now
+FROM prompt LEFT JOIN receipt ON receipt.prompt_id = prompt.id
+WHERE prompt.id = %(prompt)s

@@ -1,0 +1,125 @@
+"""Asking what became of prompts: the status query on its schedule, and handing over to a person when asking is over.
+
+So that a callback that never comes still ends in ``paid``. What an answer means is the law's; when to ask is in
+``machine`` (``next_query_s``) and stands in ``prompt.next_at``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+import structlog
+
+from rufaa import clock, ids
+from rufaa.daraja.client import Daraja
+from rufaa.daraja.outcomes import Answered, NoNews, QueryOutcome
+from rufaa.db import sql
+from rufaa.db.aside import Aside
+from rufaa.db.atomic import Tx, unit
+from rufaa.payments.access import Accounts, Budget, spend
+from rufaa.payments.machine import GIVE_UP_ASKING_S, UNKNOWN_WITHOUT_ID_S, Channel, Report
+from rufaa.payments.plan import Item
+from rufaa.payments.settle import HandOn, settle
+
+_SQL: Final = sql.load(__file__, "reconcile.sql")
+_log = structlog.get_logger()
+
+ASKED_AGAIN_AFTER_S: Final = 60
+"""When a query whose asker died is made again; a query twice does no harm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A prompt to ask about."""
+
+    prompt: uuid.UUID
+    account: uuid.UUID
+    checkout_request_id: str
+
+
+def claim_questions(tx: Tx, *, limit: int) -> tuple[list[Question], float | None]:
+    """Prompts whose time to be asked about has come, oldest first, within each account's rate."""
+    questions: list[Question] = []
+    waits: list[float] = []
+    for account in tx.rows(_SQL["due_accounts"]):
+        granted, free_in_s = spend(tx, account["account_id"], Budget.QUERY, wanted=min(account["due"], limit))
+        if granted < account["due"]:
+            waits.append(free_in_s)
+        if granted:
+            params = {"account": account["account_id"], "limit": granted, "again_s": ASKED_AGAIN_AFTER_S}
+            questions += [
+                Question(row["id"], row["account_id"], row["checkout_request_id"])
+                for row in tx.rows(_SQL["claim"], params)
+            ]
+    return questions, min(waits, default=None)
+
+
+def hand_over_overdue(tx: Tx) -> int:
+    """Nobody could tell for half an hour, or there is no id to ask by: a person looks, and the phone is free again."""
+    rows = tx.rows(_SQL["overdue"], {"give_up_s": GIVE_UP_ASKING_S, "without_id_s": UNKNOWN_WITHOUT_ID_S})
+    for row in rows:
+        tx.execute(
+            _SQL["open_review"],
+            {"id": ids.new_id(), "prompt": row["id"], "why": "M-Pesa did not tell what became of this prompt."},
+        )
+    tx.tell_changed([row["id"] for row in rows])
+    return len(rows)
+
+
+def next_due_s(tx: Tx) -> float | None:
+    """Seconds until the next prompt has to be sent, asked about or given up; None if none ever has to."""
+    row = tx.row(_SQL["next_due"])
+    assert row is not None
+    return None if row["wait_s"] is None else max(0.0, float(row["wait_s"]))
+
+
+class Reconciler:
+    """Asks what is due."""
+
+    def __init__(self, daraja: Daraja, accounts: Accounts, aside: Aside, *, hand_on: HandOn, at_once: int = 20) -> None:
+        self._daraja = daraja
+        self._accounts = accounts
+        self._aside = aside
+        self._hand_on = hand_on
+        self._at_once = at_once
+
+    async def round(self) -> float | None:
+        """Ask what is due and settle the answers; returns seconds until more may be asked, None if nothing waits."""
+        await self._aside.run(lambda: unit(hand_over_overdue))
+        questions, wait_s = await self._aside.run(lambda: unit(lambda tx: claim_questions(tx, limit=self._at_once)))
+        if not questions:
+            return wait_s
+        items = [item for item in await asyncio.gather(*map(self._ask, questions)) if item is not None]
+        if items:
+            await self._aside.run(lambda: unit(lambda tx: settle(tx, items, hand_on=self._hand_on)))
+        return wait_s
+
+    async def _ask(self, question: Question) -> Item | None:
+        try:
+            account = await self._accounts.get(question.account)
+            outcome = await self._daraja.stk_query(
+                account.credentials,
+                account.tokens,
+                checkout_request_id=question.checkout_request_id,
+                at=clock.now(),
+            )
+        except Exception:  # this prompt is asked about again later; the others must not wait for it
+            _log.exception("query.failed", prompt=question.prompt.hex)
+            return None
+        item = _item(question, outcome)
+        _log.info("query.answered", prompt=question.prompt.hex, code=item.report.result_code)
+        return item
+
+
+def _item(question: Question, outcome: QueryOutcome) -> Item:
+    match outcome:
+        case Answered(result_code=code, result_desc=words) | NoNews(code=code, message=words):
+            # The ids are not compared again: the client believes an answer only about the id that it asked for.
+            report = Report(channel=Channel.QUERY, result_code=code, trusted=True)
+            exchange = outcome.exchange
+            return Item(question.prompt, report, words, status=exchange.status, body=exchange.body)
+        case never:
+            assert_never(never)

@@ -1,0 +1,184 @@
+"""Settlement: a batch of reports becomes prompts, receipts, paid fees and tasks, in one transaction and in sets.
+
+It reads and locks (fees, then prompts), asks ``plan`` what to do, and writes. Whatever the money belongs to is moved by
+``hand_on`` in the same transaction; the composition root gives it, so that payments knows nothing above itself.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from rufaa import ids
+from rufaa.db import sql
+from rufaa.db.atomic import Tx
+from rufaa.money import Money
+from rufaa.payments.machine import LIVE, FeeState, PromptState, Verdict
+from rufaa.payments.plan import FeeRow, Item, Plan, PromptRow, plan
+from rufaa.phone import Phone
+
+_SQL: Final = sql.load(__file__, "settle.sql")
+
+HandOn: TypeAlias = Callable[[Tx, Sequence[uuid.UUID]], None]
+"""Told which fees were paid, inside the transaction that pays them."""
+
+
+def settle(tx: Tx, items: Sequence[Item], *, hand_on: HandOn) -> Mapping[int, Verdict | None]:
+    """Take ``items`` in, in their order. Returns what each (by its place) meant; None: its prompt is not known here.
+
+    The transaction then holds the locks of all fees and prompts of the batch.
+    """
+    verdicts: dict[int, Verdict | None] = {}
+    places = {id(item): place for place, item in enumerate(items)}
+    round_items: Sequence[Item] = items
+    while round_items:
+        prompts, fees = _lock(tx, {item.prompt for item in round_items})
+        known = [item for item in round_items if item.prompt in prompts]
+        verdicts.update({places[id(item)]: None for item in round_items if item.prompt not in prompts})
+        decided = plan(
+            prompts.values(),
+            fees,
+            known,
+            checkout_ids=_owners(tx, "checkout_owners", [item.report.checkout_request_id for item in known]),
+            numbers=_owners(tx, "number_owners", [item.report.receipt_number for item in known]
+                            + [prompt.asked_number for prompt in prompts.values()]),
+        )
+        _write(tx, decided, hand_on)
+        verdicts.update({places[id(row.item)]: row.verdict for row in decided.evidence})
+        round_items = decided.left_over
+    return verdicts
+
+
+def _lock(
+    tx: Tx, wanted: set[uuid.UUID]
+) -> tuple[dict[uuid.UUID, PromptRow], dict[uuid.UUID, FeeRow]]:
+    """Fees first, then prompts, each by id: the order that everybody keeps."""
+    params = {"prompts": sorted(wanted)}
+    fees = {
+        row["id"]: FeeRow(row["id"], FeeState(row["state"]), Money(row["amount_cents"]), row["account_id"], row["payee_id"])
+        for row in tx.rows(_SQL["lock_fees"], params)
+    }
+    prompts = {row["id"]: _prompt_row(row) for row in tx.rows(_SQL["lock_prompts"], params)}
+    return prompts, fees
+
+
+def _prompt_row(row: Mapping[str, Any]) -> PromptRow:
+    return PromptRow(
+        id=row["id"],
+        fee=row["fee_id"],
+        account=row["account_id"],
+        state=PromptState(row["state"]),
+        amount=Money(row["amount_cents"]),
+        phone=Phone(row["payer_phone"]),
+        checkout_request_id=row["checkout_request_id"],
+        merchant_request_id=row["merchant_request_id"],
+        age_s=row["age_s"],
+        unpaid_queries=row["unpaid_queries"],
+        receipt=row["receipt"],
+        receipt_number=row["receipt_number"],
+        asked_number=row["asked_number"],
+    )
+
+
+def _owners(tx: Tx, query: str, texts: Sequence[str | None]) -> dict[str, uuid.UUID]:
+    wanted = sorted({text for text in texts if text})
+    return {row["text"]: row["owner"] for row in tx.rows(_SQL[query], {"texts": wanted})} if wanted else {}
+
+
+def _write(tx: Tx, decided: Plan, hand_on: HandOn) -> None:
+    receipts = decided.receipts
+    if receipts:
+        tx.execute(
+            _SQL["insert_receipts"],
+            {
+                "ids": [row.id for row in receipts],
+                "numbers": [row.number for row in receipts],
+                "accounts": [row.account for row in receipts],
+                "amounts": [row.amount.cents for row in receipts],
+                "paid_at": [row.paid_at for row in receipts],
+                "prompts": [row.prompt for row in receipts],
+            },
+        )
+    _write_prompts(tx, decided)
+    if decided.paid_fees:
+        applied = [(row.id, row.fee) for row in receipts if row.fee is not None]
+        tx.execute(
+            _SQL["apply_receipts"],
+            {"receipts": [receipt for receipt, _ in applied], "fees": [fee for _, fee in applied]},
+        )
+        tx.execute(_SQL["pay_fees"], {"fees": decided.paid_fees})
+        withdrawn = [row["id"] for row in tx.rows(_SQL["withdraw_unsent"], {"fees": decided.paid_fees})]
+        tx.tell_changed(withdrawn)
+        hand_on(tx, decided.paid_fees)
+    if decided.numbers:
+        tx.execute(
+            _SQL["fill_numbers"],
+            {
+                "receipts": [row.receipt for row in decided.numbers],
+                "numbers": [row.number for row in decided.numbers],
+                "paid_at": [row.paid_at for row in decided.numbers],
+            },
+        )
+    _write_evidence(tx, decided)
+    if decided.tasks:
+        tx.execute(
+            _SQL["open_tasks"],
+            {
+                "ids": [ids.new_id() for _ in decided.tasks],
+                "kinds": [row.kind for row in decided.tasks],
+                "facilities": [row.facility for row in decided.tasks],
+                "fees": [row.fee for row in decided.tasks],
+                "prompts": [row.prompt for row in decided.tasks],
+                "receipts": [row.receipt for row in decided.tasks],
+                "whys": [row.why for row in decided.tasks],
+            },
+        )
+    if decided.reviewed:
+        tx.execute(_SQL["close_reviews"], {"prompts": decided.reviewed})
+    tx.tell_changed([row.id for row in decided.prompts])
+
+
+def _write_prompts(tx: Tx, decided: Plan) -> None:
+    changes = decided.prompts
+    if not changes:
+        return
+    tx.execute(
+        _SQL["update_prompts"],
+        {
+            "ids": [row.id for row in changes],
+            "states": [row.moved[0] if row.moved else None for row in changes],
+            "events": [row.moved[1] if row.moved else None for row in changes],
+            "settled": [row.moved is not None and row.moved[0] not in LIVE for row in changes],
+            "checkouts": [row.checkout_request_id for row in changes],
+            "merchants": [row.merchant_request_id for row in changes],
+            "codes": [row.code for row in changes],
+            "messages": [row.message for row in changes],
+            "unpaid": [row.unpaid_queries for row in changes],
+            "keep": [row.keep_schedule for row in changes],
+            "next_s": [row.next_query_s for row in changes],
+        },
+    )
+
+
+def _write_evidence(tx: Tx, decided: Plan) -> None:
+    rows = decided.evidence
+    if not rows:
+        return
+    tx.execute(
+        _SQL["insert_evidence"],
+        {
+            "channels": [row.item.report.channel for row in rows],
+            "prompts": [row.item.prompt for row in rows],
+            "receipts": [row.receipt for row in rows],
+            "inboxes": [row.item.inbox for row in rows],
+            "verdicts": [row.verdict for row in rows],
+            "codes": [row.item.report.result_code for row in rows],
+            "descs": [row.item.result_desc for row in rows],
+            "numbers": [row.item.report.receipt_number or "" for row in rows],
+            "amounts": [row.item.report.amount.cents if row.item.report.amount else None for row in rows],
+            "phones": [row.item.report.phone_shown or "" for row in rows],
+            "statuses": [row.item.status for row in rows],
+            "bodies": [row.item.body for row in rows],
+        },
+    )

@@ -1,0 +1,89 @@
+-- name: lock_fees
+SELECT id, state, amount_cents, account_id, payee_id
+FROM fee WHERE id IN (SELECT fee_id FROM prompt WHERE id = ANY(%(prompts)s::uuid[]))
+ORDER BY id
+FOR UPDATE
+
+-- name: lock_prompts
+SELECT
+    prompt.id, prompt.fee_id, prompt.account_id, prompt.state, prompt.amount_cents, prompt.payer_phone,
+    prompt.checkout_request_id, prompt.merchant_request_id, prompt.unpaid_queries,
+    coalesce(extract(epoch FROM rufaa_now() - prompt.sent_at), 0)::float8 AS age_s,
+    (SELECT receipt.id FROM receipt WHERE receipt.prompt_id = prompt.id) AS receipt,
+    (SELECT receipt.number FROM receipt WHERE receipt.prompt_id = prompt.id) AS receipt_number,
+    (SELECT evidence.receipt_number FROM evidence
+     WHERE evidence.prompt_id = prompt.id AND evidence.verdict = 'ask' AND evidence.receipt_number <> ''
+     ORDER BY evidence.id DESC LIMIT 1) AS asked_number
+FROM prompt WHERE prompt.id = ANY(%(prompts)s::uuid[])
+ORDER BY prompt.id
+FOR UPDATE
+
+-- name: checkout_owners
+SELECT checkout_request_id AS text, id AS owner FROM prompt WHERE checkout_request_id = ANY(%(texts)s)
+
+-- name: number_owners
+SELECT number AS text, id AS owner FROM receipt WHERE number = ANY(%(texts)s)
+
+-- name: insert_receipts
+INSERT INTO receipt (id, state, event, number, account_id, amount_cents, paid_at, prompt_id)
+SELECT id, 'unapplied', 'arrive', number, account, amount, paid_at, prompt
+FROM unnest(%(ids)s::uuid[], %(numbers)s::text[], %(accounts)s::uuid[], %(amounts)s::bigint[],
+            %(paid_at)s::timestamptz[], %(prompts)s::uuid[]) AS new (id, number, account, amount, paid_at, prompt)
+
+-- name: update_prompts
+UPDATE prompt SET
+    state = coalesce(new.state, prompt.state),
+    event = coalesce(new.event, prompt.event),
+    settled_at = CASE WHEN new.settled THEN rufaa_now() ELSE prompt.settled_at END,
+    lease_until = CASE WHEN new.state IS NULL THEN prompt.lease_until END,
+    checkout_request_id = new.checkout,
+    merchant_request_id = new.merchant,
+    code = CASE WHEN new.state IS NULL THEN prompt.code ELSE new.code END,
+    message = CASE WHEN new.state IS NULL THEN prompt.message ELSE new.message END,
+    unpaid_queries = new.unpaid,
+    next_at = CASE
+        WHEN new.keep THEN prompt.next_at
+        WHEN new.next_s IS NULL THEN NULL
+        ELSE coalesce(prompt.sent_at, rufaa_now()) + new.next_s * interval '1 second'
+    END
+FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(events)s::text[], %(settled)s::bool[], %(checkouts)s::text[],
+            %(merchants)s::text[], %(codes)s::text[], %(messages)s::text[], %(unpaid)s::int[], %(keep)s::bool[],
+            %(next_s)s::float8[])
+    AS new (id, state, event, settled, checkout, merchant, code, message, unpaid, keep, next_s)
+WHERE prompt.id = new.id
+
+-- name: apply_receipts
+UPDATE receipt SET state = 'applied', event = 'apply', fee_id = new.fee
+FROM unnest(%(receipts)s::uuid[], %(fees)s::uuid[]) AS new (id, fee)
+WHERE receipt.id = new.id
+
+-- name: pay_fees
+UPDATE fee SET state = 'paid', event = 'pay', reason = '' WHERE id = ANY(%(fees)s::uuid[])
+
+-- name: withdraw_unsent
+UPDATE prompt SET state = 'refused', event = 'withdrawn', next_at = NULL, settled_at = rufaa_now(),
+    message = 'Withdrawn: the fee was paid before it was sent.'
+WHERE fee_id = ANY(%(fees)s::uuid[]) AND state = 'created'
+RETURNING id
+
+-- name: fill_numbers
+UPDATE receipt SET number = new.number, paid_at = coalesce(receipt.paid_at, new.paid_at)
+FROM unnest(%(receipts)s::uuid[], %(numbers)s::text[], %(paid_at)s::timestamptz[]) AS new (id, number, paid_at)
+WHERE receipt.id = new.id AND receipt.number IS NULL
+
+-- name: insert_evidence
+INSERT INTO evidence (channel, prompt_id, receipt_id, inbox, verdict, result_code, result_desc, receipt_number,
+                      amount_cents, phone_shown, status, body)
+SELECT * FROM unnest(%(channels)s::text[], %(prompts)s::uuid[], %(receipts)s::uuid[], %(inboxes)s::bigint[],
+                     %(verdicts)s::text[], %(codes)s::text[], %(descs)s::text[], %(numbers)s::text[],
+                     %(amounts)s::bigint[], %(phones)s::text[], %(statuses)s::int[], %(bodies)s::bytea[])
+
+-- name: open_tasks
+INSERT INTO task (id, kind, facility_id, fee_id, prompt_id, receipt_id, why)
+SELECT * FROM unnest(%(ids)s::uuid[], %(kinds)s::text[], %(facilities)s::uuid[], %(fees)s::uuid[],
+                     %(prompts)s::uuid[], %(receipts)s::uuid[], %(whys)s::text[])
+ON CONFLICT DO NOTHING
+
+-- name: close_reviews
+UPDATE task SET closed_at = rufaa_now()
+WHERE kind = 'review' AND prompt_id = ANY(%(prompts)s::uuid[]) AND closed_at IS NULL

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class ReferralsConfig(AppConfig):
+    name = "rufaa.referrals"
+    default_auto_field = "django.db.models.BigAutoField"

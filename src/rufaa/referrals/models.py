@@ -1,0 +1,51 @@
+"""The table of referrals."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from rufaa import ids
+from rufaa.db.fields import RufaaNow
+from rufaa.facilities.models import Facility, User
+from rufaa.patients.models import Particulars
+from rufaa.payments.models import Fee
+from rufaa.referrals.machine import Priority, Status
+
+
+class Referral(models.Model):
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    created_at = models.DateTimeField(db_default=RufaaNow())
+    state = models.TextField()
+    event = models.TextField()
+    reason = models.TextField(default="", db_default="")  # why rejected or cancelled; the outcome when completed
+    token = models.TextField(unique=True, default=ids.new_token)  # the patient's link
+    account_code = models.TextField(unique=True, default=ids.new_account_code)
+    priority = models.TextField()
+    referring = models.ForeignKey(Facility, models.PROTECT, related_name="+")
+    receiving = models.ForeignKey(Facility, models.PROTECT, related_name="+")
+    physician = models.ForeignKey(User, models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    particulars = models.OneToOneField(Particulars, models.PROTECT)
+    fee = models.OneToOneField(Fee, models.PROTECT, null=True)  # raised by approval, or by an emergency's confirmation
+    medical_history = models.TextField()
+    lab_results = models.JSONField()
+    diagnosis = models.TextField()
+
+    class Meta:
+        db_table = "referral"
+        indexes: ClassVar = [
+            models.Index(fields=["referring", "state", "-id"], name="referral_referring"),
+            models.Index(fields=["receiving", "state", "-id"], name="referral_receiving"),
+            models.Index(fields=["physician", "-id"], name="referral_physician"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(state__in=list(Status)), name="referral_state"),
+            models.CheckConstraint(condition=models.Q(priority__in=list(Priority)), name="referral_priority"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["pending-admin", "rejected", "cancelled", "confirmed", "completed"])
+                | models.Q(fee__isnull=False),
+                name="referral_fee_after_approval",
+            ),
+        ]

@@ -1,0 +1,147 @@
+"""Reading referrals. ``visible_to`` is the only way to rows: nobody sees what no membership lets them see."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from django.db.models import Q, QuerySet
+
+from rufaa import ids
+from rufaa.errors import Kind, RufaaError
+from rufaa.facilities.queries import Actor
+from rufaa.facilities.rights import Right, Side
+from rufaa.payments.machine import FeeState
+from rufaa.referrals.machine import Priority, Status
+from rufaa.referrals.models import Referral
+
+PAGE_LIMIT: Final = 1000
+
+_RELEASED: Final = Q(priority=Priority.EMERGENCY) | Q(
+    fee__state__in=[FeeState.PAID, FeeState.WAIVED, FeeState.DEFERRED, FeeState.REFUNDED]
+)
+"""What the receiving facility may see: emergencies at once, others from paid, waived or deferred on."""
+
+
+class ReferralNotFound(RufaaError):
+    """There is no such referral, or it is not yours to see; which of the two is not said."""
+
+    kind = Kind.NOT_FOUND
+    code = "referral-not-found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such referral, or you may not see it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A referral as one person may see it: with the rights that this person has on it."""
+
+    referral: Referral
+    rights: frozenset[Right]
+
+    @property
+    def medical(self) -> bool:
+        """Whether the clinical part may be shown; finance people see name, code and money only."""
+        return bool(self.rights & {Right.SEE, Right.SEE_OWN})
+
+
+def visible_to(actor: Actor) -> QuerySet[Referral]:
+    """The gate: the referrals that ``actor`` may see, whichever way they are looked for."""
+    own = Q(physician_id=actor.user, referring__in=actor.facilities_with(Right.SEE_OWN, Side.REFERRING))
+    referring = Q(referring__in=actor.facilities_with(Right.SEE, Side.REFERRING))
+    receiving = Q(receiving__in=actor.facilities_with(Right.SEE, Side.RECEIVING)) & _RELEASED
+    payee = Q(fee__payee__in=actor.facilities_with(Right.SEE_MONEY, Side.PAYEE))
+    return Referral.objects.filter(own | referring | receiving | payee).select_related(
+        "particulars", "fee", "referring", "receiving", "physician"
+    )
+
+
+def see(actor: Actor, referral: object) -> Seen:
+    """One referral by its id as written outside. Raises ``ReferralNotFound``."""
+    by_id = ids.from_wire(referral)
+    found = visible_to(actor).filter(pk=by_id).first() if by_id else None
+    if found is None:
+        raise ReferralNotFound
+    return Seen(found, rights_on(actor, found))
+
+
+def see_by_token(actor: Actor, token: str) -> Seen | None:
+    found = visible_to(actor).filter(token=token).first()
+    return Seen(found, rights_on(actor, found)) if found else None
+
+
+def rights_on(actor: Actor, referral: Referral) -> frozenset[Right]:
+    """What ``actor`` may do with ``referral``, before its status is asked."""
+    sides: dict[Side, uuid.UUID] = {Side.REFERRING: referral.referring_id}
+    fee = referral.fee
+    if referral.priority == Priority.EMERGENCY or (fee is not None and fee.state != FeeState.DUE):
+        sides[Side.RECEIVING] = referral.receiving_id
+    if fee is not None:
+        sides[Side.PAYEE] = fee.payee_id
+    given = actor.rights_in(sides)
+    if referral.physician_id != actor.user:  # rights of a physician are about own referrals
+        given -= {Right.SEE_OWN, Right.CANCEL_OWN_EARLY}
+    return given
+
+
+class Box(StrEnum):
+    """The lists that people work from."""
+
+    ALL = "all"
+    PENDING = "pending"  # to be approved
+    INCOMING = "incoming"  # to a facility of mine
+    OUTGOING = "outgoing"  # from a facility of mine
+    COMPLETED = "completed"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    rows: Sequence[Seen]
+    after: str | None  # where the next page begins; None: this was the last
+
+
+def listed(
+    actor: Actor,
+    box: Box = Box.ALL,
+    *,
+    status: Status | None = None,
+    physician: uuid.UUID | None = None,
+    after: str | None = None,
+    limit: int = PAGE_LIMIT,
+) -> Page:
+    """Referrals of one box, newest first, in pages by key: ids sort by the time they were made."""
+    rows = visible_to(actor)
+    mine = [facility for facility, _ in actor.memberships]
+    match box:
+        case Box.PENDING:
+            rows = rows.filter(state=Status.PENDING_ADMIN)
+        case Box.INCOMING:
+            rows = rows.filter(receiving__in=mine)
+        case Box.OUTGOING:
+            rows = rows.filter(referring__in=mine)
+        case Box.COMPLETED:
+            rows = rows.filter(state=Status.COMPLETED)
+        case Box.ALL:
+            pass
+    if status is not None:
+        rows = rows.filter(state=status)
+    if physician is not None:
+        rows = rows.filter(physician_id=physician)
+    if after is not None:
+        rows = rows.filter(pk__lt=ids.from_wire(after) or uuid.UUID(int=0))
+    found = list(rows.order_by("-pk")[: limit + 1])
+    page = [Seen(referral, rights_on(actor, referral)) for referral in found[:limit]]
+    return Page(page, page[-1].referral.pk.hex if len(found) > limit else None)
+
+
+def facts_of(referral: Referral) -> Mapping[str, bool]:
+    """What the law asks about the fee of ``referral``."""
+    state = referral.fee.state if referral.fee is not None else None
+    return {
+        "fee_is_paid": state == FeeState.PAID,
+        "fee_is_exempt": state in {FeeState.WAIVED, FeeState.DEFERRED},
+    }

@@ -1,0 +1,83 @@
+"""Django's settings, made from ``config``. Glue only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict
+
+from rufaa.config import config
+from rufaa.secret import derive
+
+_config = config()
+
+BASE_DIR = Path(__file__).parent
+DEBUG = False
+SECRET_KEY = derive(_config.secret_keys[0], "django").hex()
+SECRET_KEY_FALLBACKS = [derive(key, "django").hex() for key in _config.secret_keys[1:]]
+ALLOWED_HOSTS = ["*"]  # nothing here makes an address out of the Host header; links come from RUFAA_PUBLIC_URL
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.staticfiles",
+    "rufaa.db.apps.DbConfig",
+    "rufaa.facilities",
+    "rufaa.patients",
+    "rufaa.ledger",
+    "rufaa.payments",
+    "rufaa.ingest",
+    "rufaa.referrals",
+    "rufaa.console",
+]
+AUTH_USER_MODEL = "facilities.User"
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "rufaa.urls"
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True, "OPTIONS": {}}]
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOGGING_CONFIG = None  # rufaa.log sets logging up
+
+
+def _database(url: str | None) -> dict[str, Any]:
+    """Django's form of a libpq address. Without one (a tool that needs no database) any use fails with a clear name."""
+    given = conninfo_to_dict(url or "postgresql:///no-database-url-is-set")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": given.pop("dbname", "rufaa"),
+        "USER": given.pop("user", ""),
+        "PASSWORD": given.pop("password", ""),
+        "HOST": given.pop("host", ""),
+        "PORT": given.pop("port", ""),
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,  # the pool tries a connection before it hands it out, and drops a broken one
+        "OPTIONS": {
+            **given,
+            "connect_timeout": 5,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
+            "application_name": "rufaa",
+            "options": "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=20s"
+            " -c timezone=UTC",
+            "pool": {"min_size": 1, "max_size": _config.pool_size, "timeout": 5, "max_idle": 60},
+        },
+    }
+
+
+DATABASES = {"default": _database(_config.database_url)}

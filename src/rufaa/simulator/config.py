@@ -1,0 +1,124 @@
+"""What can be set in the simulator, with defaults that behave as Safaricom was measured or documents itself.
+
+Only values live here. Where a default is not measured, its comment says so.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from rufaa.errors import InvalidArgument
+from rufaa.money import Money
+
+DEMO_SHORT_CODE: Final = "174379"
+DEMO_CONSUMER_KEY: Final = "demo-key"
+DEMO_CONSUMER_SECRET: Final = "demo-secret"  # noqa: S105 - it is no secret: the simulator is the only one who takes it
+DEMO_PASSKEY: Final = "demo-passkey"
+DEMO_PIN: Final = "1234"
+
+NEW_WALLET: Final = Money(7_000_000)  # what a phone has that nobody has seen before
+
+_SHORT_CODE: Final = re.compile(r"[0-9]{5,7}")
+_PIN: Final = re.compile(r"[0-9]{4}")
+
+
+class InvalidSettings(InvalidArgument):
+    """The simulator cannot start with these settings."""
+
+    code = "invalid-simulator-settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Merchant:
+    """An organisation that may send prompts. Short codes that share a ``consumer_key`` belong to one Daraja app.
+
+    With a ``till_number`` it is a Buy Goods merchant: ``short_code`` is then the store number, and PartyB must be the
+    till (daraja.md §3). Without one it is a paybill, and PartyB is the short code.
+    """
+
+    short_code: str
+    consumer_key: str
+    consumer_secret: str
+    passkey: str
+    name: str
+    till_number: str | None = None
+
+
+DEMO_MERCHANT: Final = Merchant(
+    short_code=DEMO_SHORT_CODE,
+    consumer_key=DEMO_CONSUMER_KEY,
+    consumer_secret=DEMO_CONSUMER_SECRET,
+    passkey=DEMO_PASSKEY,
+    name="RUFAA DEMO",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """``messages`` in ``period_s`` seconds, spread evenly, of which ``burst`` may come at once."""
+
+    messages: int
+    period_s: int
+    burst: int = 1
+
+
+SAFARICOM_QUERY_RATE: Final = Rate(messages=5, period_s=60, burst=1)  # daraja.md §5, measured by two parties
+
+
+class LimitForm(StrEnum):
+    """How a push beyond its rate is refused; both forms are real (daraja.md §3, §5)."""
+
+    APIGEE = "apigee"  # HTTP 429 with a gateway fault
+    ENVELOPE = "envelope"  # 500.003.02 Spike Arrest Violation
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorSettings:
+    """All that can be set. Times are in seconds of the simulator's clock, except ``callback_timeout_s``: real ones."""
+
+    merchants: tuple[Merchant, ...] = (DEMO_MERCHANT,)
+    seed: int = 1
+    journal: Path | None = None  # JSON lines, appended, and replayed at the start
+
+    manual_clock: bool = False  # time stands still but for POST /control/clock
+    start_at: datetime | None = None  # where a manual clock starts; None: now
+
+    answer_after_s: float = 1.0  # how long a phone that answers by itself thinks
+    unanswered_after_s: float = 60.0  # daraja.md §12: 26 s measured in sandbox, 60 and 90 s claimed
+    callback_after_s: float = 0.5  # between the end of a prompt and its callback; not measured
+    callback_timeout_s: float = 5.0  # daraja.md §12
+    callback_balance_share: float = 0.65  # callbacks with a Balance item without Value: 736 of 1,132 (daraja.md §4)
+
+    wallet_balance: Money = NEW_WALLET
+    pin: str = DEMO_PIN
+
+    token_life_s: int = 3600
+    new_token_kills_old: bool = True  # documented, not confirmed by a measurement (daraja.md §2)
+    timestamp_tolerance_s: float | None = 3600.0  # not measured; a UTC stamp, three hours off, must be refused
+    query_too_early_s: float = 1.0  # 0 switches off "asked too early" (daraja.md §5); the span is not measured
+    query_rate: Rate | None = SAFARICOM_QUERY_RATE
+    push_rate: Rate | None = None  # commercial and unpublished (daraja.md §12)
+    push_limit_form: LimitForm = LimitForm.APIGEE
+
+    def __post_init__(self) -> None:
+        codes = [merchant.short_code for merchant in self.merchants]
+        if not codes or len(set(codes)) != len(codes):
+            raise InvalidSettings("Give at least one merchant, and each short code once.", argument="merchants")
+        secrets: dict[str, str] = {}
+        for merchant in self.merchants:
+            if not _SHORT_CODE.fullmatch(merchant.short_code):
+                raise InvalidSettings("A short code has 5 to 7 digits.", argument="merchants")
+            if secrets.setdefault(merchant.consumer_key, merchant.consumer_secret) != merchant.consumer_secret:
+                raise InvalidSettings("One consumer key has one secret.", argument="merchants")
+        if not _PIN.fullmatch(self.pin):
+            raise InvalidSettings("A PIN has four digits.", argument="pin")
+        if self.start_at is not None and self.start_at.tzinfo is None:
+            raise InvalidSettings("start_at needs a time zone.", argument="start_at")
+
+    def merchant(self, short_code: str) -> Merchant | None:
+        return next((each for each in self.merchants if each.short_code == short_code), None)

@@ -1,0 +1,220 @@
+"""The control routes: what tests and the handset ask and do. For loopback only; no secret guards them.
+
+A body must be ``application/json``, so that no page of another site can post here without a preflight, which
+is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from rufaa import phone as phones
+from rufaa.errors import InvalidArgument, Kind, RufaaError
+from rufaa.money import Money
+from rufaa.phone import Phone
+from rufaa.simulator.engine import Engine
+from rufaa.simulator.faults import Fault, FaultKind, Operation
+from rufaa.simulator.journal import to_data
+from rufaa.simulator.state import Answer, Cancelled, PinEntered, PutAside
+
+_STATUSES: Final = {
+    Kind.INVALID: 400,
+    Kind.UNAUTHENTICATED: 401,
+    Kind.FORBIDDEN: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.CONFLICT: 409,
+    Kind.UNAVAILABLE: 503,
+}
+_ACTIONS: Final[dict[str, Answer]] = {"cancel": Cancelled(), "ignore": PutAside()}
+
+
+def refusals(engine: Engine) -> Middleware:
+    """Turn refusals into ``{"error": code, "message": …}``, for every route that is not Daraja's."""
+
+    @web.middleware
+    async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except RufaaError as error:
+            return _refusal(error.code, error.message, status=_STATUSES[error.kind])
+        except web.HTTPNotFound:
+            return _refusal("no-such-route", "There is nothing here.", status=404)
+        except web.HTTPException:
+            raise  # a redirect, a wrong method, a body that is too large
+        except Exception as error:  # noqa: BLE001 - journalled, and told without its inside
+            engine.error(request.path, error)
+            return _refusal("internal-error", "The simulator failed; its journal says how.", status=500)
+
+    return refuse
+
+
+def _refusal(code: str, message: str, *, status: int) -> web.Response:
+    return web.json_response({"error": code, "message": message}, status=status)
+
+
+class Control:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        router.add_get("/control/journal", self._journal)
+        router.add_get("/control/prompts", self._prompts)
+        router.add_get("/control/wallets", self._wallets)
+        router.add_post("/control/wallets/{phone}", self._set_wallet)
+        router.add_get("/control/tills", self._tills)
+        router.add_get("/control/clock", self._clock)
+        router.add_post("/control/clock", self._advance)
+        router.add_get("/control/faults", self._faults)
+        router.add_post("/control/faults", self._script)
+        router.add_delete("/control/faults", self._forget_faults)
+        router.add_post("/control/phones/{phone}/answer", self._answer)
+
+    async def _journal(self, request: web.Request) -> web.Response:
+        """``?since=n``: the entries after number n (default 0)."""
+        text = request.query.get("since", "0")
+        if not (text.isascii() and text.isdigit() and len(text) <= 12):
+            raise InvalidArgument("since is the number of the last entry that you have.", argument="since")
+        return web.json_response({"entries": [each.to_json() for each in self._engine.journal.since(int(text))]})
+
+    async def _prompts(self, _request: web.Request) -> web.Response:
+        return web.json_response({"prompts": [to_data(each) for each in self._engine.books.prompts.values()]})
+
+    async def _wallets(self, _request: web.Request) -> web.Response:
+        wallets = self._engine.books.wallets
+        return web.json_response({"wallets": {phone: {"balance_cents": each.cents} for phone, each in wallets.items()}})
+
+    async def _set_wallet(self, request: web.Request) -> web.Response:
+        phone = _phone(request)
+        body = await _body(request, allowed={"balance_cents"})
+        cents = body.get("balance_cents")
+        if type(cents) is not int or not 0 <= cents <= 10**12:
+            raise InvalidArgument("balance_cents is a whole number of cents, not below 0.", argument="balance_cents")
+        self._engine.set_wallet(phone, Money(cents))
+        return web.json_response({"balance_cents": cents})
+
+    async def _tills(self, _request: web.Request) -> web.Response:
+        merchants = self._engine.settings.merchants
+        return web.json_response(
+            {
+                "tills": {
+                    each.short_code: {
+                        "name": each.name,
+                        "balance_cents": self._engine.books.till(each.short_code).cents,
+                    }
+                    for each in merchants
+                }
+            }
+        )
+
+    async def _clock(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._time())
+
+    async def _advance(self, request: web.Request) -> web.Response:
+        body = await _body(request, allowed={"advance_s"})
+        seconds = _seconds(body.get("advance_s"))
+        await self._engine.advance(seconds)
+        return web.json_response(self._time())
+
+    async def _faults(self, _request: web.Request) -> web.Response:
+        return web.json_response({"faults": [to_data(each) for each in self._engine.faults.waiting]})
+
+    async def _script(self, request: web.Request) -> web.Response:
+        """One fault, or ``{"faults": [...]}``: all of them or, if one makes no sense, none."""
+        body = await _body(request)
+        many = body.get("faults", [body])
+        if not isinstance(many, list):
+            raise InvalidArgument("faults is a list.", argument="faults")
+        for fault in [fault_of(each) for each in many]:
+            self._engine.script(fault)
+        return await self._faults(request)
+
+    async def _forget_faults(self, _request: web.Request) -> web.Response:
+        self._engine.faults.clear()
+        return web.json_response({"faults": []})
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        """``{"pin": "1234"}`` or ``{"action": "cancel" | "ignore"}``; with ``"prompt"``, only if that one rings."""
+        phone = _phone(request)
+        body = await _body(request, allowed={"pin", "action", "prompt"})
+        prompt = self._engine.answer(phone, _answer_of(body), checkout_request_id=_text_or_none(body, "prompt"))
+        return web.json_response({"state": prompt.state, "result_code": prompt.result_code, "receipt": prompt.receipt})
+
+    def _time(self) -> dict[str, object]:
+        now = self._engine.clock.now().isoformat(timespec="milliseconds")
+        return {"now": now, "manual": self._engine.settings.manual_clock}
+
+
+def fault_of(body: object) -> Fault:
+    """A fault from JSON. Raises ``InvalidArgument``."""
+    if not isinstance(body, dict):
+        raise InvalidArgument("A fault is an object.", argument="fault")
+    forms: dict[str, type | tuple[type, ...]] = {
+        "kind": str,
+        "count": int,
+        "on": str,
+        "delay_s": (int, float),
+        "copies": int,
+        "status": int,
+        "body": str,
+        "content_type": str,
+        "accepted": bool,
+    }
+    for name, value in body.items():
+        if name not in forms:
+            raise InvalidArgument(f"A fault has no {name[:40]}: it has {', '.join(forms)}.", argument=name)
+        if not isinstance(value, forms[name]) or (isinstance(value, bool) and name != "accepted"):
+            raise InvalidArgument(f"{name} has a wrong form.", argument=name)
+    try:
+        kind = FaultKind(body.get("kind", ""))
+        operation = Operation(body.get("on", Operation.PUSH))
+    except ValueError as error:
+        kinds, operations = ", ".join(FaultKind), ", ".join(Operation)
+        raise InvalidArgument(f"kind is one of {kinds}; on is one of {operations}.", argument="kind") from error
+    return Fault(**{**body, "kind": kind, "on": operation})
+
+
+def _phone(request: web.Request) -> Phone:
+    return phones.parse(request.match_info["phone"], argument="phone")
+
+
+async def _body(request: web.Request, *, allowed: set[str] | None = None) -> Mapping[str, Any]:
+    if request.content_type != "application/json":
+        raise InvalidArgument("Send application/json.", argument="Content-Type")
+    try:
+        body = json.loads(await request.read())
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgument("The body is not JSON.", argument="body") from error
+    if not isinstance(body, dict):
+        raise InvalidArgument("The body is not an object.", argument="body")
+    unknown = set(body) - allowed if allowed is not None else set()
+    if unknown:
+        raise InvalidArgument(f"Unknown: {', '.join(sorted(unknown))[:80]}.", argument="body")
+    return body
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10**8 or math.isnan(value):
+        raise InvalidArgument("advance_s is a number of seconds, not below 0.", argument="advance_s")
+    return float(value)
+
+
+def _answer_of(body: Mapping[str, Any]) -> Answer:
+    pin, action = body.get("pin"), body.get("action")
+    if isinstance(pin, str) and len(pin) <= 20 and action is None:
+        return PinEntered(pin)
+    if pin is None and isinstance(action, str) and action in _ACTIONS:
+        return _ACTIONS[action]
+    raise InvalidArgument('Give either a "pin" or an "action": "cancel" or "ignore".', argument="pin")
+
+
+def _text_or_none(body: Mapping[str, Any], name: str) -> str | None:
+    value = body.get(name)
+    if value is not None and not isinstance(value, str):
+        raise InvalidArgument(f"{name} is text.", argument=name)
+    return value

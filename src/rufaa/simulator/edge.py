@@ -1,0 +1,160 @@
+"""What every Daraja request passes through: scripted faults, refusals in Daraja's form, and the journal.
+
+A request that the simulator itself fails on is journalled and answered as Daraja's 500.003.1001; it never shows a fault
+of its own. The three endpoints are bound here to their functions, which know no aiohttp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from rufaa.simulator import answers, stk
+from rufaa.simulator.answers import Answer, Refused, Throttled
+from rufaa.simulator.engine import Engine
+from rufaa.simulator.faults import Fault, FaultKind, Operation
+from rufaa.simulator.query import Queries
+from rufaa.simulator.rates import SpikeArrest
+
+LONGEST_BODY: Final = 64 * 1024
+_JOURNALLED: Final = 20_000  # characters of a body; more is noise
+
+Handler = Callable[[web.Request, bytes], Awaitable["Effect"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """The answer to a request that took effect; ``checkout_request_id`` if it made a prompt."""
+
+    answer: Answer
+    checkout_request_id: str | None = None
+
+
+class Daraja:
+    """The three endpoints as aiohttp handlers."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        settings = engine.settings
+        self._push_limit = None if settings.push_rate is None else SpikeArrest(settings.push_rate)
+        query_limit = None if settings.query_rate is None else SpikeArrest(settings.query_rate)
+        self._queries = Queries(engine, limit=query_limit)
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        for path, method, operation, handler in (
+            ("/oauth/v1/generate", "GET", Operation.TOKEN, self._token),
+            ("/mpesa/stkpush/v1/processrequest", "POST", Operation.PUSH, self._push),
+            ("/mpesa/stkpushquery/v1/query", "POST", Operation.QUERY, self._query),
+        ):
+            router.add_route("*", path, self._edge(handler, method=method, operation=operation))
+        router.add_route("*", "/{nowhere:(?:oauth|mpesa|pulltransactions)/.*}", self._edge(self._nowhere))
+
+    async def _token(self, request: web.Request, _body: bytes) -> Effect:
+        answer = self._engine.tokens.generate(
+            authorization=request.headers.get("Authorization", ""),
+            grant_type=request.query.get("grant_type"),
+            now=self._engine.clock.now(),
+        )
+        return Effect(answer)
+
+    async def _push(self, request: web.Request, body: bytes) -> Effect:
+        answer, prompt = stk.push(
+            self._engine,
+            authorization=request.headers.get("Authorization"),
+            content_type=request.headers.get("Content-Type", ""),
+            body=body,
+            limit=self._push_limit,
+        )
+        return Effect(answer, prompt.checkout_request_id)
+
+    async def _query(self, request: web.Request, body: bytes) -> Effect:
+        answer = self._queries.answer(
+            authorization=request.headers.get("Authorization"),
+            content_type=request.headers.get("Content-Type", ""),
+            body=body,
+        )
+        return Effect(answer)
+
+    async def _nowhere(self, _request: web.Request, _body: bytes) -> Effect:
+        raise answers.no_resource()
+
+    def _edge(
+        self, handler: Handler, *, method: str | None = None, operation: Operation | None = None
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            body = b""
+            try:
+                body = await request.read()
+                answer = await self._answer(request, body, handler, method=method, operation=operation)
+            except web.HTTPRequestEntityTooLarge:
+                answer = self._refusal(answers.bad_payload())
+            except Exception as error:  # noqa: BLE001 - whatever it is, Daraja would say the same
+                self._engine.error(request.path, error)
+                answer = self._refusal(answers.internal_error())
+            self._journal(request, body, answer)
+            if answer is None:
+                if request.transport is not None:
+                    request.transport.abort()
+                return web.Response()  # goes nowhere
+            return web.Response(
+                status=answer.status, body=answer.body.encode(), headers={"Content-Type": answer.content_type}
+            )
+
+        return handle
+
+    async def _answer(
+        self, request: web.Request, body: bytes, handler: Handler, *, method: str | None, operation: Operation | None
+    ) -> Answer | None:
+        """None: the connection is to be cut."""
+        if operation is not None:
+            instead = self._engine.faults.take_answer(operation, before_effect=True)
+            if instead is not None:
+                return Answer(instead.status, instead.body, instead.content_type)
+        try:
+            if method not in (None, request.method):
+                raise answers.wrong_method()
+            effect = await handler(request, body)
+        except Refused as refused:
+            return self._refusal(refused)
+        except Throttled as throttled:
+            return answers.gateway_throttle(throttled.rate)
+        if operation is None:
+            return effect.answer
+        fault = self._engine.faults.take_answer(operation, before_effect=False)
+        return effect.answer if fault is None else await self._spoiled(effect, fault)
+
+    async def _spoiled(self, effect: Effect, fault: Fault) -> Answer | None:
+        match fault.kind:
+            case FaultKind.ANSWER_LOST:
+                return None
+            case FaultKind.ANSWER_DELAYED:
+                await self._engine.clock.sleep(fault.delay_s)
+                return effect.answer
+            case FaultKind.ANSWER_REPLACED:
+                return Answer(fault.status, fault.body, fault.content_type)
+            case FaultKind.CALLBACK_FIRST:
+                if effect.checkout_request_id is not None:
+                    await self._engine.deliver_first(effect.checkout_request_id)
+                return effect.answer
+            case _:
+                raise ValueError(f"{fault.kind} is not about answers")
+
+    def _refusal(self, refused: Refused) -> Answer:
+        return answers.envelope(refused, request_id=self._engine.chance.merchant_request_id())
+
+    def _journal(self, request: web.Request, body: bytes, answer: Answer | None) -> None:
+        """The Authorization header is left out; status None means that the connection was cut."""
+        self._engine.journal.write(
+            self._engine.clock.now(),
+            "exchange",
+            {
+                "method": request.method,
+                "path": request.path_qs,
+                "body": body.decode(errors="replace")[:_JOURNALLED],
+                "status": None if answer is None else answer.status,
+                "answer": None if answer is None else answer.body[:_JOURNALLED],
+            },
+        )

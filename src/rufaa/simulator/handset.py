@@ -1,0 +1,155 @@
+"""The virtual handset: a page of phones, a page for one phone, and the streams that keep both fresh.
+
+A stream sends the whole picture whenever the journal grows (growth in between is sent once), so that a page that
+reconnects has missed nothing. Answers go through the control routes. Pages are static files; what they show comes as
+JSON and is set as text, never as HTML.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+from rufaa import phone as phones
+from rufaa.phone import InvalidPhone, Phone
+from rufaa.simulator import words
+from rufaa.simulator.engine import Engine
+from rufaa.simulator.state import Prompt
+
+_STATIC: Final = Path(__file__).parent / "static"
+_CONTENT_TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+_HEARTBEAT_S: Final = 15.0
+_PACE_S: Final = 0.03  # between two pictures: a storm of prompts must not become a storm of pictures
+_SHOWN: Final = 30  # messages, and phones
+
+
+class Handset:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._closing = asyncio.Event()
+        self._streams: set[asyncio.Event] = set()
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        router.add_get("/", self._page("phones.html"))
+        router.add_get("/phone", self._open_phone)
+        router.add_get("/phone/{phone}", self._phone_page)
+        router.add_get("/handset/phones", self._phones_stream, allow_head=False)
+        router.add_get("/handset/phones/{phone}", self._phone_stream, allow_head=False)
+        for file in sorted(_STATIC.iterdir()):
+            if file.suffix in _CONTENT_TYPES and file.suffix != ".html":
+                router.add_get(f"/static/{file.name}", self._page(file.name))
+
+    async def close(self, _app: web.Application) -> None:
+        """End the streams; the pages reconnect to whoever comes next."""
+        self._closing.set()
+        for stream in self._streams:
+            stream.set()
+
+    def phones(self) -> dict[str, Any]:
+        """What the list shows: ringing phones first, then those used last."""
+        books = self._engine.books
+        ringing = [each for each in map(books.live_on, books.on_phone) if each is not None and each.rings]
+        recent = itertools.islice(reversed(books.history), _SHOWN)
+        return {
+            "ringing": [{"phone": each.phone, "text": each.text} for each in ringing[-200:]],
+            "phones": [{"phone": each, "balance": words.ksh(books.wallet(each))} for each in recent],
+            "tills": [
+                {"name": each.name, "shortCode": each.short_code, "balance": words.ksh(books.till(each.short_code))}
+                for each in self._engine.settings.merchants
+            ],
+        }
+
+    def phone(self, phone: Phone) -> dict[str, Any]:
+        """What one phone shows."""
+        books = self._engine.books
+        live = books.live_on(phone)
+        messages = (self._message(each) for each in books.of_phone(phone) if each.payer == phone)
+        shown = itertools.islice((each for each in messages if each is not None), _SHOWN)
+        return {
+            "phone": phone,
+            "balance": words.ksh(books.wallet(phone)),
+            "pin": self._engine.settings.pin,
+            "prompt": None if live is None or not live.rings else {"id": live.checkout_request_id, "text": live.text},
+            "messages": list(shown),
+        }
+
+    def _message(self, prompt: Prompt) -> dict[str, str] | None:
+        merchant = self._engine.settings.merchant(prompt.short_code)
+        text = words.message(prompt, business=prompt.short_code if merchant is None else merchant.name)
+        if text is None or prompt.ended_at is None:
+            return None
+        return {"id": prompt.checkout_request_id, "text": text, "at": prompt.ended_at.isoformat()}
+
+    def _page(self, name: str) -> Callable[[web.Request], Any]:
+        path = _STATIC / name
+        content_type = _CONTENT_TYPES[path.suffix]
+        text = path.read_text(encoding="utf-8")
+
+        async def page(_request: web.Request) -> web.Response:
+            return web.Response(text=text, content_type=content_type, charset="utf-8", headers=_HEADERS)
+
+        return page
+
+    async def _open_phone(self, request: web.Request) -> web.Response:
+        """The form's target: any way of writing a number, on to its page."""
+        try:
+            phone = phones.parse(request.query.get("number", ""), argument="number")
+        except InvalidPhone:
+            raise web.HTTPSeeOther("/?wrong-number=1", headers=_HEADERS) from None
+        raise web.HTTPSeeOther(f"/phone/{phone}", headers=_HEADERS)
+
+    async def _phone_page(self, request: web.Request) -> web.Response:
+        text = request.match_info["phone"]
+        phone = phones.parse(text, argument="phone")
+        if phone != text:
+            raise web.HTTPSeeOther(f"/phone/{phone}", headers=_HEADERS)
+        response: web.Response = await self._page("phone.html")(request)
+        return response
+
+    async def _phones_stream(self, request: web.Request) -> web.StreamResponse:
+        return await self._stream(request, self.phones)
+
+    async def _phone_stream(self, request: web.Request) -> web.StreamResponse:
+        phone = phones.parse(request.match_info["phone"], argument="phone")
+        return await self._stream(request, lambda: self.phone(phone))
+
+    async def _stream(self, request: web.Request, picture: Callable[[], dict[str, Any]]) -> web.StreamResponse:
+        response = web.StreamResponse(headers={**_HEADERS, "Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        grew = asyncio.Event()
+        self._streams.add(grew)
+        stop_listening = self._engine.journal.listen(lambda _: grew.set())
+        sent = None
+        try:
+            while not self._closing.is_set():
+                grew.clear()
+                shown = json.dumps(picture())
+                if shown != sent:
+                    await response.write(f"retry: 1000\ndata: {shown}\n\n".encode())
+                    sent = shown
+                    await asyncio.sleep(_PACE_S)
+                try:
+                    await asyncio.wait_for(grew.wait(), _HEARTBEAT_S)
+                except TimeoutError:
+                    await response.write(b": still here\n\n")
+        except ConnectionError:
+            pass  # the page was closed
+        finally:
+            stop_listening()
+            self._streams.discard(grew)
+        return response

@@ -1,0 +1,244 @@
+"""One call of a function, from the JSON of its arguments to the JSON of its outcome.
+
+What holds for every call, whichever way it came, is here: the lookup, the validation, the deadline, that a mutation
+once begun is never cancelled, and what a failure tells the caller. How it is written on the wire is the edge's part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, assert_never
+
+from rufaa.errors import RufaaError
+from rufaa.sync import names, values
+from rufaa.sync.arguments import ArgumentValidationError
+from rufaa.sync.registry import Arguments, Function, FunctionKind, Registry
+from rufaa.sync.runtime import Overloaded, Runtime
+from rufaa.sync.values import InvalidValue, JsonValue
+
+MAX_RESULT: Final = 16 * 1024 * 1024  # characters of JSON
+_log: Final = logging.getLogger("rufaa.sync")
+
+
+class Form(StrEnum):
+    """How values are written in an answer (protocol §2.1)."""
+
+    WIRE = "convex_encoded_json"
+    PLAIN = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """``text`` is the JSON of the value, in the form that was asked for. Equal values have equal texts."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The function failed, or was refused as a function. Never an HTTP status of its own (protocol §2.2)."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationFailure:
+    """The function refused (a ``RufaaError``): the client throws ``ConvexError`` with ``data``."""
+
+    message: str
+    data: JsonValue
+
+
+Outcome = Success | Failure | ApplicationFailure
+
+
+class TookTooLong(Exception):
+    """The deadline passed. ``may_be_done``: it was left running, and may yet take effect."""
+
+    def __init__(self, *, may_be_done: bool) -> None:
+        super().__init__("deadline passed")
+        self.may_be_done = may_be_done
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call whose arguments are valid."""
+
+    function: Function
+    kind: FunctionKind
+    identity: object
+    arguments: Arguments
+    form: Form
+    request_id: str
+
+
+class Calls:
+    """Runs functions of ``registry`` with ``runtime``.
+
+    ``deadline_s`` is how long a caller waits; ``most_running`` bounds what runs at once, including mutations whose
+    caller has gone. ``development`` shows callers the text of unexpected errors.
+    """
+
+    def __init__(
+        self, registry: Registry, runtime: Runtime, *, development: bool, deadline_s: float, most_running: int
+    ) -> None:
+        self._registry = registry
+        self._runtime = runtime
+        self._development = development
+        self._deadline_s = deadline_s
+        self._most_running = most_running
+        self._running: set[asyncio.Task[Outcome]] = set()
+
+    async def call(
+        self, name: str, *, kind: FunctionKind | None, args: JsonValue, identity: object, form: Form
+    ) -> Outcome:
+        """Call the function with the canonical ``name``; ``kind`` None means the one it is registered as.
+
+        ``args`` is an object, or a list of one object. Raises ``Overloaded`` and ``TookTooLong``.
+        """
+        request_id = secrets.token_hex(8)
+        function = self._registry.get(name)
+        if function is None:
+            return Failure(_message(request_id, f"Could not find public function for '{name}'."))
+        kind = kind or function.kinds[0]
+        if kind not in function.kinds:
+            return Failure(_message(request_id, _wrong_kind(function, kind)))
+        try:
+            arguments = function.bind(_decoded(args))
+        except InvalidValue as error:
+            return Failure(_message(request_id, f"Invalid arguments for {names.as_file(name)}: {error}"))
+        except ArgumentValidationError as error:
+            return Failure(_message(request_id, f"ArgumentValidationError: {error}"))
+        return await self._run(_Call(function, kind, identity, arguments, form, request_id))
+
+    async def aclose(self) -> int:
+        """Let what runs finish, for as long as a caller would wait. Returns how many calls are still running then."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=self._deadline_s)
+        return len(self._running)
+
+    async def _run(self, call: _Call) -> Outcome:
+        if len(self._running) >= self._most_running:
+            raise Overloaded
+        task = asyncio.create_task(self._execute(call), name=f"function {call.function.name} {call.request_id}")
+        self._running.add(task)
+        task.add_done_callback(self._finished)
+        may_be_cancelled = call.kind is FunctionKind.QUERY
+        try:
+            # wait() neither cancels the task when this caller is cancelled, nor when the time is up
+            await asyncio.wait({task}, timeout=self._deadline_s)
+        except asyncio.CancelledError:
+            if may_be_cancelled:
+                task.cancel()
+            raise
+        if task.done():
+            return task.result()
+        _log.error(
+            "function.slow request_id=%s function=%s kind=%s", call.request_id, call.function.name, call.kind.value
+        )
+        if may_be_cancelled:
+            task.cancel()
+        raise TookTooLong(may_be_done=not may_be_cancelled)
+
+    def _finished(self, task: asyncio.Task[Outcome]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # the caller may have gone: an Overloaded that nobody awaits is not worth a warning
+
+    async def _execute(self, call: _Call) -> Outcome:
+        try:
+            result = await self._runtime.run(
+                call.function, call.kind, call.identity, call.arguments.ambient, call.arguments.own
+            )
+            return Success(_result(result, form=call.form))
+        except Overloaded:
+            raise
+        except RufaaError as error:
+            try:
+                return _refused(error, call=call)
+            except InvalidValue as unwritable:
+                return self._unexpected(unwritable, call=call)
+        except Exception as error:  # noqa: BLE001 - whatever a function raises must be answered, never drop the caller
+            return self._unexpected(error, call=call)
+
+    def _unexpected(self, error: Exception, *, call: _Call) -> Failure:
+        """Log without the exception's own text, which may quote arguments, unless this is development."""
+        _log.error(
+            "function.failed request_id=%s function=%s kind=%s error=%s",
+            call.request_id,
+            call.function.name,
+            call.kind.value,
+            trace(error),
+            exc_info=error if self._development else None,
+        )
+        shown = f"Uncaught {type(error).__name__}: {_utf8(str(error))}" if self._development else ""
+        return Failure(_message(call.request_id, shown))
+
+
+def _decoded(args: JsonValue) -> Mapping[str, values.Value]:
+    """The arguments by name. Raises ``InvalidValue``."""
+    if isinstance(args, list):
+        if len(args) != 1:
+            raise InvalidValue(f"Expected one object with the arguments, got {len(args)} values")
+        args = args[0]
+    decoded = values.decode(args)
+    if not isinstance(decoded, dict):
+        raise InvalidValue("The arguments must be an object")
+    return decoded
+
+
+def _result(result: object, *, form: Form) -> str:
+    text = values.dumps(_written(result, form=form))
+    if len(text) > MAX_RESULT:
+        raise InvalidValue(f"The return value is too large (actual: {len(text)}, limit: {MAX_RESULT})")
+    return text
+
+
+def _refused(error: RufaaError, *, call: _Call) -> ApplicationFailure:
+    data: dict[str, object] = {"code": error.code, "message": error.message, "data": error.data}
+    text = values.dumps(_written(data, form=Form.WIRE))
+    return ApplicationFailure(
+        _message(call.request_id, f"Uncaught ConvexError: {text}"), data=_written(data, form=call.form)
+    )
+
+
+def _written(value: object, *, form: Form) -> JsonValue:
+    match form:
+        case Form.WIRE:
+            return values.encode(value)
+        case Form.PLAIN:
+            return values.encode_plain(value)
+        case _:
+            assert_never(form)
+
+
+def _message(request_id: str, text: str) -> str:
+    return f"[Request ID: {request_id}] Server Error" + (f"\n{text}" if text else "")
+
+
+def _wrong_kind(function: Function, kind: FunctionKind) -> str:
+    defined = " and ".join(each.value.capitalize() for each in function.kinds)
+    name = names.as_file(function.name)
+    return f"Trying to execute {name} as {kind.value.capitalize()}, but it is defined as {defined}."
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def trace(error: BaseException) -> str:
+    """Types and places of an exception and its causes, without their texts: ``KeyError at f.py:3 in g``."""
+    parts: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(parts) < 5:
+        frames = traceback.extract_tb(cause.__traceback__)[-8:]
+        places = " < ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in reversed(frames))
+        parts.append(f"{type(cause).__name__} at {places}" if places else type(cause).__name__)
+        cause = cause.__cause__ or cause.__context__
+    return "; from ".join(parts)
