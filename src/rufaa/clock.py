@@ -25,7 +25,10 @@ def from_daraja_timestamp(text: str) -> datetime:
     """The instant behind a 14-digit EAT stamp. Raises ``ValueError`` on anything else."""
     if len(text) != 14 or not text.isascii() or not text.isdigit():
         raise ValueError(f"not a Daraja timestamp: {text[:20]!r}")
-    return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=EAT).astimezone(UTC)
+    try:
+        return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=EAT).astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"not a Daraja timestamp: {text!r}") from None
 
 
 def to_ms(instant: datetime) -> float:

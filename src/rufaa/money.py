@@ -5,6 +5,7 @@ M-Pesa moves whole shillings from 1 to 250,000 in one transaction (daraja.md §3
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Self
@@ -14,6 +15,7 @@ from rufaa.errors import InvalidArgument
 MIN_SHILLINGS: Final = 1
 MAX_SHILLINGS: Final = 250_000
 CURRENCY: Final = "KES"
+_REPORTED: Final = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,2})0{0,10})?", re.ASCII)
 
 
 class InvalidAmount(InvalidArgument):
@@ -82,16 +84,14 @@ def _refused(value: object) -> InvalidAmount:
 def reported_amount(value: object) -> Money | None:
     """The amount in a report from outside (callback, statement), or None if it is no amount at all.
 
-    M-Pesa writes ``1.00`` or ``1`` (daraja.md §4); strings of digits are seen in other channels. Exact decimals only.
+    M-Pesa writes ``1.00`` or ``1`` (daraja.md §4); plain digits as text are seen in other channels. Exact, never rounded:
+    no sign, no exponent, no separators, at most two decimals that count, below a trillion shillings.
     """
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, bool) or not isinstance(value, float | int | str | Decimal):
         return None
-    if isinstance(value, float | int | str | Decimal):
-        try:
-            cents = Decimal(str(value).strip()).scaleb(2)
-        except ArithmeticError:
-            return None
-        if not cents.is_finite() or cents != cents.to_integral_value() or abs(cents) > 10**13:
-            return None
-        return Money(int(cents))
-    return None
+    if isinstance(value, int) and not 0 <= value < 10**12:
+        return None
+    match = _REPORTED.fullmatch(str(value).strip())
+    if match is None:
+        return None
+    return Money(int(match[1]) * 100 + int((match[2] or "").ljust(2, "0")[:2]))

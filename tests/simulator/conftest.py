@@ -119,7 +119,7 @@ class Client:
 
 @dataclass
 class Listener:
-    """Where callbacks arrive. ``answer`` may be set to another status, or to an event that it waits for first."""
+    """Where callbacks arrive. ``status`` is its answer, which waits for ``hold`` if that is set."""
 
     url: str = ""
     status: int = 200
@@ -148,6 +148,7 @@ def listener() -> Iterator[Listener]:
             try:
                 self.send_response(heard.status)
                 self.send_header("Content-Length", "2")
+                self.send_header("Location", "/elsewhere")
                 self.end_headers()
                 self.wfile.write(b"{}")
             except ConnectionError:

@@ -123,3 +123,4 @@ def test_redirects_are_not_followed(client: Client, listener: Listener) -> None:
     client.pushed("254708000000")
     client.sim.advance(5)
     assert sent(client) == [("answered", 307)]
+    assert listener.paths == ["/h/0123abcd"]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rufaa.money import Money
+from rufaa.simulator.config import SimulatorSettings
 from rufaa.simulator.faults import Fault, FaultKind, InvalidFault, Operation
+from rufaa.simulator.testing import RunningSimulator, running_simulator
 
 if TYPE_CHECKING:
     from conftest import Client, Got, Listener
@@ -139,6 +143,26 @@ def test_one_push_meets_one_answer_fault_and_one_callback_fault(client: Client, 
     assert len(listener.bodies) == 2
 
 
+def test_faults_are_used_in_the_order_of_the_script(client: Client) -> None:
+    client.sim.script(Fault(FaultKind.ANSWER_LOST), Fault(FaultKind.ANSWER_REPLACED, status=500))
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+        client.push(PAYS)
+    assert client.push("254708001032").status == 500
+    assert len(client.sim.prompts()) == 1
+
+
+def test_a_held_answer_does_not_hold_the_simulator(meet: Callable[[RunningSimulator], Client]) -> None:
+    with running_simulator(SimulatorSettings(manual_clock=True)) as sim:
+        client = meet(sim)
+        sim.script(Fault(FaultKind.CALLBACK_FIRST))
+        held = Held(client)
+        sim.wait_until(lambda: len(sim.prompts()) == 1)
+        told_to_stop = time.monotonic()
+    assert time.monotonic() - told_to_stop < 10
+    held.thread.join(20)
+    assert held.got == []
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -162,5 +186,10 @@ class Held:
 
     def __init__(self, client: Client) -> None:
         self.got: list[Got] = []
-        self.thread = threading.Thread(target=lambda: self.got.append(client.push()), daemon=True)
+        self._client = client
+        self.thread = threading.Thread(target=self._push, daemon=True)
         self.thread.start()
+
+    def _push(self) -> None:
+        with contextlib.suppress(http.client.RemoteDisconnected, ConnectionResetError):
+            self.got.append(self._client.push())

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rufaa.money import Money
+from rufaa.simulator import journal
 from rufaa.simulator.config import SimulatorSettings
 from rufaa.simulator.engine import Engine
 from rufaa.simulator.journal import JournalDamaged, JournalInUse
@@ -124,8 +126,8 @@ def test_a_torn_last_line_is_dropped_and_written_over(tmp_path: Path, torn: byte
     settings = SimulatorSettings(manual_clock=True, journal=file)
     with running_simulator(settings) as first:
         first.set_wallet("254708374149", Money(5))
-    with file.open("ab") as journal:
-        journal.write(torn)
+    with file.open("ab") as writer:
+        writer.write(torn)
     for _ in range(2):
         with running_simulator(settings) as again:
             assert again.wallet("254708374149") == Money(5)
@@ -145,6 +147,28 @@ def test_damage_elsewhere_is_refused_with_its_line(tmp_path: Path, damage: bytes
         Engine(SimulatorSettings(journal=file))
     assert refused.value.data == {"line": 1}
     assert file.read_bytes() == damage
+
+
+def test_each_start_has_chances_of_its_own(meet: Callable[[RunningSimulator], Client], tmp_path: Path) -> None:
+    settings = SimulatorSettings(manual_clock=True, journal=tmp_path / "journal.jsonl")
+    tokens = set()
+    for _ in range(3):
+        with running_simulator(settings) as sim:
+            tokens.add(meet(sim).token)
+    assert len(tokens) == 3
+
+
+def test_a_line_that_is_cut_short_leaves_nothing(tmp_path: Path) -> None:
+    class FullDisk(io.FileIO):
+        def write(self, line: Any) -> int:
+            super().write(line[:5])
+            raise OSError(28, "No space left on device")
+
+    file = tmp_path / "journal.jsonl"
+    file.write_bytes(b"first\n")
+    with FullDisk(file, "ab") as full, pytest.raises(OSError, match="No space left"):
+        journal._append(full, b"second line\n")
+    assert file.read_bytes() == b"first\n"
 
 
 def test_two_simulators_never_share_a_journal(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def test_it_says_when_it_is_ready_and_stops_when_told(tmp_path: Path, how: signa
             stream = urllib.request.urlopen(url + "/handset/phones", timeout=20)  # an open page does not hold it back
             with stream:
                 child.send_signal(how)
+                assert stream.read().startswith(b"retry: 1000\n")  # its end is told, not cut
                 assert child.wait(20) == 0
             assert child.stderr.read() == ""
             assert child.stdout.read() == ""

@@ -30,7 +30,7 @@ PYTHON = sys.executable
 
 def part(name, code, ready=None, **env):
     """A part that writes its process number into FOLDER/<name>.pid each time it starts."""
-    begin = f"import os, signal, sys, time; open({str(FOLDER / name)!r} + '.pid', 'a').write(f'{os.getpid()}\\\\n');"
+    begin = f"import os, signal, sys, time; open({str(FOLDER / name)!r} + '.pid', 'a').write(f'{{os.getpid()}}\\\\n');"
     return Part(name=name, argv=[PYTHON, "-c", begin + "\\n" + code], env=env, ready=ready)
 
 def touched(name):

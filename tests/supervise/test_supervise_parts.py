@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from rufaa.cli.passthrough import Sink
 from rufaa.cli.supervise import Restarts
+from rufaa.db import tether
 
 Start = Callable[..., Any]
 IsRunning = Callable[[int], bool]
@@ -337,14 +339,18 @@ def test_lines_that_were_left_out_are_counted() -> None:
         sink.offer(b"y" * 999 + b"\n")
     assert not sink.flush(timeout_s=0.01)
 
-    received = b""
-    while not sink.flush(timeout_s=0):
-        received += os.read(reading, 1 << 16)
+    received = bytearray()
+    os.set_blocking(reading, False)
+
+    def read_on() -> bool:
+        with suppress(BlockingIOError):
+            received.extend(os.read(reading, 1 << 20))
+        return sink.flush(timeout_s=0)
+
+    assert tether.wait_until(read_on, timeout_s=20)
     sink.offer(b"last\n")
-    assert sink.flush(timeout_s=5)
+    assert tether.wait_until(lambda: read_on() and received.endswith(b"last\n"), timeout_s=20)
     os.close(writing)
-    while chunk := os.read(reading, 1 << 16):
-        received += chunk
     os.close(reading)
 
     lines = received.splitlines()

@@ -16,5 +16,3 @@ def main() -> None:
     except RufaaError as error:
         print(f"rufaa: {error.message}", file=sys.stderr)
         raise SystemExit(1) from None
-
-

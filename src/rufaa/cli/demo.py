@@ -79,7 +79,10 @@ def prepare(now: Config, *, simulator_url: str) -> str:
         f"  virtual handset    {simulator_url}/",
         "",
         f"  {REFERRING} refers to {RECEIVING} for KES {FEE_SHILLINGS:,}.00. The people and their tokens:",
-        *(f"    {name:<10} {full_name}, {what}\n    {'':<10} {tokens[name]}" for name, (full_name, what) in PEOPLE.items()),
+        *(
+            f"    {name:<10} {full_name}, {what}\n    {'':<10} {tokens[name]}"
+            for name, (full_name, what) in PEOPLE.items()
+        ),
         "",
         "  try it             cd examples/seed && npm ci && npm start",
         "                     or by hand, see README.md: sixty seconds to a paid referral",

@@ -10,7 +10,9 @@ from rufaa.cli.database import database
 
 
 def command(
-    what: Annotated[str, typer.Argument(help="A referral's or prompt's id, an account code, a receipt number, a phone.")],
+    what: Annotated[
+        str, typer.Argument(help="A referral's or prompt's id, an account code, a receipt number, a phone.")
+    ],
 ) -> None:
     """Tell what happened: every move, who made it, every report from M-Pesa and what it meant, where the money is."""
     with database():

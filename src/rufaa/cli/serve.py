@@ -55,9 +55,7 @@ def run(
     return supervise.run(parts, postgres=postgres, before_parts=before_parts, on_ready=on_ready)
 
 
-def part(
-    name: str, *arguments: str, env: Mapping[str, str], ready: Callable[[], bool] | None = None
-) -> supervise.Part:
+def part(name: str, *arguments: str, env: Mapping[str, str], ready: Callable[[], bool] | None = None) -> supervise.Part:
     """A role of Rufaa as a child process of the same Python."""
     source = str(Path(__file__).parents[2])
     return supervise.Part(

@@ -28,7 +28,7 @@ REFUSED_ASK_AGAIN_S: Final = 60.0  # wrong keys do not heal by themselves; the s
 _BEARER: Final = re.compile(r"[!-~]{1,4096}")  # also what may stand in a header line
 
 
-class TokenUnavailable(RufaaError):  # noqa: N818 - it names the state, as all our errors do
+class TokenUnavailable(RufaaError):
     """Daraja gave no access token. ``reason`` is a stable code; ask again after ``retry_after_s`` seconds."""
 
     kind = Kind.UNAVAILABLE

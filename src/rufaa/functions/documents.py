@@ -8,11 +8,11 @@ from typing import Final
 
 from rufaa import clock
 from rufaa.db.atomic import Tx
+from rufaa.errors import RufaaError
 from rufaa.facilities.queries import Actor
 from rufaa.payments.machine import PromptState
 from rufaa.payments.operations import PaidAlready, Requested
 from rufaa.payments.queries import Attempt, Summary, summaries
-from rufaa.errors import RufaaError
 from rufaa.referrals.operations import Changed, allowed_actions
 from rufaa.referrals.queries import Seen
 from rufaa.sync.values import Value

@@ -22,6 +22,4 @@ def initiateSTKPush(
     reason: str | None = None,
 ) -> Waiting | dict[str, Value]:
     """Send the M-Pesa prompt for the referral's fee to this phone, as referralPayments:triggerReferralPayment does."""
-    return triggerReferralPayment(
-        caller, referralId=referralId, phoneNumber=phoneNumber, amount=amount, reason=reason
-    )
+    return triggerReferralPayment(caller, referralId=referralId, phoneNumber=phoneNumber, amount=amount, reason=reason)

@@ -106,9 +106,7 @@ def saveBiodata(
 
 
 @register.mutation
-def updatePhoneNumbers(
-    caller: Caller, *, referralId: str, patientPhone: str, stkPhoneNumber: str
-) -> dict[str, Value]:
+def updatePhoneNumbers(caller: Caller, *, referralId: str, patientPhone: str, stkPhoneNumber: str) -> dict[str, Value]:
     """Store the patient's and the payer's phone. Nothing is sent. Answers the referral."""
     result = operations.update_phones(
         caller.tx, caller.actor, referralId, patient_phone=patientPhone, payer_phone=stkPhoneNumber

@@ -153,4 +153,3 @@ class SharedTokens:
     @property
     def _context(self) -> str:
         return f"mpesa-token:{self._account.hex}"
-

@@ -187,7 +187,9 @@ class Dispatcher:
             account = await self._accounts.get(prompt.account)
         except Exception as error:
             _log.exception("prompt.account_unusable", account=prompt.account.hex)
-            return NotSent("account-unusable", f"The M-Pesa account cannot be used: {type(error).__name__}.", 30, nothing)
+            return NotSent(
+                "account-unusable", f"The M-Pesa account cannot be used: {type(error).__name__}.", 30, nothing
+            )
         try:
             return await self._daraja.stk_push(
                 account.credentials,

@@ -90,8 +90,8 @@ class Prompt(models.Model):
     lease_until = models.DateTimeField(null=True)
     # what Daraja said
     sent_at = models.DateTimeField(null=True)  # when the POST may first have gone out
-    merchant_request_id = models.TextField(null=True)  # noqa: DJ001 - null: not known
-    checkout_request_id = models.TextField(null=True, unique=True)  # noqa: DJ001 - null: not known
+    merchant_request_id = models.TextField(null=True)
+    checkout_request_id = models.TextField(null=True, unique=True)
     code = models.TextField(default="", db_default="")  # the last errorCode or ResultCode
     message = models.TextField(default="", db_default="")  # its words, as Daraja wrote them
     queries = models.IntegerField(default=0, db_default=0)
@@ -102,9 +102,7 @@ class Prompt(models.Model):
         db_table = "prompt"
         indexes: ClassVar = [
             models.Index(fields=["next_at"], condition=models.Q(next_at__isnull=False), name="prompt_due"),
-            models.Index(
-                fields=["lease_until"], condition=models.Q(lease_until__isnull=False), name="prompt_leased"
-            ),
+            models.Index(fields=["lease_until"], condition=models.Q(lease_until__isnull=False), name="prompt_leased"),
             models.Index(fields=["payer_phone", "-created_at"], name="prompt_phone"),
         ]
         constraints: ClassVar = [
@@ -117,7 +115,9 @@ class Prompt(models.Model):
             models.UniqueConstraint(fields=["fee", "attempt"], name="prompt_attempt"),
             models.CheckConstraint(condition=_MPESA_CENTS, name="prompt_amount"),
             models.CheckConstraint(condition=models.Q(state__in=list(PromptState)), name="prompt_state"),
-            models.CheckConstraint(condition=models.Q(payer_phone__regex=r"^254[17][0-9]{8}$"), name="prompt_phone_form"),
+            models.CheckConstraint(
+                condition=models.Q(payer_phone__regex=r"^254[17][0-9]{8}$"), name="prompt_phone_form"
+            ),
         ]
 
 
@@ -129,7 +129,7 @@ class Receipt(models.Model):
     state = _STATE()
     event = models.TextField()
     reason = models.TextField(default="", db_default="")
-    number = models.TextField(null=True, unique=True)  # noqa: DJ001 - null: awaited
+    number = models.TextField(null=True, unique=True)
     account = models.ForeignKey(MpesaAccount, models.PROTECT)
     amount_cents = models.BigIntegerField()
     paid_at = models.DateTimeField(null=True)  # as M-Pesa says

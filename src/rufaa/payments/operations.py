@@ -16,9 +16,9 @@ from rufaa.daraja import codes
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.errors import InvalidArgument, Kind, RufaaError
+from rufaa.law import Moved
 from rufaa.money import Money
 from rufaa.payments.machine import FEE, OPEN_FEE, PROMPT_LIFE_S, FeeEvent, FeeState, PromptState
-from rufaa.law import Moved
 from rufaa.phone import Phone
 
 _SQL: Final = sql.load(__file__, "operations.sql")
@@ -165,9 +165,7 @@ def propose_exemption(tx: Tx, fee: uuid.UUID, *, kind: FeeEvent, reason: str, by
         raise InvalidArgument("Say why: the reason is kept for ever.", argument="reason")
     tx.execute(_SQL["withdraw_exemptions"], {"fee": fee})
     proposal = ids.new_id()
-    tx.execute(
-        _SQL["propose"], {"id": proposal, "fee": fee, "kind": kind, "reason": reason.strip(), "by": by}
-    )
+    tx.execute(_SQL["propose"], {"id": proposal, "fee": fee, "kind": kind, "reason": reason.strip(), "by": by})
     return proposal
 
 

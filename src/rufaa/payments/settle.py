@@ -41,8 +41,11 @@ def settle(tx: Tx, items: Sequence[Item], *, hand_on: HandOn) -> Mapping[int, Ve
             fees,
             known,
             checkout_ids=_owners(tx, "checkout_owners", [item.report.checkout_request_id for item in known]),
-            numbers=_owners(tx, "number_owners", [item.report.receipt_number for item in known]
-                            + [prompt.asked_number for prompt in prompts.values()]),
+            numbers=_owners(
+                tx,
+                "number_owners",
+                [item.report.receipt_number for item in known] + [prompt.asked_number for prompt in prompts.values()],
+            ),
         )
         _write(tx, decided, hand_on)
         verdicts.update({places[id(row.item)]: row.verdict for row in decided.evidence})
@@ -50,13 +53,13 @@ def settle(tx: Tx, items: Sequence[Item], *, hand_on: HandOn) -> Mapping[int, Ve
     return verdicts
 
 
-def _lock(
-    tx: Tx, wanted: set[uuid.UUID]
-) -> tuple[dict[uuid.UUID, PromptRow], dict[uuid.UUID, FeeRow]]:
+def _lock(tx: Tx, wanted: set[uuid.UUID]) -> tuple[dict[uuid.UUID, PromptRow], dict[uuid.UUID, FeeRow]]:
     """Fees first, then prompts, each by id: the order that everybody keeps."""
     params = {"prompts": sorted(wanted)}
     fees = {
-        row["id"]: FeeRow(row["id"], FeeState(row["state"]), Money(row["amount_cents"]), row["account_id"], row["payee_id"])
+        row["id"]: FeeRow(
+            row["id"], FeeState(row["state"]), Money(row["amount_cents"]), row["account_id"], row["payee_id"]
+        )
         for row in tx.rows(_SQL["lock_fees"], params)
     }
     prompts = {row["id"]: _prompt_row(row) for row in tx.rows(_SQL["lock_prompts"], params)}

@@ -113,11 +113,7 @@ def allowed(status: Status, facts: Facts) -> tuple[Event, ...]:
 
 def event_to(status: Status, target: Status, priority: Priority) -> Event | None:
     """Which event somebody means who asks for ``target``; None where no event of the table leads there."""
-    if (
-        target is _S.CONFIRMED
-        and priority is Priority.EMERGENCY
-        and (status, _E.CONFIRM_EMERGENCY) in TRANSITIONS
-    ):
+    if target is _S.CONFIRMED and priority is Priority.EMERGENCY and (status, _E.CONFIRM_EMERGENCY) in TRANSITIONS:
         return _E.CONFIRM_EMERGENCY
     for (source, event), reached in TRANSITIONS.items():
         if source is status and reached is target and event is not _E.CONFIRM_EMERGENCY:

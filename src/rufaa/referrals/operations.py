@@ -101,9 +101,7 @@ def create(
         receiving=to,
         physician=_physician(actor, physician, home),
         created_by_id=actor.user,
-        particulars=Particulars.objects.create(
-            name=name, external_id=text_of("patientId", patient_id, limit=MAX_NAME)
-        ),
+        particulars=Particulars.objects.create(name=name, external_id=text_of("patientId", patient_id, limit=MAX_NAME)),
         medical_history=text_of("medicalHistory", medical_history),
         lab_results=_lab_results(lab_results),
         diagnosis=text_of("diagnosis", diagnosis),

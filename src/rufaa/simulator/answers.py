@@ -25,7 +25,7 @@ class Answer:
     content_type: str = JSON
 
 
-class Refused(Exception):  # noqa: N818 - said by Daraja, no fault of ours
+class Refused(Exception):
     """Daraja refuses the request with its envelope (a ``requestId`` is added on the way out)."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -35,7 +35,7 @@ class Refused(Exception):  # noqa: N818 - said by Daraja, no fault of ours
         self.message = message
 
 
-class Throttled(Exception):  # noqa: N818
+class Throttled(Exception):
     """The gateway refuses the request for its rate."""
 
     def __init__(self, rate: Rate) -> None:

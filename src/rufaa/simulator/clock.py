@@ -20,7 +20,7 @@ from rufaa.errors import Kind, RufaaError
 Action = Callable[[], Awaitable[None]]
 
 
-class ClockIsReal(RufaaError):  # noqa: N818 - a refusal, named as what it says
+class ClockIsReal(RufaaError):
     """Only a manual clock can be advanced."""
 
     kind = Kind.CONFLICT

@@ -27,7 +27,7 @@ from rufaa.simulator.oauth import Tokens
 from rufaa.simulator.state import Answer, Books, ByItself, Ends, Prompt, StaysLive, TooLate, Transfer, Unanswered
 
 
-class NotRinging(RufaaError):  # noqa: N818 - a refusal, named as what it says
+class NotRinging(RufaaError):
     """No prompt waits on that phone, or another one than the one answered."""
 
     kind = Kind.CONFLICT

@@ -33,14 +33,14 @@ EVENT_KINDS: Final[dict[str, type[Any]]] = {
 _KIND_OF: Final = {event: kind for kind, event in EVENT_KINDS.items()}
 
 
-class JournalDamaged(RufaaError):  # noqa: N818 - a refusal, named as what it says
+class JournalDamaged(RufaaError):
     """A line before the last one is not an entry. ``data.line`` counts from 1."""
 
     kind = Kind.UNAVAILABLE
     code = "journal-damaged"
 
 
-class JournalInUse(RufaaError):  # noqa: N818 - a refusal, named as what it says
+class JournalInUse(RufaaError):
     """Another simulator writes this journal; two would mix their numbers."""
 
     kind = Kind.CONFLICT

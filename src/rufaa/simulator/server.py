@@ -20,7 +20,7 @@ ENGINE: Final = web.AppKey("engine", Engine)
 _SHUTDOWN_S: Final = 1.0  # streams end by themselves; a held answer is not waited for
 
 
-class PortTaken(RufaaError):  # noqa: N818 - a refusal, named as what it says
+class PortTaken(RufaaError):
     """Somebody else listens there."""
 
     kind = Kind.UNAVAILABLE

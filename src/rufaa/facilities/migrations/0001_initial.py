@@ -4,122 +4,225 @@ import django.contrib.auth.models
 import django.contrib.auth.validators
 import django.db.models.deletion
 import django.utils.timezone
-import rufaa.db.fields
-import rufaa.ids
 from django.conf import settings
 from django.db import migrations, models
 
+import rufaa.db.fields
+import rufaa.ids
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('rufaa_db', '0001_initial'),
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("rufaa_db", "0001_initial"),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Facility',
+            name="Facility",
             fields=[
-                ('id', models.UUIDField(default=rufaa.ids.new_id, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(db_default=rufaa.db.fields.RufaaNow())),
-                ('name', models.TextField(unique=True)),
-                ('prompts_at_once', models.BooleanField(db_default=True, default=True)),
+                ("id", models.UUIDField(default=rufaa.ids.new_id, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(db_default=rufaa.db.fields.RufaaNow())),
+                ("name", models.TextField(unique=True)),
+                ("prompts_at_once", models.BooleanField(db_default=True, default=True)),
             ],
             options={
-                'db_table': 'facility',
+                "db_table": "facility",
             },
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('username', models.CharField(error_messages={'unique': 'A user with that username already exists.'}, help_text='Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.', max_length=150, unique=True, validators=[django.contrib.auth.validators.UnicodeUsernameValidator()], verbose_name='username')),
-                ('first_name', models.CharField(blank=True, max_length=150, verbose_name='first name')),
-                ('last_name', models.CharField(blank=True, max_length=150, verbose_name='last name')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='email address')),
-                ('is_staff', models.BooleanField(default=False, help_text='Designates whether the user can log into this admin site.', verbose_name='staff status')),
-                ('is_active', models.BooleanField(default=True, help_text='Designates whether this user should be treated as active. Unselect this instead of deleting accounts.', verbose_name='active')),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
-                ('id', models.UUIDField(default=rufaa.ids.new_id, primary_key=True, serialize=False)),
-                ('full_name', models.TextField(blank=True, default='')),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "username",
+                    models.CharField(
+                        error_messages={"unique": "A user with that username already exists."},
+                        help_text="Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.",
+                        max_length=150,
+                        unique=True,
+                        validators=[django.contrib.auth.validators.UnicodeUsernameValidator()],
+                        verbose_name="username",
+                    ),
+                ),
+                ("first_name", models.CharField(blank=True, max_length=150, verbose_name="first name")),
+                ("last_name", models.CharField(blank=True, max_length=150, verbose_name="last name")),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="email address")),
+                (
+                    "is_staff",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates whether the user can log into this admin site.",
+                        verbose_name="staff status",
+                    ),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Designates whether this user should be treated as active. Unselect this instead of deleting accounts.",
+                        verbose_name="active",
+                    ),
+                ),
+                ("date_joined", models.DateTimeField(default=django.utils.timezone.now, verbose_name="date joined")),
+                ("id", models.UUIDField(default=rufaa.ids.new_id, primary_key=True, serialize=False)),
+                ("full_name", models.TextField(blank=True, default="")),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'rufaa_user',
+                "db_table": "rufaa_user",
             },
             managers=[
-                ('objects', django.contrib.auth.models.UserManager()),
+                ("objects", django.contrib.auth.models.UserManager()),
             ],
         ),
         migrations.CreateModel(
-            name='MpesaAccount',
+            name="MpesaAccount",
             fields=[
-                ('id', models.UUIDField(default=rufaa.ids.new_id, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(db_default=rufaa.db.fields.RufaaNow())),
-                ('environment', models.TextField()),
-                ('base_url', models.TextField()),
-                ('short_code', models.TextField()),
-                ('kind', models.TextField()),
-                ('till_number', models.TextField(db_default='', default='')),
-                ('sealed_keys', models.BinaryField()),
-                ('pushes_per_s', models.FloatField(db_default=5, default=5)),
-                ('queries_per_min', models.FloatField(db_default=5, default=5)),
-                ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='facilities.facility')),
+                ("id", models.UUIDField(default=rufaa.ids.new_id, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(db_default=rufaa.db.fields.RufaaNow())),
+                ("environment", models.TextField()),
+                ("base_url", models.TextField()),
+                ("short_code", models.TextField()),
+                ("kind", models.TextField()),
+                ("till_number", models.TextField(db_default="", default="")),
+                ("sealed_keys", models.BinaryField()),
+                ("pushes_per_s", models.FloatField(db_default=5, default=5)),
+                ("queries_per_min", models.FloatField(db_default=5, default=5)),
+                (
+                    "owner",
+                    models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to="facilities.facility"),
+                ),
             ],
             options={
-                'db_table': 'mpesa_account',
+                "db_table": "mpesa_account",
             },
         ),
         migrations.CreateModel(
-            name='Price',
+            name="Price",
             fields=[
-                ('id', models.UUIDField(default=rufaa.ids.new_id, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(db_default=rufaa.db.fields.RufaaNow())),
-                ('amount_cents', models.BigIntegerField()),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='facilities.mpesaaccount')),
-                ('facility', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='prices', to='facilities.facility')),
-                ('payee', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='facilities.facility')),
-                ('receiving', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='facilities.facility')),
+                ("id", models.UUIDField(default=rufaa.ids.new_id, primary_key=True, serialize=False)),
+                ("created_at", models.DateTimeField(db_default=rufaa.db.fields.RufaaNow())),
+                ("amount_cents", models.BigIntegerField()),
+                (
+                    "account",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="facilities.mpesaaccount"),
+                ),
+                (
+                    "facility",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="prices", to="facilities.facility"
+                    ),
+                ),
+                (
+                    "payee",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="facilities.facility"
+                    ),
+                ),
+                (
+                    "receiving",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="facilities.facility",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'price',
+                "db_table": "price",
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.UUIDField(default=rufaa.ids.new_id, primary_key=True, serialize=False)),
-                ('role', models.TextField(choices=[('physician', 'physician'), ('administrator', 'administrator'), ('reception', 'reception'), ('finance', 'finance')])),
-                ('created_at', models.DateTimeField(db_default=rufaa.db.fields.RufaaNow())),
-                ('revoked_at', models.DateTimeField(null=True)),
-                ('facility', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='facilities.facility')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=rufaa.ids.new_id, primary_key=True, serialize=False)),
+                (
+                    "role",
+                    models.TextField(
+                        choices=[
+                            ("physician", "physician"),
+                            ("administrator", "administrator"),
+                            ("reception", "reception"),
+                            ("finance", "finance"),
+                        ]
+                    ),
+                ),
+                ("created_at", models.DateTimeField(db_default=rufaa.db.fields.RufaaNow())),
+                ("revoked_at", models.DateTimeField(null=True)),
+                ("facility", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="facilities.facility")),
+                ("user", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                'db_table': 'membership',
-                'constraints': [models.UniqueConstraint(condition=models.Q(('revoked_at', None)), fields=('user', 'facility', 'role'), name='membership_once'), models.CheckConstraint(condition=models.Q(('role__in', ['physician', 'administrator', 'reception', 'finance'])), name='membership_role')],
+                "db_table": "membership",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("revoked_at", None)),
+                        fields=("user", "facility", "role"),
+                        name="membership_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("role__in", ["physician", "administrator", "reception", "finance"])),
+                        name="membership_role",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='mpesaaccount',
-            constraint=models.UniqueConstraint(fields=('environment', 'short_code', 'till_number'), name='mpesa_account_once'),
+            model_name="mpesaaccount",
+            constraint=models.UniqueConstraint(
+                fields=("environment", "short_code", "till_number"), name="mpesa_account_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='mpesaaccount',
-            constraint=models.CheckConstraint(condition=models.Q(('pushes_per_s__gt', 0), ('queries_per_min__gt', 0)), name='mpesa_account_rates'),
+            model_name="mpesaaccount",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("pushes_per_s__gt", 0), ("queries_per_min__gt", 0)), name="mpesa_account_rates"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='price',
-            constraint=models.UniqueConstraint(fields=('facility', 'receiving'), name='price_once', nulls_distinct=False),
+            model_name="price",
+            constraint=models.UniqueConstraint(
+                fields=("facility", "receiving"), name="price_once", nulls_distinct=False
+            ),
         ),
         migrations.AddConstraint(
-            model_name='price',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_cents__gte', 100), ('amount_cents__lte', 25000000)), name='price_amount'),
+            model_name="price",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_cents__gte", 100), ("amount_cents__lte", 25000000)), name="price_amount"
+            ),
         ),
     ]

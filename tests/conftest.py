@@ -1,0 +1,125 @@
+"""One PostgreSQL for a run: the embedded one, or the server of DATABASE_URL (its user must be a superuser)."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+
+from rufaa.db.embedded import EmbeddedPostgres, Settings
+
+_GIVEN = os.environ.get("DATABASE_URL")
+_DATA = Path(tempfile.mkdtemp(prefix="rufaa-tests-"))
+_DATA.chmod(0o711)  # as root PostgreSQL runs as another account
+atexit.register(shutil.rmtree, _DATA, ignore_errors=True)
+_POSTGRES = None if _GIVEN else EmbeddedPostgres(Settings(data=_DATA, fast_unsafe=True))
+_NAME = f"rufaa_test_{os.getpid()}"
+
+
+def _url(server: str) -> str:
+    parts = urlsplit(server)
+    # urlunsplit drops an empty authority, and "postgresql:/name" is no address
+    return urlunsplit(parts._replace(path=f"/{_NAME}")).replace("postgresql:/r", "postgresql:///r")
+
+
+_SERVER = _GIVEN or (_POSTGRES.url("postgres") if _POSTGRES else "")
+DATABASE_URL = _url(_SERVER)
+
+# Django reads its settings once, at the first import of a noun; the server itself starts when a test wants it.
+for _name in [name for name in os.environ if name.startswith(("RUFAA_", "MPESA_"))]:
+    if _name != "RUFAA_CORPUS":
+        del os.environ[_name]
+os.environ |= {
+    "DATABASE_URL": DATABASE_URL,
+    "DJANGO_SETTINGS_MODULE": "rufaa.settings",
+    "RUFAA_DATA": str(_DATA / "rufaa"),
+    "RUFAA_MODE": "demo",
+    "RUFAA_SECRET_KEYS": "a secret of the tests that is long enough",
+    "RUFAA_POOL_SIZE": "40",
+}
+
+import django  # noqa: E402
+
+django.setup()
+
+from django.db import connection  # noqa: E402
+
+from rufaa.cli.migrate import migrate  # noqa: E402
+from rufaa.config import config  # noqa: E402
+from rufaa.simulator.config import SimulatorSettings  # noqa: E402
+from rufaa.simulator.testing import RunningSimulator, running_simulator  # noqa: E402
+from support import Running, Worker, World, make_world, running_gateway  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def database_url() -> Iterator[str]:
+    """A migrated database, dropped at the end."""
+    if _POSTGRES is not None:
+        _POSTGRES.start()
+    try:
+        with psycopg.connect(_SERVER, autocommit=True) as server:
+            server.execute(f'CREATE DATABASE "{_NAME}"')
+        migrate(config())
+        yield DATABASE_URL
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]
+        with psycopg.connect(_SERVER, autocommit=True) as server:
+            server.execute(f'DROP DATABASE "{_NAME}" WITH (FORCE)')
+    finally:
+        if _POSTGRES is not None:
+            _POSTGRES.stop()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[str]:
+    """An empty database: tables emptied past the guards that keep their rows, the clock set right."""
+    with psycopg.connect(database_url, autocommit=True) as admin:
+        admin.execute("SET session_replication_role = replica")
+        tables = admin.execute(
+            "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public'"
+            " AND tablename NOT IN ('law', 'django_migrations', 'django_content_type', 'auth_permission')"
+        ).fetchone()
+        assert tables is not None
+        admin.execute(f"TRUNCATE {tables[0]} RESTART IDENTITY CASCADE")
+        admin.execute("INSERT INTO rufaa_clock (id, \"offset\") VALUES (1, interval '0')")
+    yield database_url
+    connection.close()
+
+
+@pytest.fixture
+def world(database: str) -> World:
+    """Facilities and people; Daraja is nowhere."""
+    return make_world()
+
+
+@pytest.fixture
+def simulator() -> Iterator[RunningSimulator]:
+    """A simulator whose clock stands still until the test moves it."""
+    with running_simulator(SimulatorSettings(manual_clock=True, query_rate=None)) as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(database: str) -> Iterator[Running]:
+    """A gateway in demo mode."""
+    with running_gateway(database) as running:
+        yield running
+
+
+@pytest.fixture
+def town(simulator: RunningSimulator, database: str) -> World:
+    """The world with the simulator as its Daraja."""
+    return make_world(simulator.url)
+
+
+@pytest.fixture
+def worker(gateway: Running) -> Worker:
+    """The worker's rounds, to be run by hand; its callbacks lead to the gateway."""
+    return Worker(gateway.url)

@@ -1,0 +1,398 @@
+"""What tests of the nouns stand on: a world of two facilities, and the whole chain from prompt to callback, by hand.
+
+Nothing here stands in for anything: PostgreSQL, the gateway, the worker's rounds and the simulator are the real ones; only
+time is moved (``rufaa_now()`` and the simulator's clock together).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import uvicorn
+
+from rufaa import clock
+from rufaa.config import Config, load
+from rufaa.daraja.client import AccountKind, Credentials, Daraja, Environment, new_session
+from rufaa.db.aside import Aside
+from rufaa.db.atomic import Tx, unit
+from rufaa.facilities import identity
+from rufaa.facilities import operations as facilities
+from rufaa.facilities.models import Facility, MpesaAccount
+from rufaa.facilities.queries import Actor, actor_named
+from rufaa.facilities.rights import Role
+from rufaa.gateway.app import Gateway
+from rufaa.ingest.address import callback_url
+from rufaa.ingest.loop import settle_inbox
+from rufaa.money import Money
+from rufaa.payments.access import Accounts
+from rufaa.payments.dispatch import Dispatcher
+from rufaa.payments.reconcile import Reconciler
+from rufaa.referrals import operations as referrals
+from rufaa.referrals.machine import Priority, Status
+from rufaa.referrals.operations import fees_paid
+from rufaa.simulator.config import DEMO_CONSUMER_KEY, DEMO_CONSUMER_SECRET, DEMO_PASSKEY, DEMO_SHORT_CODE
+from rufaa.simulator.testing import RunningSimulator
+
+KEYS = ("a secret of the tests that is long enough",)
+PAYS = "254708000000"  # answers by itself and pays
+CANCELS = "254708001032"
+RINGS = "254708374149"  # rings until somebody answers
+FEE = Money.from_shillings(1000)
+DEADLINE_S = 30.0
+
+
+def wait_until(holds: Callable[[], bool], *, what: str = "it", deadline_s: float = DEADLINE_S) -> None:
+    """The one place where tests wait for another process: asks again until ``holds``, and fails by name."""
+    until = time.monotonic() + deadline_s
+    pause = threading.Event()
+    while not holds():
+        if time.monotonic() > until:
+            raise AssertionError(f"{what} did not happen within {deadline_s:g} s")
+        pause.wait(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def rows(sql: str, **params: object) -> list[dict[str, Any]]:
+    """What stands in the database, committed."""
+    return unit(lambda tx: tx.rows(sql, params))
+
+
+def value(sql: str, **params: object) -> Any:
+    (row,) = rows(sql, **params)
+    (only,) = row.values()
+    return only
+
+
+def execute(sql: str, **params: object) -> int:
+    return unit(lambda tx: tx.execute(sql, params))
+
+
+def advance(seconds: float, simulator: RunningSimulator | None = None) -> None:
+    """Move time on: the database's, and the simulator's where it stands by hand."""
+    execute('UPDATE rufaa_clock SET "offset" = "offset" + %(by)s', by=timedelta(seconds=seconds))
+    if simulator is not None:
+        simulator.advance(seconds)
+
+
+SNAPSHOT = (
+    "referral", "particulars", "fee", "exemption", "prompt", "receipt", "evidence", "task", "transfer", "history", "inbox",
+)  # fmt: skip
+
+
+def snapshot() -> dict[str, list[dict[str, Any]]]:
+    """Everything that an operation could change; equal snapshots prove that a refusal changed nothing."""
+    return {table: rows(f"SELECT * FROM {table} ORDER BY id") for table in SNAPSHOT}
+
+
+@dataclass(frozen=True)
+class World:
+    """Two facilities and their people, as in the demo, and a stranger's facility with one of each role."""
+
+    uhuru: Facility
+    tumaini: Facility
+    elsewhere: Facility
+    account: MpesaAccount
+    physician: Actor
+    admin: Actor  # of uhuru
+    second_admin: Actor  # of uhuru
+    receiver: Actor  # reception of tumaini
+    receiving_admin: Actor
+    finance: Actor  # of tumaini, the payee
+    operator: Actor
+    stranger: Actor  # every role, but elsewhere
+
+    def referral(self, *, priority: Priority = Priority.ROUTINE, by: Actor | None = None) -> str:
+        """A new referral's id as written outside."""
+        who = by or self.physician
+        row = unit(
+            lambda tx: referrals.create(
+                tx,
+                who,
+                patient_name="Jane Wafula",
+                receiving=self.tumaini.name,
+                priority=priority,
+                medical_history="none",
+                lab_results="none",
+                diagnosis="fracture",
+                referring=self.uhuru.name,
+            ),
+            actor=who.user,
+        )
+        return row.pk.hex
+
+    def move(self, referral: str, target: Status | str, by: Actor | None = None, **more: Any) -> referrals.Changed:
+        who = by or self.admin
+        return unit(
+            lambda tx: referrals.update_status(tx, who, referral, target=Status(target), **more), actor=who.user
+        )
+
+    def approved(self, **more: Any) -> str:
+        referral = self.referral(**more)
+        self.move(referral, Status.AWAITING_BIODATA)
+        return referral
+
+    def waiting(self, **more: Any) -> str:
+        """A referral in pending-payment whose payer phone is not known yet."""
+        referral = self.approved(**more)
+        self.move(referral, Status.PENDING_PAYMENT)
+        return referral
+
+    def prompted(self, phone: str = RINGS, **more: Any) -> tuple[str, uuid.UUID]:
+        """A referral with a committed prompt that no worker has seen: (referral, prompt)."""
+        referral = self.waiting(**more)
+        return referral, self.ask(referral, phone)
+
+    def ask(self, referral: str, phone: str = RINGS, *, amount: Money | None = None, **more: Any) -> uuid.UUID:
+        asked, _ = unit(
+            lambda tx: referrals.send_prompt(tx, self.admin, referral, phone=phone, amount=amount, **more),
+            actor=self.admin.user,
+        )
+        assert isinstance(asked, referrals.Requested)
+        return asked.prompt
+
+    def status(self, referral: str) -> str:
+        return str(value("SELECT state FROM referral WHERE id = %(id)s", id=uuid.UUID(referral)))
+
+    def fee_state(self, referral: str) -> str | None:
+        state = rows(
+            "SELECT fee.state FROM referral JOIN fee ON fee.id = fee_id WHERE referral.id = %(id)s",
+            id=uuid.UUID(referral),
+        )
+        return str(state[0]["state"]) if state else None
+
+    def prompt(self, prompt: uuid.UUID) -> dict[str, Any]:
+        (row,) = rows("SELECT * FROM prompt WHERE id = %(id)s", id=prompt)
+        return row
+
+
+def make_world(base_url: str = "http://127.0.0.1:1", *, queries_per_min: float = 60_000) -> World:
+    """Fill an empty database. ``base_url`` is where Daraja is; nothing listens at the default."""
+
+    def fill(tx: Tx) -> World:
+        uhuru = facilities.add_facility(tx, "Uhuru Health Centre")
+        tumaini = facilities.add_facility(tx, "Tumaini Referral Hospital")
+        elsewhere = facilities.add_facility(tx, "Elsewhere Clinic")
+        account = facilities.keep_account(
+            tx,
+            credentials(base_url),
+            keys=KEYS,
+            pushes_per_s=1000,
+            queries_per_min=queries_per_min,
+        )
+        facilities.set_price(tx, uhuru, amount=FEE, payee=tumaini, account=account)
+
+        def person(name: str, *roles: tuple[Facility, Role], operator: bool = False) -> Actor:
+            user = facilities.add_user(tx, name, full_name=name.title(), operator=operator)
+            for facility, role in roles:
+                facilities.add_member(tx, user, facility, role)
+            return actor_named(name)
+
+        return World(
+            uhuru=uhuru,
+            tumaini=tumaini,
+            elsewhere=elsewhere,
+            account=account,
+            physician=person("physician", (uhuru, Role.PHYSICIAN)),
+            admin=person("admin", (uhuru, Role.ADMINISTRATOR)),
+            second_admin=person("second-admin", (uhuru, Role.ADMINISTRATOR)),
+            receiver=person("receiver", (tumaini, Role.RECEPTION)),
+            receiving_admin=person("receiving-admin", (tumaini, Role.ADMINISTRATOR)),
+            finance=person("finance", (tumaini, Role.FINANCE)),
+            operator=person("operator", operator=True),
+            stranger=person("stranger", *((elsewhere, role) for role in Role)),
+        )
+
+    return unit(fill)
+
+
+def credentials(base_url: str) -> Credentials:
+    return Credentials(
+        environment=Environment.SIMULATOR,
+        base_url=base_url,
+        short_code=DEMO_SHORT_CODE,
+        till_number=None,
+        kind=AccountKind.PAYBILL,
+        consumer_key=DEMO_CONSUMER_KEY,
+        consumer_secret=DEMO_CONSUMER_SECRET,
+        passkey=DEMO_PASSKEY,
+    )
+
+
+class Answer:
+    """An HTTP answer: status and body."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        self.status = status
+        self.body = body
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def post(url: str, body: bytes | object, **headers: str) -> Answer:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    names = {name.replace("_", "-"): text for name, text in headers.items()}
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json", **names})
+    try:
+        with urllib.request.urlopen(request, timeout=DEADLINE_S) as response:
+            return Answer(response.status, response.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, error.read())
+
+
+@dataclass
+class Running:
+    """A gateway on a free loopback port, and calls to it."""
+
+    url: str
+    config: Config
+    app: Gateway
+
+    def call(self, kind: str, path: str, args: dict[str, Any], *, by: Actor | None = None) -> Any:
+        """The function API's whole answer, parsed: {"status": "success", "value": …} or the error."""
+        headers = {}
+        if by is not None:
+            token = identity.issue(by.user, keys=KEYS, now=clock.now(), lifetime=timedelta(hours=1))
+            headers["Authorization"] = f"Bearer {token}"
+        return post(f"{self.url}/api/{kind}", {"path": path, "args": args, "format": "json"}, **headers).json
+
+    def do(self, kind: str, path: str, args: dict[str, Any], *, by: Actor | None = None) -> Any:
+        """The value of a call that must succeed."""
+        answer = self.call(kind, path, args, by=by)
+        assert answer["status"] == "success", answer
+        return answer["value"]
+
+    def error(self, kind: str, path: str, args: dict[str, Any], *, by: Actor | None = None) -> dict[str, Any]:
+        """The application error of a call that must be refused: code, message, data."""
+        answer = self.call(kind, path, args, by=by)
+        assert answer["status"] == "error", answer
+        assert "errorData" in answer, answer
+        data: dict[str, Any] = answer["errorData"]
+        return data
+
+    def callback_url(self, prompt: uuid.UUID) -> str:
+        return callback_url(self.url, prompt, keys=KEYS)
+
+
+@contextmanager
+def running_gateway(database_url: str, **settings: str) -> Iterator[Running]:
+    """A real gateway in a thread. ``settings`` are environment settings, say ``RUFAA_MODE="demo"``."""
+    port = free_port()
+    config = load(
+        {
+            "RUFAA_MODE": "demo",
+            "RUFAA_PORT": str(port),
+            "RUFAA_SECRET_KEYS": KEYS[0],
+            "DATABASE_URL": database_url,
+            **settings,
+        }
+    )
+    app = Gateway(config)
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=port, lifespan="on", ws="none", log_config=None, access_log=False)
+    )
+    thread = threading.Thread(target=server.run, name="gateway", daemon=True)
+    thread.start()
+    try:
+        wait_until(lambda: server.started or not thread.is_alive(), what="the gateway's start")
+        assert server.started
+        yield Running(f"http://127.0.0.1:{port}", config, app)
+    finally:
+        server.should_exit = True
+        thread.join(DEADLINE_S)
+
+
+class Worker:
+    """The worker's rounds, run one by one by the test."""
+
+    def __init__(self, public_url: str) -> None:
+        self.public_url = public_url
+
+    def dispatch(self) -> None:
+        """Claim and send what is due, and wait for the answers."""
+
+        async def once(daraja: Daraja, accounts: Accounts, aside: Aside) -> None:
+            url = partial(callback_url, self.public_url, keys=KEYS)
+            dispatcher = Dispatcher(daraja, accounts, aside, callback_url=url)
+            await dispatcher.round()
+            await dispatcher.drain()
+
+        self._run(once)
+
+    def query(self) -> None:
+        """Ask what is due, settle the answers, hand over what is overdue."""
+
+        async def once(daraja: Daraja, accounts: Accounts, aside: Aside) -> None:
+            await Reconciler(daraja, accounts, aside, hand_on=fees_paid).round()
+
+        self._run(once)
+
+    def settle(self) -> int:
+        """Settle every stored callback."""
+        total = 0
+        while taken := settle_inbox(hand_on=fees_paid):
+            total += taken
+        return total
+
+    def _run(self, work: Callable[[Daraja, Accounts, Aside], Any]) -> None:
+        async def main() -> None:
+            aside = Aside(threads=4, name="test-work")
+            try:
+                async with new_session() as session:
+                    daraja = Daraja(session)
+                    await work(daraja, Accounts(daraja, aside, keys=KEYS), aside)
+            finally:
+                aside.close()
+
+        asyncio.run(main())
+
+
+def check_books(simulator: RunningSimulator | None = None) -> None:
+    """What must always hold (design §9), read from the tables and compared with the simulator's till."""
+    assert (
+        rows(
+            "SELECT fee.id FROM fee LEFT JOIN receipt ON receipt.fee_id = fee.id"
+            " WHERE (fee.state = 'paid') <> (receipt.id IS NOT NULL AND receipt.state = 'applied')"
+        )
+        == []
+    )
+    assert rows("SELECT id FROM prompt WHERE state = 'paid' AND id NOT IN (SELECT prompt_id FROM receipt)") == []
+    live = "state IN ('created', 'sending', 'pending', 'unknown')"
+    for column in ("fee_id", "payer_phone"):
+        assert rows(f"SELECT {column} FROM prompt WHERE {live} GROUP BY {column} HAVING count(*) > 1") == []
+    for fee in rows(
+        "SELECT fee.state, fee.amount_cents,"
+        " coalesce(sum(CASE WHEN debit = 'receivable' THEN transfer.amount_cents"
+        "                   WHEN credit = 'receivable' THEN -transfer.amount_cents END), 0) AS receivable"
+        " FROM fee LEFT JOIN transfer ON transfer.fee = fee.id GROUP BY fee.id"
+    ):
+        owed = fee["amount_cents"] if fee["state"] in {"due", "deferred"} else 0
+        assert fee["receivable"] == owed, fee
+    balance = (
+        "SELECT coalesce(sum(CASE WHEN debit = %(name)s THEN amount_cents ELSE -amount_cents END), 0)"
+        " FROM transfer WHERE %(name)s IN (debit, credit)"
+    )
+    unapplied = value("SELECT coalesce(sum(amount_cents), 0) FROM receipt WHERE state = 'unapplied'")
+    assert -value(balance, name="unapplied") == unapplied
+    if simulator is not None:
+        assert Money(int(value(balance, name=f"mpesa:{DEMO_SHORT_CODE}"))) == simulator.till(DEMO_SHORT_CODE)
