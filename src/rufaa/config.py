@@ -20,21 +20,21 @@ from dotenv import dotenv_values
 
 from rufaa.errors import InvalidArgument
 
-SECRET_FILE: Final = "secret.key"
+SECRET_FILE: Final = "secret.key"  # noqa: S105 - a file name
 
 SETTINGS: Final[Mapping[str, str]] = {
-    "DATABASE_URL": "Any PostgreSQL 15 or newer, as a postgresql:// address. Without it Rufaa runs its own in RUFAA_DATA.",
+    "DATABASE_URL": "Any PostgreSQL 15 or newer, as a postgresql:// address. Default: an own one, kept in RUFAA_DATA",
     "RUFAA_DATA": "The folder for everything that Rufaa keeps. Default: ./rufaa-data",
     "RUFAA_MODE": "demo, production or development. Default: production",
     "RUFAA_HOST": "The address to listen on. Default: 127.0.0.1 (put a proxy with TLS in front)",
     "RUFAA_PORT": "The port to listen on. Default: 8000",
     "RUFAA_PUBLIC_URL": "The address under which Safaricom and people reach this server. Default: http://host:port",
-    "RUFAA_SECRET_KEYS": "Secrets of at least 32 characters, comma-separated: the first makes, all are accepted. Default:"
-    " made at the first start and kept in RUFAA_DATA/secret.key",
+    "RUFAA_SECRET_KEYS": "Secrets of at least 32 characters, comma-separated: the first makes, all are accepted."
+    " Default: made at the first start and kept in RUFAA_DATA/secret.key",
     "RUFAA_TRUSTED_PROXIES": "Addresses or networks of proxies whose X-Forwarded-For is believed, comma-separated."
     " Default: none",
-    "RUFAA_CALLBACK_ADDRESSES": "Addresses or networks that callbacks may come from; from elsewhere a success is believed"
-    " only after a query. 'any' switches the check off. Default: Safaricom's published list in production, else any",
+    "RUFAA_CALLBACK_ADDRESSES": "Addresses or networks that callbacks may come from; from elsewhere a report is"
+    " believed only after a query. 'any': no check. Default: Safaricom's published list in production, else any",
     "RUFAA_POOL_SIZE": "Database connections a process may open. Default: 12",
     "RUFAA_LOG": "json or plain. Default: plain on a terminal, else json",
     "MPESA_ENVIRONMENT": "sandbox, production or simulator",
@@ -46,7 +46,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "MPESA_PASSKEY": "The Lipa na M-Pesa passkey. Also: MPESA_PASS_KEY",
     "MPESA_BASE_URL": "The simulator's address, with MPESA_ENVIRONMENT=simulator",
     "MPESA_PUSHES_PER_S": "Prompts a second that the account may send. Default: 5",
-    "MPESA_QUERIES_PER_MIN": "Status queries a minute that the account may send. Default: 5, as measured in the sandbox",
+    "MPESA_QUERIES_PER_MIN": "Status queries a minute that the account may send. Default: 5, measured in the sandbox",
 }
 
 
@@ -77,7 +77,8 @@ class Config:
     public_url: str
     secret_keys: tuple[str, ...]
     trusted_proxies: tuple[Network, ...]
-    callback_networks: tuple[Network, ...] | None
+    callback_networks: tuple[Network, ...] | None  # None: not given, or "any"
+    callbacks_from_safaricom_only: bool  # nothing is given, and real money is at stake
     pool_size: int
     log: str
     pushes_per_s: float
@@ -112,6 +113,8 @@ def load(environ: Mapping[str, str]) -> Config:
         secret_keys=_secret_keys(environ.get("RUFAA_SECRET_KEYS"), data),
         trusted_proxies=_networks(environ, "RUFAA_TRUSTED_PROXIES") or (),
         callback_networks=_callback_networks(environ),
+        callbacks_from_safaricom_only=not environ.get("RUFAA_CALLBACK_ADDRESSES")
+        and environ.get("MPESA_ENVIRONMENT") == "production",
         pool_size=int(_number(environ, "RUFAA_POOL_SIZE", 12, low=4, high=200)),
         log=environ.get("RUFAA_LOG") or "auto",
         pushes_per_s=_number(environ, "MPESA_PUSHES_PER_S", 5, low=0.01, high=1000),
@@ -161,14 +164,8 @@ def _networks(environ: Mapping[str, str], name: str) -> tuple[Network, ...] | No
 
 
 def _callback_networks(environ: Mapping[str, str]) -> tuple[Network, ...] | None:
-    if (environ.get("RUFAA_CALLBACK_ADDRESSES") or "").strip().lower() == "any":
-        return None
-    given = _networks(environ, "RUFAA_CALLBACK_ADDRESSES")
-    if given is None and environ.get("MPESA_ENVIRONMENT") == "production":
-        from rufaa.daraja.settings import CALLBACK_ADDRESSES  # noqa: PLC0415 - configuration is read before any room
-
-        return tuple(ipaddress.ip_network(address) for address in CALLBACK_ADDRESSES)
-    return given
+    text = (environ.get("RUFAA_CALLBACK_ADDRESSES") or "").strip().lower()
+    return None if text == "any" else _networks(environ, "RUFAA_CALLBACK_ADDRESSES")
 
 
 def _secret_keys(text: str | None, data: Path) -> tuple[str, ...]:

@@ -84,8 +84,8 @@ def _refused(value: object) -> InvalidAmount:
 def reported_amount(value: object) -> Money | None:
     """The amount in a report from outside (callback, statement), or None if it is no amount at all.
 
-    M-Pesa writes ``1.00`` or ``1`` (daraja.md §4); plain digits as text are seen in other channels. Exact, never rounded:
-    no sign, no exponent, no separators, at most two decimals that count, below a trillion shillings.
+    M-Pesa writes ``1.00`` or ``1`` (daraja.md §4); plain digits as text are seen in other channels. Never rounded: no
+    sign, no exponent, no separators, at most two decimals that count, below a trillion shillings.
     """
     if isinstance(value, bool) or not isinstance(value, float | int | str | Decimal):
         return None

@@ -48,7 +48,7 @@ def agrees(shown: str, phone: Phone) -> bool:
     """Whether a number as M-Pesa shows it (whole, or masked with ``*``) can be ``phone`` (daraja.md §4).
 
     The digits before the first ``*`` and after the last must match; a masked part may have any length, since the
-    forms seen differ in it (``0722000***``, ``254708***430``, ``2547 ***** 126``). Fewer than three digits show nothing.
+    forms seen differ in it (``0722000***``, ``254708***430``, ``2547 ***** 126``). Fewer than 3 digits show nothing.
     """
     digits = _SEPARATORS.sub("", shown).lstrip("+")
     if digits.startswith("0"):

@@ -6,6 +6,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, cast
 
 from rufaa import log
 from rufaa.cli import supervise
@@ -77,4 +78,4 @@ def close_pool() -> None:
     from django.db import connection  # noqa: PLC0415 - needs Django set up
 
     connection.close()
-    connection.close_pool()  # type: ignore[attr-defined] - PostgreSQL's wrapper has it
+    cast("Any", connection).close_pool()  # PostgreSQL's wrapper has it

@@ -36,7 +36,8 @@ def tell(tx: Tx, what: str) -> Iterator[str]:
     found = tx.rows(_SQL["find"], _clues(what.strip()))
     if not found:
         raise NothingFound(
-            f"Nothing is known by {what!r}. Give a referral's or prompt's id, an account code, a receipt number, a phone."
+            f"Nothing is known by {what!r}."
+            " Give a referral's or prompt's id, an account code, a receipt number, or a phone."
         )
     lines: list[str] = []
     for number, row in enumerate(found):
@@ -86,11 +87,8 @@ def _evidence(tx: Tx, fee: uuid.UUID) -> Iterator[tuple[datetime, str]]:
     for row in tx.rows(_SQL["evidence"], {"fee": fee}):
         said = codes.in_plain_words(row["result_code"]) if row["channel"] == "callback" else row["result_desc"]
         number = f", receipt {row['receipt_number']}" if row["receipt_number"] else ""
-        yield (
-            row["at"],
-            f"prompt {row['attempt']}: a {row['channel']} says {row['result_code']} ({said.rstrip('.')}){number};"
-            f" this {row['verdict']}",
-        )
+        report = f"prompt {row['attempt']}: a {row['channel']} says {row['result_code']} ({said.rstrip('.')}){number}"
+        yield row["at"], f"{report}; this {row['verdict']}"
 
 
 def _inbox(tx: Tx, fee: uuid.UUID) -> Iterator[tuple[datetime, str]]:

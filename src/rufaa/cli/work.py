@@ -1,6 +1,6 @@
 """The worker's loops: settle callbacks, send prompts, ask about them. The composition root of what handles money.
 
-Each loop looks at the tables, does what is due, and waits for a notification or for the next time that something is due.
+Each loop looks at the tables, does what is due, and waits for a notification or for the time when more is due.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from rufaa.db.listen import Listener
 from rufaa.ingest.address import callback_url
 from rufaa.ingest.loop import settle_inbox
 from rufaa.payments.access import Accounts
-from rufaa.payments.dispatch import Dispatcher
-from rufaa.payments.reconcile import Reconciler, next_due_s
+from rufaa.payments.dispatch import Dispatcher, next_sending_s
+from rufaa.payments.reconcile import Reconciler, next_question_s
 from rufaa.referrals.operations import fees_paid
 
 _log = structlog.get_logger()
@@ -61,18 +61,21 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
             taken = await aside.run(lambda: settle_inbox(hand_on=fees_paid))
             return 0.0 if taken else None
 
-        async def next_due() -> float | None:
-            return await aside.run(lambda: unit(next_due_s))
+        async def sending() -> float | None:
+            return await aside.run(lambda: unit(next_sending_s))
+
+        async def asking() -> float | None:
+            return await aside.run(lambda: unit(next_question_s))
 
         listening = asyncio.create_task(listener.run())
         loops = [
             asyncio.create_task(_loop("settle", settle, listener, stop)),
-            asyncio.create_task(_loop("dispatch", dispatcher.round, listener, stop, next_due=next_due)),
-            asyncio.create_task(_loop("query", reconciler.round, listener, stop, next_due=next_due)),
+            asyncio.create_task(_loop("dispatch", dispatcher.round, listener, stop, next_due=sending)),
+            asyncio.create_task(_loop("query", reconciler.round, listener, stop, next_due=asking)),
         ]
-        stopping = asyncio.create_task(stop.wait())
+        stopping = asyncio.create_task(_wait_for(stop))
         try:
-            await asyncio.wait([stopping, *loops], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({stopping, *loops}, return_when=asyncio.FIRST_COMPLETED)
             for task in loops:  # a loop that ended by itself has failed: raise what it raised
                 if task.done():
                     task.result()
@@ -83,6 +86,10 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
                 task.cancel()
             await asyncio.gather(listening, stopping, *loops, return_exceptions=True)
             aside.close()
+
+
+async def _wait_for(stop: asyncio.Event) -> None:
+    await stop.wait()
 
 
 async def _loop(
@@ -110,7 +117,7 @@ async def _loop(
                 if silences >= _SILENCES:
                     raise WorkerStuck(name) from error
                 wait_s = _AFTER_ERROR_S
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever it was, the other loops and the next round go on
                 _log.exception("worker.round_failed", loop=name)
                 wait_s = _AFTER_ERROR_S
                 woken.clear()

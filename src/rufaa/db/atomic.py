@@ -29,22 +29,28 @@ _NOTIFY_LIMIT: Final = 7900  # PostgreSQL takes payloads shorter than 8000 bytes
 class Tx:
     """An open transaction. What takes a ``Tx`` becomes part of it and never commits."""
 
-    def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
+    def rows(self, sql: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         with connection.cursor() as cursor:
             cursor.execute(sql, params)
             return _as_dicts(cursor)
 
-    def row(self, sql: str, params: Mapping[str, object] | None = None) -> dict[str, Any] | None:
+    def row(self, sql: str, params: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         rows = self.rows(sql, params)
         if len(rows) > 1:
             raise AssertionError(f"expected at most one row, got {len(rows)}")
         return rows[0] if rows else None
 
-    def execute(self, sql: str, params: Mapping[str, object] | None = None) -> int:
+    def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> int:
         """How many rows it touched."""
         with connection.cursor() as cursor:
             cursor.execute(sql, params)
             return int(cursor.rowcount)
+
+    def seconds(self, sql: str) -> float | None:
+        """The one number of a query, not below zero; None for NULL."""
+        row = self.row(sql)
+        value = None if row is None else next(iter(row.values()))
+        return None if value is None else max(0.0, float(value))
 
     def wake_workers(self) -> None:
         """At the commit: tell every worker that something is due."""

@@ -1,6 +1,6 @@
 """LISTEN/NOTIFY for an event loop: wakes workers, and whoever waits for a prompt.
 
-A notification is a hint, never the news itself: the tables are. So after a lost connection everybody is woken, and looks.
+A notification is a hint; the news is in the tables. So after a lost connection everybody is woken, and looks.
 """
 
 from __future__ import annotations

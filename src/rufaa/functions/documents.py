@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, cast
 
 from rufaa import clock
 from rufaa.db.atomic import Tx
@@ -43,6 +43,7 @@ def referrals(tx: Tx, actor: Actor, rows: Sequence[Seen]) -> list[dict[str, Valu
 def _referral(actor: Actor, seen: Seen, money: Summary | None) -> dict[str, Value]:
     row, patient = seen.referral, seen.referral.particulars
     proposal = money.proposal if money is not None else None
+    last = money.last if money is not None else None
     document: dict[str, Value] = {
         "_id": row.pk.hex,
         "_creationTime": clock.to_ms(row.created_at),
@@ -57,7 +58,12 @@ def _referral(actor: Actor, seen: Seen, money: Summary | None) -> dict[str, Valu
         "stkSentCount": float(money.sent) if money is not None else 0.0,
         "payment": None if money is None else _payment(money),
         "allowedActions": list(
-            allowed_actions(seen, proposal_by=None if proposal is None else proposal["by"], actor=actor)
+            allowed_actions(
+                seen,
+                actor=actor,
+                last_prompt=None if last is None else last.state,
+                proposal_by=None if proposal is None else proposal["by"],
+            )
         ),
     }
     if proposal is not None:
@@ -111,7 +117,11 @@ def changed(tx: Tx, actor: Actor, result: Changed) -> dict[str, Value]:
         case PaidAlready():
             document["promptNotice"] = {"code": "already-paid", "message": _PAID_ALREADY}
         case RufaaError() as error:
-            document["promptNotice"] = {"code": error.code, "message": error.message, "data": dict(error.data)}
+            document["promptNotice"] = {
+                "code": error.code,
+                "message": error.message,
+                "data": cast("Value", dict(error.data)),
+            }
     return document
 
 

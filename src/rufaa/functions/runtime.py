@@ -74,7 +74,7 @@ class Runtime:
     async def run(
         self,
         function: Function,
-        kind: FunctionKind,
+        kind: FunctionKind,  # noqa: ARG002 - queries and mutations run alike here
         who: object,
         ambient: Mapping[str, Value],
         args: Mapping[str, Value],

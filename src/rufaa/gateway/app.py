@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AsyncExitStack
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import asyncpg
 import structlog
@@ -18,7 +18,7 @@ from rufaa.config import Config, Mode
 from rufaa.db.aside import Aside
 from rufaa.db.listen import Listener
 from rufaa.functions.runtime import Runtime
-from rufaa.ingest.address import PREFIX
+from rufaa.ingest.address import PREFIX, callback_networks
 from rufaa.ingest.batcher import Batcher
 from rufaa.ingest.endpoint import Endpoint
 from rufaa.sync.http import FunctionApi
@@ -42,7 +42,8 @@ class Gateway:
             raise AssertionError("a gateway needs DATABASE_URL")
         self._config = config
         self._url = config.database_url
-        self._django = WSGIMiddleware(get_wsgi_application(), workers=8)
+        # a2wsgi and django-stubs type WSGI and ASGI each in their own way: any application is one here
+        self._django: Any = WSGIMiddleware(cast("Any", get_wsgi_application()), workers=8)
         self._listener = Listener(self._url)
         self._aside = Aside(threads=FUNCTION_THREADS, name="function")
         runtime = Runtime(self._aside, self._listener, keys=config.secret_keys, demo=config.demo)
@@ -72,14 +73,14 @@ class Gateway:
         elif path == HEALTH:
             await self._health(send)
         else:
-            await self._django(scope, receive, send)  # type: ignore[arg-type] - a2wsgi types its scopes more narrowly
+            await self._django(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         async with AsyncExitStack() as stack:
             try:
                 await self._start(stack)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the server must say it and end
                 _log.exception("gateway.not_started")
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
                 return
@@ -95,7 +96,7 @@ class Gateway:
             batcher,
             keys=self._config.secret_keys,
             trusted_proxies=self._config.trusted_proxies,
-            callback_networks=self._config.callback_networks,
+            callback_networks=callback_networks(self._config),
         )
         for name, work in (("batcher", batcher.run), ("listener", self._listener.run)):
             task = asyncio.create_task(_guarded(name, work()))

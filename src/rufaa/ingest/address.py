@@ -1,8 +1,8 @@
 """The callback address of a prompt, and where a request really comes from. Pure.
 
-The path is ``/h/<id>-<secret>``: Safaricom keeps it as it is and puts nothing of ours in the body (daraja.md §4), so the
-path says which prompt is meant, and the secret that Safaricom was told by us. Hex digits spell no word that Safaricom
-forbids in URLs (daraja.md §13).
+The path is ``/h/<id>-<secret>``: Safaricom keeps it as it is and puts nothing of ours in the body (daraja.md §4), so
+the path says which prompt is meant, and the secret that Safaricom was told by us. Hex digits spell no word that
+Safaricom forbids in URLs (daraja.md §13).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from rufaa import secret
-from rufaa.config import Network
+from rufaa.config import Config, Network
+from rufaa.daraja.settings import CALLBACK_ADDRESSES
 
 PREFIX: Final = "/h/"
 _PATH: Final = re.compile(r"/h/([0-9a-f]{32})-([0-9a-f]{32})", re.ASCII)
@@ -41,6 +42,13 @@ def source_of(peer: str, forwarded_for: str, *, trusted_proxies: Sequence[Networ
             break
         source = hop
     return source
+
+
+def callback_networks(config: Config) -> Sequence[Network] | None:
+    """From where callbacks are believed: what the operator says, else Safaricom's published list in production."""
+    if config.callbacks_from_safaricom_only:
+        return [ipaddress.ip_network(address) for address in CALLBACK_ADDRESSES]
+    return config.callback_networks
 
 
 def may_speak_for_safaricom(source: str, networks: Sequence[Network] | None) -> bool:

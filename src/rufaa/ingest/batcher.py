@@ -51,7 +51,7 @@ class Batcher:
         self._waiting: asyncio.Queue[tuple[Callback, asyncio.Future[None]]] = asyncio.Queue(_WAITING)
 
     async def store(self, callback: Callback) -> None:
-        """Returns once it is committed. Raises ``NotStored`` when that takes too long; it may be stored all the same."""
+        """Returns once it is committed. Raises ``NotStored`` when that takes too long; it may be stored even so."""
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
             self._waiting.put_nowait((callback, stored))

@@ -1,7 +1,7 @@
 """``POST /h/<id>-<secret>``: check the secret, read the bytes, commit them, answer 200. Nothing is acted on here.
 
-A wrong secret is 404, counted and not stored. With the right one everything is stored, whatever it says, since Safaricom
-delivers once and a refusal gains nothing (daraja.md §12).
+A wrong secret is 404, counted and not stored. With the right one everything is stored, whatever it says, since
+Safaricom delivers once and a refusal gains nothing (daraja.md §12).
 """
 
 from __future__ import annotations

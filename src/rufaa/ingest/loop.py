@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -30,7 +31,7 @@ def settle_inbox(*, hand_on: HandOn, limit: int = BATCH) -> int:
     """
     try:
         return unit(lambda tx: _settle(tx, limit=limit, hand_on=hand_on))
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever one callback does to us, the others must not wait for it
         _log.exception("ingest.batch_failed")
         return _settle_one_by_one(hand_on=hand_on, limit=limit)
 
@@ -39,11 +40,10 @@ def _settle_one_by_one(*, hand_on: HandOn, limit: int) -> int:
     waiting = unit(lambda tx: [row["id"] for row in tx.rows(_SQL["peek"], {"limit": limit})])
     for row_id in waiting:
         try:
-            unit(lambda tx, only=row_id: _settle(tx, limit=1, hand_on=hand_on, only=only))
-        except Exception as error:
+            unit(partial(_settle, limit=1, hand_on=hand_on, only=row_id))
+        except Exception as error:  # noqa: BLE001 - as above
             _log.exception("ingest.callback_failed", inbox=row_id)
-            outcome = f"failed: {type(error).__name__}"
-            unit(lambda tx, only=row_id, said=outcome: tx.execute(_SQL["name"], {"ids": [only], "outcomes": [said]}))
+            unit(partial(_name, {row_id: f"failed: {type(error).__name__}"}))
     return len(waiting)
 
 
@@ -60,9 +60,14 @@ def _settle(tx: Tx, *, limit: int, hand_on: HandOn, only: int | None = None) -> 
             verdict = verdicts[place]
             entry.outcome = str(verdict) if verdict is not None else "unknown-prompt"
             place += 1
-    tx.execute(_SQL["name"], {"ids": [entry.id for entry in read], "outcomes": [entry.outcome for entry in read]})
+    _name({entry.id: entry.outcome for entry in read}, tx)
     _report(read)
     return len(rows)
+
+
+def _name(outcomes: Mapping[int, str], tx: Tx) -> None:
+    """Close inbox rows with what became of each."""
+    tx.execute(_SQL["name"], {"ids": list(outcomes), "outcomes": list(outcomes.values())})
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """What all processes share about an M-Pesa account: one access token, and one budget of pushes and queries.
 
-Both live in ``mpesa_access``. A new token may kill the one before (daraja.md §2), so one process renews at a time, under a
-lease, and a renewer that comes too late finds its write refused.
+Both live in ``mpesa_access``. A new token may kill the one before (daraja.md §2), so one process renews at a time,
+under a lease, and a renewer that comes too late finds its write refused.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from rufaa import secret
 from rufaa.daraja import rate
@@ -23,6 +24,8 @@ from rufaa.db.aside import Aside
 from rufaa.db.atomic import Tx, unit
 from rufaa.facilities.models import MpesaAccount
 from rufaa.facilities.operations import credentials_of
+
+T = TypeVar("T")
 
 _SQL: Final = sql.load(__file__, "access.sql")
 _RENEWAL_S: Final = 30
@@ -105,7 +108,7 @@ class SharedTokens:
                 held, renewal = await self._unit(self._read)
                 if held is not None and held != rejected:
                     return held
-                mine = await self._unit(lambda tx, seen=renewal: self._begin(tx, seen))
+                mine = await self._unit(partial(self._begin, seen=renewal))
                 if mine is not None:
                     return await self._renew(mine)
                 if asyncio.get_running_loop().time() > until:
@@ -147,7 +150,7 @@ class SharedTokens:
     def _mine(self, renewal: int) -> dict[str, object]:
         return {"account": self._account, "renewal": renewal}
 
-    async def _unit(self, work: Callable[[Tx], Any]) -> Any:
+    async def _unit(self, work: Callable[[Tx], T]) -> T:
         return await self._aside.run(lambda: unit(work))
 
     @property

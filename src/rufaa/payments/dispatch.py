@@ -126,6 +126,11 @@ def expire_leases(tx: Tx) -> int:
     return len(expired)
 
 
+def next_sending_s(tx: Tx) -> float | None:
+    """Seconds until the next prompt has to be sent, or loses its lease; None if none ever has to."""
+    return tx.seconds(_SQL["next_due"])
+
+
 class Dispatcher:
     """Sends what is due, many at a time, within the accounts' rates."""
 
@@ -176,7 +181,7 @@ class Dispatcher:
         )
         try:
             await self._aside.run(lambda: unit(lambda tx: record(tx, prompt, outcome)))
-        except Exception:
+        except Exception:  # noqa: BLE001
             # Not written down: the lease runs out and the prompt becomes UNKNOWN, which is what it is.
             _log.exception("prompt.outcome_not_recorded", prompt=prompt.id.hex)
 
@@ -185,7 +190,7 @@ class Dispatcher:
         nothing = Exchange(None, b"", started_at, 0.0)
         try:
             account = await self._accounts.get(prompt.account)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - nothing was sent for certain
             _log.exception("prompt.account_unusable", account=prompt.account.hex)
             return NotSent(
                 "account-unusable", f"The M-Pesa account cannot be used: {type(error).__name__}.", 30, nothing

@@ -43,6 +43,12 @@ WHERE id = %(id)s AND lease = %(lease)s AND %(checkout)s::text IS NOT NULL AND c
 UPDATE prompt SET state = 'refused', event = 'gave-up', next_at = NULL, settled_at = rufaa_now()
 WHERE id = %(id)s AND state = 'created' AND created_at < rufaa_now() - %(send_for_s)s * interval '1 second'
 
+-- name: next_due
+SELECT extract(epoch FROM least(
+    (SELECT min(next_at) FROM prompt WHERE next_at IS NOT NULL AND state = 'created'),
+    (SELECT min(lease_until) FROM prompt WHERE lease_until IS NOT NULL AND state = 'sending')
+) - rufaa_now()) AS wait_s
+
 -- name: expire
 UPDATE prompt SET
     state = 'unknown', event = 'lease-expired', lease_until = NULL, code = 'lease-expired',

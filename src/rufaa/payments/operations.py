@@ -1,7 +1,7 @@
 """What people do with a fee: raise it, ask a phone for it, waive or defer it. Each takes the transaction it joins.
 
-Locks are taken in one order everywhere: fees by id, then prompts by id, then receipts, then whatever the money belongs to
-(a referral). Settlement starts from prompts and ends at referrals, so whoever starts from a referral locks its fee first.
+Locks are taken in one order everywhere: fees by id, then prompts by id, then receipts, then what the money belongs to
+(a referral). Settlement ends at referrals, so whoever starts from a referral locks its fee first.
 """
 
 from __future__ import annotations
@@ -227,8 +227,8 @@ def request_prompt(
     """Commit to asking ``phone`` for the fee; a worker sends it after the commit.
 
     Refusals come in this order: fee paid (an answer, or ``AlreadyPaid`` for a ``retry``), fee not open, amount, live
-    prompt to another phone, prompt in review without a ``reason``, nothing to retry, phone busy. The same call while its
-    prompt is live joins that prompt.
+    prompt to another phone, prompt in review without a ``reason``, nothing to retry, phone busy. The same call while
+    its prompt is live joins that prompt.
     """
     row = lock_fee(tx, fee)
     state, due = FeeState(row["state"]), Money(row["amount_cents"])
@@ -301,5 +301,5 @@ def _phone_busy(seconds: float) -> PhoneBusy:
 
 def _seconds_left(row: dict[str, Any]) -> int:
     """How long a live prompt can still ring; at least a few seconds, since only an answer ends it."""
-    age = (row["now"] - row["created_at"]).total_seconds()
+    age: float = (row["now"] - row["created_at"]).total_seconds()
     return max(5, round(PROMPT_LIFE_S - age))

@@ -177,151 +177,161 @@ def plan(
     ``checkout_ids`` and ``numbers`` say whose the reported ids and receipt numbers are already (a prompt's and a
     receipt's id), so that a replayed or forged report credits nobody twice.
     """
-    result = Plan()
-    working = {
-        row.id: _Working(
-            row=row,
-            state=row.state,
-            checkout_request_id=row.checkout_request_id,
-            merchant_request_id=row.merchant_request_id,
-            unpaid_queries=row.unpaid_queries,
-            receipt=row.receipt,
-            number=row.receipt_number,
-        )
-        for row in prompts
-    }
-    fee_states = {fee.id: fee.state for fee in fees.values()}
-    id_owner, number_owner = dict(checkout_ids), dict(numbers)
+    batch = _Batch(prompts, fees, checkout_ids=checkout_ids, numbers=numbers)
     for item in items:
-        prompt = working[item.prompt]
-        if prompt.left_over:
-            result.left_over.append(item)
-            continue
-        verdict = judge(_facts(prompt, item.report, id_owner, number_owner), item.report)
+        batch.take(item)
+    return batch.done()
+
+
+class _Batch:
+    """A batch while it is being decided: what the reports before have changed counts for those after."""
+
+    def __init__(
+        self,
+        prompts: Iterable[PromptRow],
+        fees: Mapping[uuid.UUID, FeeRow],
+        *,
+        checkout_ids: Mapping[str, uuid.UUID],
+        numbers: Mapping[str, uuid.UUID],
+    ) -> None:
+        self._plan = Plan()
+        self._prompts = {row.id: _working(row) for row in prompts}
+        self._fees = fees
+        self._fee_states = {fee.id: fee.state for fee in fees.values()}
+        self._id_owner = dict(checkout_ids)
+        self._number_owner = dict(numbers)
+
+    def done(self) -> Plan:
+        self._plan.prompts = [_change(prompt) for prompt in self._prompts.values() if prompt.touched]
+        return self._plan
+
+    def take(self, item: Item) -> None:
+        prompt = self._prompts[item.prompt]
+        verdict = judge(self._facts(prompt, item.report), item.report)
         decision = PROMPT.decide(prompt.state, verdict.event) if verdict.event is not None else None
-        if isinstance(decision, Moved) and prompt.moved is not None:
+        if prompt.left_over or (isinstance(decision, Moved) and prompt.moved is not None):
             prompt.left_over = True
-            result.left_over.append(item)
-            continue
-        fee = fees[prompt.row.fee]
-        _learn_ids(prompt, item.report, verdict, id_owner)
-        was = prompt.state
-        match decision:
-            case Moved(state=state):
-                assert verdict.event is not None
-                prompt.state, prompt.moved = state, (state, verdict.event)
-                prompt.code, prompt.message = item.report.result_code, item.result_desc
-                if was is PromptState.REVIEW:
-                    result.reviewed.append(prompt.row.id)
-                if state is PromptState.PAID:
-                    _credit(result, prompt, item, fee, fee_states, number_owner)
-                elif state is PromptState.REVIEW:
-                    result.tasks.append(_task("review", fee, prompt, _REVIEW_WHY[verdict]))
-            case Ignored() if verdict in {Verdict.FAILS, Verdict.AMOUNT_DIFFERS, Verdict.PHONE_DIFFERS}:
-                if was is PromptState.PAID:
-                    result.tasks.append(_task("contradiction", fee, prompt, _CONTRADICTION_WHY))
-            case Refused(why=why):
-                result.tasks.append(_task("contradiction", fee, prompt, why))
-            case _:
-                pass
-        _fill_number(result, prompt, item, verdict, number_owner, fee)
+            self._plan.left_over.append(item)
+            return
+        prompt.touched = True
+        self._learn_ids(prompt, item.report, verdict)
+        if isinstance(decision, Moved):
+            assert verdict.event is not None
+            self._move(prompt, decision.state, verdict.event, item, verdict)
+        elif decision is not None:
+            self._do_not_move(prompt, decision, verdict)
+        self._fill_number(prompt, item, verdict)
         if verdict is Verdict.NUMBER_TAKEN:
-            result.tasks.append(_task("contradiction", fee, prompt, "It reports the receipt of another payment."))
+            self._ask_person("contradiction", prompt, "It reports the receipt of another payment.")
         if item.report.channel is Channel.QUERY and verdict in {Verdict.FAILS, Verdict.FAILS_FOR_NOW}:
             prompt.unpaid_queries += 1
         _schedule(prompt, item.report, verdict)
-        result.evidence.append(NewEvidence(item, verdict, prompt.receipt if verdict in _FILLS_NUMBER else None))
-        prompt.touched = True
-    result.prompts = [_change(prompt) for prompt in working.values() if prompt.touched]
-    return result
+        receipt = prompt.receipt if verdict in _FILLS_NUMBER else None
+        self._plan.evidence.append(NewEvidence(item, verdict, receipt))
+
+    def _facts(self, prompt: _Working, report: Report) -> PromptFacts:
+        own = prompt.row.id
+        checkout, number = report.checkout_request_id, report.receipt_number
+        others_checkout = checkout is not None and self._id_owner.get(checkout, own) != own
+        others_number = number is not None and self._number_owner.get(number, prompt.receipt) != prompt.receipt
+        return PromptFacts(
+            amount=prompt.row.amount,
+            phone=prompt.row.phone,
+            checkout_request_id=prompt.checkout_request_id,
+            merchant_request_id=prompt.merchant_request_id,
+            age_s=prompt.row.age_s,
+            unpaid_queries=prompt.unpaid_queries,
+            others_checkout_ids=frozenset([checkout] if checkout and others_checkout else []),
+            others_numbers=frozenset([number] if number and others_number else []),
+        )
+
+    def _learn_ids(self, prompt: _Working, report: Report, verdict: Verdict) -> None:
+        """A callback that beat the answer to its POST, or came after a lost one, brings the ids of its push."""
+        if verdict is Verdict.OTHER_PROMPT or prompt.state is PromptState.CREATED:
+            return
+        if prompt.checkout_request_id is None and report.checkout_request_id:
+            prompt.checkout_request_id = report.checkout_request_id
+            self._id_owner[report.checkout_request_id] = prompt.row.id
+        if prompt.merchant_request_id is None and report.merchant_request_id:
+            prompt.merchant_request_id = report.merchant_request_id
+
+    def _move(self, prompt: _Working, state: PromptState, event: PromptEvent, item: Item, verdict: Verdict) -> None:
+        if prompt.state is PromptState.REVIEW:
+            self._plan.reviewed.append(prompt.row.id)
+        prompt.state, prompt.moved = state, (state, event)
+        prompt.code, prompt.message = item.report.result_code, item.result_desc
+        if state is PromptState.PAID:
+            self._credit(prompt, item)
+        elif state is PromptState.REVIEW:
+            self._ask_person("review", prompt, _REVIEW_WHY[verdict])
+
+    def _do_not_move(self, prompt: _Working, decision: Ignored | Refused, verdict: Verdict) -> None:
+        if isinstance(decision, Refused):
+            self._ask_person("contradiction", prompt, decision.why)
+        elif prompt.state is PromptState.PAID and verdict is not Verdict.CONFIRMS:
+            self._ask_person("contradiction", prompt, "It is paid, and a later report says otherwise.")
+
+    def _credit(self, prompt: _Working, item: Item) -> None:
+        """The prompt is paid: its receipt, and what it pays. Money that the fee cannot take waits for a person."""
+        fee = self._fees[prompt.row.fee]
+        number = item.report.receipt_number
+        if number is None and prompt.row.asked_number not in self._number_owner:
+            number = prompt.row.asked_number  # a query agreed with the callback that could not be trusted alone
+        state = self._fee_states[fee.id]
+        fits = state in OPEN_FEE and fee.amount == prompt.row.amount and fee.account == prompt.row.account
+        receipt = NewReceipt(
+            id=ids.new_id(),
+            prompt=prompt.row.id,
+            account=prompt.row.account,
+            amount=prompt.row.amount,
+            number=number,
+            paid_at=item.paid_at,
+            fee=fee.id if fits else None,
+        )
+        self._plan.receipts.append(receipt)
+        prompt.receipt, prompt.number = receipt.id, number
+        if number is not None:
+            self._number_owner[number] = receipt.id
+        if fits:
+            self._fee_states[fee.id] = FeeState.PAID
+            self._plan.paid_fees.append(fee.id)
+        else:
+            self._ask_person("unapplied", prompt, f"{receipt.amount} arrived for a fee that is {state}.")
+
+    def _fill_number(self, prompt: _Working, item: Item, verdict: Verdict) -> None:
+        """A paid prompt's receipt may await its number; a second number for one push is a person's task."""
+        number = item.report.receipt_number
+        if prompt.state is not PromptState.PAID or number is None or verdict not in _FILLS_NUMBER:
+            return
+        assert prompt.receipt is not None
+        if prompt.number is None:
+            prompt.number = number
+            self._number_owner[number] = prompt.receipt
+            self._plan.numbers.append(NumberFound(prompt.receipt, number, item.paid_at))
+        elif prompt.number != number:
+            self._ask_person("contradiction", prompt, "Two receipt numbers are reported for one prompt.")
+
+    def _ask_person(self, kind: str, prompt: _Working, why: str) -> None:
+        fee = self._fees[prompt.row.fee]
+        self._plan.tasks.append(NewTask(kind, fee.id, fee.payee, prompt.row.id, prompt.receipt, why))
 
 
 _REVIEW_WHY: Final[Mapping[Verdict, str]] = {
     Verdict.AMOUNT_DIFFERS: "The callback reports another amount than the prompt asked for.",
     Verdict.PHONE_DIFFERS: "The callback reports another phone than the prompt rang.",
 }
-_CONTRADICTION_WHY: Final = "It is paid, and a later report says otherwise."
 
 
-def _facts(
-    prompt: _Working, report: Report, id_owner: Mapping[str, uuid.UUID], number_owner: Mapping[str, uuid.UUID]
-) -> PromptFacts:
-    others_ids = {
-        text for text in (report.checkout_request_id,) if text and id_owner.get(text, prompt.row.id) != prompt.row.id
-    }
-    number = report.receipt_number
-    others_numbers = {number} if number and number in number_owner and number_owner[number] != prompt.receipt else set()
-    return PromptFacts(
-        amount=prompt.row.amount,
-        phone=prompt.row.phone,
-        checkout_request_id=prompt.checkout_request_id,
-        merchant_request_id=prompt.merchant_request_id,
-        age_s=prompt.row.age_s,
-        unpaid_queries=prompt.unpaid_queries,
-        others_checkout_ids=frozenset(others_ids),
-        others_numbers=frozenset(others_numbers),
+def _working(row: PromptRow) -> _Working:
+    return _Working(
+        row=row,
+        state=row.state,
+        checkout_request_id=row.checkout_request_id,
+        merchant_request_id=row.merchant_request_id,
+        unpaid_queries=row.unpaid_queries,
+        receipt=row.receipt,
+        number=row.receipt_number,
     )
-
-
-def _learn_ids(prompt: _Working, report: Report, verdict: Verdict, id_owner: dict[str, uuid.UUID]) -> None:
-    """A callback that beat the answer to its POST, or came after a lost one, brings the ids of its push."""
-    if verdict is Verdict.OTHER_PROMPT or prompt.state is PromptState.CREATED:
-        return
-    if prompt.checkout_request_id is None and report.checkout_request_id:
-        prompt.checkout_request_id = report.checkout_request_id
-        id_owner[report.checkout_request_id] = prompt.row.id
-    if prompt.merchant_request_id is None and report.merchant_request_id:
-        prompt.merchant_request_id = report.merchant_request_id
-
-
-def _credit(
-    result: Plan,
-    prompt: _Working,
-    item: Item,
-    fee: FeeRow,
-    fee_states: dict[uuid.UUID, FeeState],
-    number_owner: dict[str, uuid.UUID],
-) -> None:
-    """The prompt is paid: its receipt, and what it pays. Money that the fee cannot take waits for a person."""
-    number = item.report.receipt_number
-    if number is None and prompt.row.asked_number is not None and prompt.row.asked_number not in number_owner:
-        number = prompt.row.asked_number  # a query agreed with the callback that could not be trusted alone
-    fits = fee_states[fee.id] in OPEN_FEE and fee.amount == prompt.row.amount and fee.account == prompt.row.account
-    receipt = NewReceipt(
-        id=ids.new_id(),
-        prompt=prompt.row.id,
-        account=prompt.row.account,
-        amount=prompt.row.amount,
-        number=number,
-        paid_at=item.paid_at,
-        fee=fee.id if fits else None,
-    )
-    result.receipts.append(receipt)
-    prompt.receipt, prompt.number = receipt.id, number
-    if number is not None:
-        number_owner[number] = receipt.id
-    if fits:
-        fee_states[fee.id] = FeeState.PAID
-        result.paid_fees.append(fee.id)
-    else:
-        why = f"{receipt.amount} arrived for a fee that is {fee_states[fee.id]}."
-        result.tasks.append(_task("unapplied", fee, prompt, why))
-
-
-def _fill_number(
-    result: Plan, prompt: _Working, item: Item, verdict: Verdict, number_owner: dict[str, uuid.UUID], fee: FeeRow
-) -> None:
-    """A paid prompt's receipt may await its number; a second number for one push is a person's task."""
-    number = item.report.receipt_number
-    if prompt.state is not PromptState.PAID or number is None or verdict not in _FILLS_NUMBER:
-        return
-    assert prompt.receipt is not None
-    if prompt.number is None:
-        prompt.number = number
-        number_owner[number] = prompt.receipt
-        result.numbers.append(NumberFound(prompt.receipt, number, item.paid_at))
-    elif prompt.number != number:
-        result.tasks.append(_task("contradiction", fee, prompt, "Two receipt numbers are reported for one prompt."))
 
 
 def _schedule(prompt: _Working, report: Report, verdict: Verdict) -> None:
@@ -345,10 +355,6 @@ def _schedule(prompt: _Working, report: Report, verdict: Verdict) -> None:
             prompt.next_query_s = next_query_s(age)
         else:
             prompt.next_query_s = None
-
-
-def _task(kind: str, fee: FeeRow, prompt: _Working, why: str) -> NewTask:
-    return NewTask(kind, fee.id, fee.payee, prompt.row.id, prompt.receipt, why)
 
 
 def _change(prompt: _Working) -> PromptChange:

@@ -1,5 +1,7 @@
-"""Reading money: a fee with its last prompt and receipt, and every attempt of a fee. Whoever asks has passed the gate of
-what the fee belongs to; there is no other way here."""
+"""Reading money: a fee with its last prompt and receipt, and every attempt of a fee.
+
+Whoever asks has passed the gate of what the fee belongs to (``referrals.queries.visible_to``).
+"""
 
 from __future__ import annotations
 

@@ -69,11 +69,9 @@ def hand_over_overdue(tx: Tx) -> int:
     return len(rows)
 
 
-def next_due_s(tx: Tx) -> float | None:
-    """Seconds until the next prompt has to be sent, asked about or given up; None if none ever has to."""
-    row = tx.row(_SQL["next_due"])
-    assert row is not None
-    return None if row["wait_s"] is None else max(0.0, float(row["wait_s"]))
+def next_question_s(tx: Tx) -> float | None:
+    """Seconds until the next prompt has to be asked about or handed over; None if none ever has to."""
+    return tx.seconds(_SQL["next_due"])
 
 
 class Reconciler:
@@ -106,7 +104,7 @@ class Reconciler:
                 checkout_request_id=question.checkout_request_id,
                 at=clock.now(),
             )
-        except Exception:  # this prompt is asked about again later; the others must not wait for it
+        except Exception:  # noqa: BLE001 - this prompt is asked about again later; the others must not wait for it
             _log.exception("query.failed", prompt=question.prompt.hex)
             return None
         item = _item(question, outcome)

@@ -35,7 +35,5 @@ WHERE prompt.id = %(prompt)s
 ON CONFLICT DO NOTHING
 
 -- name: next_due
-SELECT extract(epoch FROM least(
-    (SELECT min(next_at) FROM prompt WHERE next_at IS NOT NULL),
-    (SELECT min(lease_until) FROM prompt WHERE lease_until IS NOT NULL)
-) - rufaa_now()) AS wait_s
+SELECT extract(epoch FROM min(next_at) - rufaa_now()) AS wait_s
+FROM prompt WHERE next_at IS NOT NULL AND state <> 'created'

@@ -24,7 +24,7 @@ from rufaa.law import Ignored, Moved, Refused
 from rufaa.money import Money
 from rufaa.patients.models import Particulars
 from rufaa.payments import operations as payments
-from rufaa.payments.machine import OPEN_FEE, FeeEvent, FeeState
+from rufaa.payments.machine import LIVE, OPEN_FEE, FeeEvent, FeeState, PromptState
 from rufaa.payments.operations import FeeNotOpen, PaidAlready, Requested
 from rufaa.phone import Phone
 from rufaa.referrals import machine
@@ -383,10 +383,13 @@ def _fee_of(row: Referral) -> uuid.UUID:
 # --- what may be done now ------------------------------------------------------------------------------------------
 
 
-def allowed_actions(seen: Seen, *, proposal_by: uuid.UUID | None, actor: Actor) -> list[str]:
+def allowed_actions(
+    seen: Seen, *, actor: Actor, last_prompt: PromptState | None, proposal_by: uuid.UUID | None
+) -> list[str]:
     """Everything that this person may do with this referral now, as words that a screen can draw.
 
-    Moves are named by the status they lead to (``status:confirmed``), other actions by their function.
+    Moves are named by the status they lead to (``status:confirmed``), other actions by their function. While a prompt
+    is under way nothing can be sent; once one has failed it can be retried.
     """
     row, rights = seen.referral, seen.rights
     status, facts = Status(row.state), _facts(row)
@@ -399,8 +402,10 @@ def allowed_actions(seen: Seen, *, proposal_by: uuid.UUID | None, actor: Actor) 
     if status not in machine.CLOSED and Right.PARTICULARS in rights:
         actions += ["saveBiodata", "updatePhoneNumbers"]
     if status not in machine.CLOSED and open_fee:
-        if Right.PROMPT in rights:
-            actions += ["triggerReferralPayment", "retrySTKPush"]
+        if Right.PROMPT in rights and last_prompt not in LIVE:
+            actions.append("triggerReferralPayment")
+            if last_prompt is not None and row.particulars.payer_phone:
+                actions.append("retrySTKPush")
         if Right.PROPOSE_EXEMPTION in rights:
             actions.append("proposeExemption")
         if Right.SECOND_EXEMPTION in rights and proposal_by not in {None, actor.user}:
