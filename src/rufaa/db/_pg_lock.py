@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from rufaa.db import tether
 from rufaa.errors import Kind, RufaaError
 
 _FILE: Final = "postgres.lock"
+_PATIENCE_S: Final = 1.0  # a killed process holds its lock until the last of its threads is gone
 
 
 class DataFolderInUse(RufaaError):
@@ -36,18 +38,19 @@ class FolderLock:
         """Lock ``folder`` and say who holds it. Raises ``DataFolderInUse``, also for a second taker in one process."""
         descriptor = os.open(folder / _FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            pid = _said(os.pread(descriptor, 4096, 0)).get("pid")
-            os.close(descriptor)
-            who = f"the process {pid}" if pid else "another process"
-            raise DataFolderInUse(
-                f"The data folder {folder} is in use by {who}. Stop it first, or give another data folder.", pid=pid
-            ) from error
+            free = tether.wait_until(lambda: _locked(descriptor), timeout_s=_PATIENCE_S)
+            said = _said(os.pread(descriptor, 4096, 0))
         except BaseException:
             os.close(descriptor)
             raise
-        before = _said(os.pread(descriptor, 4096, 0)).get("socket")
+        if not free:
+            os.close(descriptor)
+            pid = said.get("pid")
+            who = f"the process {pid}" if pid else "another process"
+            raise DataFolderInUse(
+                f"The data folder {folder} is in use by {who}. Stop it first, or give another data folder.", pid=pid
+            )
+        before = said.get("socket")
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "socket": str(socket_folder)}).encode(), 0)
         return cls(descriptor, Path(before) if isinstance(before, str) else None)
@@ -63,6 +66,14 @@ def last_socket_folder(folder: Path) -> Path | None:
     except FileNotFoundError:
         return None
     return Path(said) if isinstance(said, str) else None
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _said(content: bytes) -> dict[str, object]:

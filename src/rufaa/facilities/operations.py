@@ -86,9 +86,8 @@ def keep_account(
     before = None if not account.sealed_keys else credentials_of(account, keys=keys)
     account.base_url, account.kind = credentials.base_url, credentials.kind
     account.pushes_per_s, account.queries_per_min = pushes_per_s, queries_per_min
-    if before != credentials:
-        plain = json.dumps([credentials.consumer_key, credentials.consumer_secret, credentials.passkey])
-        account.sealed_keys = secret.seal(keys, plain.encode(), context=_context(account.pk))
+    plain = json.dumps([credentials.consumer_key, credentials.consumer_secret, credentials.passkey])
+    account.sealed_keys = secret.seal(keys, plain.encode(), context=_context(account.pk))  # under the newest secret
     account.save()
     tx.execute(
         "INSERT INTO mpesa_access (account_id) VALUES (%(account)s) ON CONFLICT DO NOTHING", {"account": account.pk}
