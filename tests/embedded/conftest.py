@@ -39,9 +39,30 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
+@pytest.fixture(scope="session")
+def made_once() -> Iterator[Path]:
+    """A data folder whose server was made, started and stopped: initdb takes longer than most tests."""
+    made = Path(tempfile.mkdtemp(prefix="rufaa-test-", dir="/tmp"))
+    made.chmod(0o711)
+    with EmbeddedPostgres(Settings(data=made / "rufaa-data", fast_unsafe=True)):
+        pass
+    yield made / "rufaa-data"
+    shutil.rmtree(made)
+
+
 @pytest.fixture
-def data(folder: Path) -> Path:
+def new_data(folder: Path) -> Path:
+    """Not made yet."""
     return folder / "rufaa-data"
+
+
+@pytest.fixture
+def data(new_data: Path, made_once: Path) -> Path:
+    """With a cluster of its own, which is not running."""
+    subprocess.run(["cp", "-a", str(made_once), str(new_data)], check=True)
+    (new_data / "postgres.lock").unlink()
+    (new_data / "postgres.log").unlink()
+    return new_data
 
 
 @pytest.fixture
@@ -56,6 +77,14 @@ def postgres(data: Path) -> Iterator[EmbeddedPostgres]:
 def durable(data: Path) -> Iterator[EmbeddedPostgres]:
     """As ``postgres``, and it keeps what it acknowledged: the other one loses it in a crash, as it says."""
     server = EmbeddedPostgres(Settings(data=data))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def new_postgres(new_data: Path) -> Iterator[EmbeddedPostgres]:
+    """Not started, over a data folder that is not made yet; stopped at the end."""
+    server = EmbeddedPostgres(Settings(data=new_data, fast_unsafe=True))
     yield server
     server.stop()
 

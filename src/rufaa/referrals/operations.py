@@ -10,10 +10,11 @@ import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 from rufaa import phone as phones
+from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.facilities.models import Facility, Membership, User
@@ -32,6 +33,7 @@ from rufaa.referrals.machine import Event, Facts, Priority, Status
 from rufaa.referrals.models import Referral
 from rufaa.referrals.queries import Seen, facts_of, rights_on, see
 
+_SQL: Final = sql.load(__file__, "operations.sql")
 MAX_TEXT: Final = 20_000
 MAX_NAME: Final = 200
 
@@ -74,7 +76,7 @@ class Changed:
 
 
 def create(
-    _tx: Tx,
+    tx: Tx,
     actor: Actor,
     *,
     patient_name: str,
@@ -101,6 +103,7 @@ def create(
         receiving=to,
         physician=_physician(actor, physician, home),
         created_by_id=actor.user,
+        released_at=_now(tx) if priority is Priority.EMERGENCY else None,  # an emergency is seen at once
         particulars=Particulars.objects.create(name=name, external_id=text_of("patientId", patient_id, limit=MAX_NAME)),
         medical_history=text_of("medicalHistory", medical_history),
         lab_results=_lab_results(lab_results),
@@ -212,7 +215,7 @@ def update_status(
             raise _unlawful(row, rights, f"A referral that is {status} does not become {target}: {ignored}.")
         case Refused(why=refused):
             raise _unlawful(row, rights, refused, not_paid=event is Event.MONEY_SEEN)
-    prompt = _prompt_by_itself(tx, row) if event is Event.ASK_PAYMENT else None
+    prompt = _ask_for_payment(tx, row) if event is Event.ASK_PAYMENT else None
     return Changed(_seen(actor, row), prompt)
 
 
@@ -234,8 +237,14 @@ def _move(tx: Tx, row: Referral, state: Status, event: Event, reason: str) -> No
     row.refresh_from_db()
 
 
-def _prompt_by_itself(tx: Tx, row: Referral) -> Requested | PaidAlready | RufaaError | None:
-    """Ask the known payer phone, if there is one. The move stands whatever becomes of this."""
+def _ask_for_payment(tx: Tx, row: Referral) -> Requested | PaidAlready | RufaaError | None:
+    """A referral has come to pending-payment: it is paid if the money was faster, else the known payer phone is asked.
+
+    The move stands whatever becomes of the prompt.
+    """
+    if facts_of(row)["fee_is_paid"]:
+        _move(tx, row, Status.PAID, Event.MONEY_SEEN, "")
+        return None
     if row.fee_id is None or not row.particulars.payer_phone or not row.referring.prompts_at_once:
         return None
     try:
@@ -245,12 +254,9 @@ def _prompt_by_itself(tx: Tx, row: Referral) -> Requested | PaidAlready | RufaaE
 
 
 def fees_paid(tx: Tx, fees: Sequence[uuid.UUID]) -> None:
-    """Settlement's step: the referrals that waited for these fees are paid. Others keep their status."""
-    tx.execute(
-        "UPDATE referral SET state = 'paid', event = 'money-seen', reason = ''"
-        " WHERE fee_id = ANY(%(fees)s::uuid[]) AND state = 'pending-payment'",
-        {"fees": sorted(fees)},
-    )
+    """Settlement's step: the referrals that waited for these fees are paid; others keep their status. The receiving
+    facility sees all of them from now on."""
+    tx.execute(_SQL["fees_paid"], {"fees": sorted(fees)})
 
 
 # --- particulars and phones ----------------------------------------------------------------------------------------
@@ -288,7 +294,7 @@ def save_particulars(
     if Status(row.state) is not Status.AWAITING_BIODATA:
         return Changed(_seen(actor, row))
     _move(tx, row, Status.PENDING_PAYMENT, Event.ASK_PAYMENT, "")
-    return Changed(_seen(actor, row), _prompt_by_itself(tx, row))
+    return Changed(_seen(actor, row), _ask_for_payment(tx, row))
 
 
 def update_phones(tx: Tx, actor: Actor, referral: str, *, patient_phone: str, payer_phone: str) -> Changed:
@@ -370,6 +376,7 @@ def second_exemption(tx: Tx, actor: Actor, referral: str) -> Seen:
     row, rights = _locked(tx, actor, referral)
     _require(rights, Right.SECOND_EXEMPTION, "waive or defer the fee of")
     payments.second_exemption(tx, _fee_of(row), by=actor.user)
+    tx.execute(_SQL["release"], {"referral": row.pk})
     row.refresh_from_db()
     return _seen(actor, row)
 
@@ -458,6 +465,13 @@ def _unlawful(row: Referral, rights: frozenset[Right], why: str, *, not_paid: bo
     ]
     kind = NotPaid if not_paid else UnlawfulMove
     return kind(f"{why} You can move it to: {', '.join(options) or 'nothing'}.", status=status, allowed=options)
+
+
+def _now(tx: Tx) -> datetime:
+    row = tx.row("SELECT rufaa_now() AS now")
+    assert row is not None
+    now: datetime = row["now"]
+    return now
 
 
 def text_of(argument: str, text: str, *, limit: int = MAX_TEXT, needed: bool = False) -> str:

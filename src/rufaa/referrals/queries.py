@@ -15,15 +15,10 @@ from rufaa.errors import Kind, RufaaError
 from rufaa.facilities.queries import Actor
 from rufaa.facilities.rights import Right, Side
 from rufaa.payments.machine import FeeState
-from rufaa.referrals.machine import Priority, Status
+from rufaa.referrals.machine import Status
 from rufaa.referrals.models import Referral
 
 PAGE_LIMIT: Final = 1000
-
-_RELEASED: Final = Q(priority=Priority.EMERGENCY) | Q(
-    fee__state__in=[FeeState.PAID, FeeState.WAIVED, FeeState.DEFERRED, FeeState.REFUNDED]
-)
-"""What the receiving facility may see: emergencies at once, others from paid, waived or deferred on."""
 
 
 class ReferralNotFound(RufaaError):
@@ -53,7 +48,7 @@ def visible_to(actor: Actor) -> QuerySet[Referral]:
     """The gate: the referrals that ``actor`` may see, whichever way they are looked for."""
     own = Q(physician_id=actor.user, referring__in=actor.facilities_with(Right.SEE_OWN, Side.REFERRING))
     referring = Q(referring__in=actor.facilities_with(Right.SEE, Side.REFERRING))
-    receiving = Q(receiving__in=actor.facilities_with(Right.SEE, Side.RECEIVING)) & _RELEASED
+    receiving = Q(receiving__in=actor.facilities_with(Right.SEE, Side.RECEIVING), released_at__isnull=False)
     payee = Q(fee__payee__in=actor.facilities_with(Right.SEE_MONEY, Side.PAYEE))
     return Referral.objects.filter(own | referring | receiving | payee).select_related(
         "particulars", "fee", "referring", "receiving", "physician"
@@ -78,7 +73,7 @@ def rights_on(actor: Actor, referral: Referral) -> frozenset[Right]:
     """What ``actor`` may do with ``referral``, before its status is asked."""
     sides: dict[Side, uuid.UUID] = {Side.REFERRING: referral.referring_id}
     fee = referral.fee
-    if referral.priority == Priority.EMERGENCY or (fee is not None and fee.state != FeeState.DUE):
+    if referral.released_at is not None:
         sides[Side.RECEIVING] = referral.receiving_id
     if fee is not None:
         sides[Side.PAYEE] = fee.payee_id

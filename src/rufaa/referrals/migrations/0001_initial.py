@@ -31,6 +31,7 @@ class Migration(migrations.Migration):
                 ("token", models.TextField(default=rufaa.ids.new_token, unique=True)),
                 ("account_code", models.TextField(default=rufaa.ids.new_account_code, unique=True)),
                 ("priority", models.TextField()),
+                ("released_at", models.DateTimeField(null=True)),
                 ("medical_history", models.TextField()),
                 ("lab_results", models.JSONField()),
                 ("diagnosis", models.TextField()),
