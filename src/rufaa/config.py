@@ -50,6 +50,9 @@ SETTINGS: Final[Mapping[str, str]] = {
 }
 
 
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
 class Mode(StrEnum):
     DEMO = "demo"
     DEVELOPMENT = "development"
@@ -100,9 +103,14 @@ def config() -> Config:
 def load(environ: Mapping[str, str]) -> Config:
     """Settings from ``environ``. Raises ``InvalidSetting`` with the name and what is allowed."""
     mode = _choice(environ, "RUFAA_MODE", Mode, Mode.PRODUCTION)
+    mpesa = (environ.get("MPESA_ENVIRONMENT") or "").strip().lower()
     data = Path(environ.get("RUFAA_DATA") or "rufaa-data").expanduser().absolute()
     host = environ.get("RUFAA_HOST") or "127.0.0.1"
     port = int(_number(environ, "RUFAA_PORT", 8000, low=1, high=65535))
+    if mode is Mode.DEMO and (mpesa not in {"", "simulator"} or host not in _LOOPBACK):
+        raise InvalidSetting(
+            "RUFAA_MODE=demo lets anybody be anybody: it runs with MPESA_ENVIRONMENT=simulator and on 127.0.0.1 only."
+        )
     return Config(
         mode=mode,
         data=data,
@@ -113,8 +121,9 @@ def load(environ: Mapping[str, str]) -> Config:
         secret_keys=_secret_keys(environ.get("RUFAA_SECRET_KEYS"), data),
         trusted_proxies=_networks(environ, "RUFAA_TRUSTED_PROXIES") or (),
         callback_networks=_callback_networks(environ),
+        # A node may have no MPESA_* of its own, since the account is in the database: then real money is assumed.
         callbacks_from_safaricom_only=not environ.get("RUFAA_CALLBACK_ADDRESSES")
-        and environ.get("MPESA_ENVIRONMENT") == "production",
+        and (mpesa == "production" or (mode is Mode.PRODUCTION and not mpesa)),
         pool_size=int(_number(environ, "RUFAA_POOL_SIZE", 12, low=4, high=200)),
         log=environ.get("RUFAA_LOG") or "auto",
         pushes_per_s=_number(environ, "MPESA_PUSHES_PER_S", 5, low=0.01, high=1000),

@@ -8,7 +8,7 @@ from typing import Final
 
 from rufaa import log
 from rufaa.cli import serve
-from rufaa.config import Config, config, load
+from rufaa.config import Config, InvalidSetting, config, load
 from rufaa.simulator.config import (
     DEMO_CONSUMER_KEY,
     DEMO_CONSUMER_SECRET,
@@ -31,6 +31,8 @@ _TOKEN_DAYS: Final = 30
 def command() -> None:
     """Run everything on loopback: server, worker, PostgreSQL, simulator, demo people. For trying out only."""
     simulator_port = config().port + 1
+    if simulator_port > 65535:
+        raise InvalidSetting("RUFAA_PORT=65535: the simulator takes the next port, and there is none.")
     simulator_url = f"http://127.0.0.1:{simulator_port}"
     env = {
         "RUFAA_MODE": "demo",
@@ -42,10 +44,14 @@ def command() -> None:
         "MPESA_SHORTCODE": DEMO_SHORT_CODE,
         "MPESA_PASSKEY": DEMO_PASSKEY,
     }
+    if config().log == "auto":
+        env["RUFAA_LOG"] = "plain"  # for the eyes of who tries it; the parts write to a pipe, and would take json
     os.environ.update(env)
     given = load({**config().environ, **env})
     config.cache_clear()
     log.set_up(given.log)
+    serve.need_port(given.host, given.port)
+    serve.need_port("127.0.0.1", simulator_port, what="the simulator")
     said: list[str] = []
     journal = given.data / "simulator.jsonl"
     simulator = serve.part(
@@ -76,17 +82,17 @@ def prepare(now: Config, *, simulator_url: str) -> str:
     lines = [
         "",
         f"  what runs here     {now.public_url}/",
-        f"  virtual handset    {simulator_url}/",
+        f"  virtual handset    {simulator_url}/   (PIN 1234)",
         "",
-        f"  {REFERRING} refers to {RECEIVING} for KES {FEE_SHILLINGS:,}.00. The people and their tokens:",
-        *(
-            f"    {name:<10} {full_name}, {what}\n    {'':<10} {tokens[name]}"
-            for name, (full_name, what) in PEOPLE.items()
-        ),
+        f"  {REFERRING} refers to {RECEIVING} for KES {FEE_SHILLINGS:,}.00.",
+        "  Its people, each with a token for setAuth (or name them by demoUserId):",
+        "",
+        *(line for name, told in PEOPLE.items() for line in (f"  {name:<10} {', '.join(told)}", tokens[name])),
         "",
         "  try it             cd examples/seed && npm ci && npm start",
-        "                     or by hand, see README.md: sixty seconds to a paid referral",
-        "  phones             254708000000 pays by itself, 254708001032 cancels; 254708374149 rings on the handset (PIN 1234)",
+        "  or by hand         README.md: sixty seconds to a paid referral",
+        "  phones             254708374149 rings on the virtual handset",
+        "                     254708000000 pays by itself, 254708001032 cancels",
         "  stop               Ctrl-C",
         "",
     ]

@@ -28,6 +28,7 @@ def command() -> None:
         ws="none",
         lifespan="on",
         log_config=None,
+        log_level="warning",  # of uvicorn's own; ours are events
         access_log=False,
         server_header=False,
         proxy_headers=False,  # whose X-Forwarded-For is believed is ours to say, see ingest.address

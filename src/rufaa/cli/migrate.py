@@ -21,7 +21,7 @@ def migrate(config: Config) -> None:
 
     from rufaa.daraja.settings import credentials_from  # noqa: PLC0415
     from rufaa.db import law  # noqa: PLC0415
-    from rufaa.db.atomic import unit  # noqa: PLC0415
+    from rufaa.db.atomic import atomic, unit  # noqa: PLC0415
     from rufaa.facilities.operations import keep_account  # noqa: PLC0415
     from rufaa.payments.machine import MACHINES  # noqa: PLC0415
     from rufaa.referrals.machine import MACHINE  # noqa: PLC0415
@@ -34,11 +34,13 @@ def migrate(config: Config) -> None:
         try:
             cursor.execute("SET lock_timeout = '5s'")
             call_command("migrate", verbosity=0, interactive=False)
+            if not _database_is_newer():  # its law is then another's to write
+                with atomic() as tx:
+                    law.write(tx, (MACHINE, *MACHINES))
         finally:
             cursor.execute("SELECT pg_advisory_unlock(hashtext('rufaa migrate'))")
             cursor.execute("RESET ALL")
     connection.close()
-    unit(lambda tx: law.write(tx, (MACHINE, *MACHINES)))
     if credentials is not None:
         unit(
             lambda tx: keep_account(
@@ -49,3 +51,12 @@ def migrate(config: Config) -> None:
                 queries_per_min=config.queries_per_min,
             )
         )
+
+
+def _database_is_newer() -> bool:
+    """Whether migrations were applied that this version does not know: a newer node runs beside us."""
+    from django.db import connection  # noqa: PLC0415 - needs Django set up
+    from django.db.migrations.loader import MigrationLoader  # noqa: PLC0415
+
+    loader = MigrationLoader(connection)
+    return bool(set(loader.applied_migrations) - set(loader.disk_migrations))

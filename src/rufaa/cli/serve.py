@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import sys
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -13,12 +15,21 @@ from rufaa.cli import supervise
 from rufaa.cli.database import check, use
 from rufaa.config import Config, config
 from rufaa.db.embedded import EmbeddedPostgres, Settings
+from rufaa.errors import Kind, RufaaError
+
+
+class PortTaken(RufaaError):
+    """Another program listens where we are to listen."""
+
+    kind = Kind.UNAVAILABLE
+    code = "port-taken"
 
 
 def command() -> None:
     """Run the server: gateway and worker, and a PostgreSQL of its own unless DATABASE_URL names another."""
     log.set_up(config().log)
     given = config()
+    need_port(given.host, given.port)
 
     def ready() -> None:
         print(f"ready {given.public_url}", flush=True)
@@ -65,6 +76,25 @@ def part(name: str, *arguments: str, env: Mapping[str, str], ready: Callable[[],
         env={"PYTHONPATH": source, "PYTHONUNBUFFERED": "1", **env},
         ready=ready,
     )
+
+
+def need_port(host: str, port: int, *, what: str = "the server") -> None:
+    """Refuse a port that is taken before anything is started. Raises ``PortTaken``.
+
+    A part that finds out by itself would die again and again, and whoever has the port might answer our health requests
+    in its place.
+    """
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: no waiting for old connections
+            try:
+                probe.bind(address)
+            except OSError as error:
+                taken = error.errno == errno.EADDRINUSE
+                why = "is taken by another program" if taken else f"cannot be used: {error.strerror}"
+                raise PortTaken(
+                    f"Port {port}, for {what}, {why}. Choose another by PORT=… (make) or RUFAA_PORT.", port=port
+                ) from None
 
 
 def answers(url: str) -> bool:

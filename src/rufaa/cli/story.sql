@@ -4,11 +4,15 @@ SELECT referral.id AS referral, referral.state AS referral_state, referral.accou
 FROM referral
 LEFT JOIN fee ON fee.id = referral.fee_id
 LEFT JOIN facility ON facility.id = fee.payee_id
-WHERE referral.id = %(id)s OR fee.id = %(id)s OR referral.account_code = %(text)s
-    OR fee.id IN (SELECT fee_id FROM prompt WHERE id = %(id)s OR payer_phone = %(phone)s
-                  OR checkout_request_id = %(raw)s OR merchant_request_id = %(raw)s)
-    OR fee.id IN (SELECT prompt.fee_id FROM receipt JOIN prompt ON prompt.id = receipt.prompt_id
-                  WHERE receipt.number = %(text)s)
+WHERE referral.id IN (
+    SELECT id FROM referral WHERE id = %(id)s OR account_code = %(text)s
+    UNION SELECT id FROM referral WHERE fee_id = %(id)s
+    UNION SELECT referral.id FROM referral JOIN prompt USING (fee_id) WHERE prompt.id = %(id)s
+    UNION SELECT referral.id FROM referral JOIN prompt USING (fee_id) WHERE prompt.payer_phone = %(phone)s
+    UNION SELECT referral.id FROM referral JOIN prompt USING (fee_id) WHERE prompt.checkout_request_id = %(raw)s
+    UNION SELECT referral.id FROM referral JOIN prompt USING (fee_id) JOIN receipt ON receipt.prompt_id = prompt.id
+        WHERE receipt.number = %(text)s
+)
 ORDER BY referral.id DESC
 LIMIT 20
 
@@ -18,10 +22,12 @@ SELECT history.at, history.machine, history.from_state, history.event, history.t
 FROM history
 LEFT JOIN rufaa_user ON rufaa_user.id = history.actor
 LEFT JOIN prompt ON prompt.id = history.subject
-WHERE history.subject IN (%(referral)s, %(fee)s)
-    OR history.subject IN (SELECT id FROM prompt WHERE fee_id = %(fee)s)
-    OR history.subject IN (SELECT receipt.id FROM receipt JOIN prompt ON prompt.id = receipt.prompt_id
-                           WHERE prompt.fee_id = %(fee)s)
+WHERE history.subject = ANY (ARRAY(
+    SELECT %(referral)s::uuid
+    UNION ALL SELECT %(fee)s::uuid
+    UNION ALL SELECT id FROM prompt WHERE fee_id = %(fee)s
+    UNION ALL SELECT receipt.id FROM receipt JOIN prompt ON prompt.id = receipt.prompt_id WHERE prompt.fee_id = %(fee)s
+))
 ORDER BY history.id
 
 -- name: evidence

@@ -104,10 +104,12 @@ async def _loop(
     silences = 0
     with listener.work() as woken:
         while not stop.is_set():
+            again = False  # only the round itself may ask to be repeated without a pause
             woken.clear()
             try:
                 wait_s = await round_()
-                if wait_s != 0.0 and next_due is not None:
+                again = wait_s == 0.0
+                if not again and next_due is not None:
                     due_s = await next_due()
                     # What is due but held back by a rate waits for the rate; the rest waits for its time.
                     wait_s = due_s if wait_s is None else max(wait_s, due_s or 0.0)
@@ -121,7 +123,7 @@ async def _loop(
                 _log.exception("worker.round_failed", loop=name)
                 wait_s = _AFTER_ERROR_S
                 woken.clear()
-            if wait_s != 0.0:
+            if not again:
                 seconds = LOOK_EVERY_S if wait_s is None else min(max(wait_s, _SHORTEST_S), LOOK_EVERY_S)
                 await _sleep(seconds, woken, stop)
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
+
+import structlog
 
 from rufaa import log
 from rufaa.cli.database import check, need_migrated, use
@@ -17,6 +21,12 @@ def command() -> None:
     check(url)
     settings = use(url)
     need_migrated()
-    from rufaa.cli.work import work  # noqa: PLC0415 - needs Django set up
+    from rufaa.cli.work import WorkerStuck, work  # noqa: PLC0415 - needs Django set up
 
-    asyncio.run(work(settings))
+    try:
+        asyncio.run(work(settings))
+    except WorkerStuck:
+        # Threads that wait for a silent database would hold up an orderly exit for ever; the next process has none.
+        structlog.get_logger().error("worker.stuck")
+        logging.shutdown()
+        os._exit(1)

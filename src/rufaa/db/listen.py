@@ -36,7 +36,7 @@ class Listener:
         while True:
             try:
                 await self._listen_once()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:  # noqa: BLE001 - asyncpg has many; listening must outlive them all
                 _log.warning("listen.lost", error=type(error).__name__)
             finally:
                 self.connected.clear()

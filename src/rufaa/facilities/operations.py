@@ -13,7 +13,7 @@ from rufaa.db.atomic import Tx
 from rufaa.errors import InvalidArgument
 from rufaa.facilities.models import Facility, Membership, MpesaAccount, Price, User
 from rufaa.facilities.rights import Role
-from rufaa.money import Money
+from rufaa.money import InvalidAmount, Money, stk_amount
 
 _USERNAME: Final = re.compile(r"[\w.@+-]{1,150}", re.ASCII)
 
@@ -64,7 +64,13 @@ def set_price(
     account: MpesaAccount,
     receiving: Facility | None = None,
 ) -> Price:
-    """What a referral from ``facility`` (to ``receiving``, or to anybody) costs from now on. Raised fees stay."""
+    """What a referral from ``facility`` (to ``receiving``, or to anybody) costs from now on. Raised fees stay.
+
+    Raises ``InvalidAmount`` for what no prompt could ask for.
+    """
+    if amount.cents % 100:
+        raise InvalidAmount("A price is a whole number of shillings.", argument="amount")
+    stk_amount(amount.shillings)
     price, _ = Price.objects.update_or_create(
         facility=facility,
         receiving=receiving,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from typing import Final
 
 from rufaa import ids
 from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.facilities.models import Facility, Membership, User
 from rufaa.facilities.rights import RIGHTS, Right, Role, Side, rights
+
+_NOBODY: Final = "There is nobody of this name here, or the person may no longer sign in."
 
 
 class UnknownUser(RufaaError):
@@ -61,6 +64,8 @@ def actor(user: uuid.UUID) -> Actor:
 
 def actor_named(name: str) -> Actor:
     """As ``actor``, by sign-in name or by id."""
+    if "\x00" in name:
+        raise UnknownUser(_NOBODY)
     by_id = ids.from_wire(name)
     people = User.objects.filter(is_active=True)
     return _actor((people.filter(pk=by_id) if by_id else people.filter(username=name)).first())
@@ -68,7 +73,7 @@ def actor_named(name: str) -> Actor:
 
 def _actor(user: User | None) -> Actor:
     if user is None:
-        raise UnknownUser("There is nobody of this name here, or the person may no longer sign in.")
+        raise UnknownUser(_NOBODY)
     rows = Membership.objects.filter(user=user, revoked_at=None).values_list("facility_id", "role")
     return Actor(
         user=user.pk,
@@ -82,7 +87,7 @@ def facility_named(text: str, *, argument: str) -> Facility:
     """A facility by id or by exact name. Raises ``UnknownFacility``, which names ``argument``."""
     by_id = ids.from_wire(text)
     found = Facility.objects.filter(pk=by_id) if by_id else Facility.objects.filter(name=text.strip())
-    facility = found.first()
+    facility = None if "\x00" in text else found.first()
     if facility is None:
         raise UnknownFacility(
             f"{argument}: there is no facility of this name or id. Ask an operator to add it.", argument=argument

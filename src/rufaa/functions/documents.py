@@ -13,6 +13,7 @@ from rufaa.facilities.queries import Actor
 from rufaa.payments.machine import PromptState
 from rufaa.payments.operations import PaidAlready, Requested
 from rufaa.payments.queries import Attempt, Summary, summaries
+from rufaa.phone import Phone
 from rufaa.referrals.operations import Changed, allowed_actions
 from rufaa.referrals.queries import Seen
 from rufaa.sync.values import Value
@@ -180,8 +181,13 @@ def sent(referral_id: uuid.UUID, row: Attempt, *, joined: bool) -> dict[str, Val
     return document
 
 
-def already_paid(referral_id: uuid.UUID, asked: PaidAlready, *, phone: str) -> dict[str, Value]:
-    return {
+def already_paid(
+    referral_id: uuid.UUID, asked: PaidAlready, *, phone: Phone, paid_by: Attempt | None
+) -> dict[str, Value]:
+    """Nothing was sent, since the money is there; ``paid_by`` is the attempt that brought it, where one did."""
+    document: dict[str, Value] = {} if paid_by is None else sent(referral_id, paid_by, joined=False)
+    document.pop("joined", None)
+    return document | {
         "success": True,
         "alreadyPaid": True,
         "status": PromptState.PAID,

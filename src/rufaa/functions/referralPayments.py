@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rufaa import phone as phones
 from rufaa.functions import REGISTRY
 from rufaa.functions.runtime import Caller, Waiting
 from rufaa.functions.sending import answer
@@ -22,11 +23,11 @@ def triggerReferralPayment(
     asked, seen = operations.send_prompt(
         caller.tx, caller.actor, referralId, phone=phoneNumber, amount=money, reason=reason or ""
     )
-    return answer(asked, seen, phone=phoneNumber)
+    return answer(caller.tx, asked, seen, phone=phones.parse(phoneNumber))
 
 
 @register.mutation
 def retrySTKPush(caller: Caller, *, referralId: str, reason: str | None = None) -> Waiting | dict[str, Value]:
     """Send a new prompt to the stored phone after one that failed; refused while one is under way."""
     asked, seen = operations.retry_prompt(caller.tx, caller.actor, referralId, reason=reason or "")
-    return answer(asked, seen, phone=asked.phone)
+    return answer(caller.tx, asked, seen, phone=asked.phone)

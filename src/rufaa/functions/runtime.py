@@ -12,15 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from psycopg_pool import PoolTimeout
 
 from rufaa.db.aside import Aside, DatabaseSilent
 from rufaa.db.atomic import Tx, unit
 from rufaa.db.listen import Listener
-from rufaa.errors import Kind, RufaaError
+from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.facilities import identity, queries
 from rufaa.facilities.queries import Actor
+from rufaa.sync.calls import TookTooLong
 from rufaa.sync.registry import Function, FunctionKind
 from rufaa.sync.runtime import AuthError, Overloaded
 from rufaa.sync.values import Value
@@ -82,6 +83,7 @@ class Runtime:
     ) -> object:
         if self._aside.waiting >= _QUEUE:
             raise Overloaded
+        _refuse_nul(args)
         user = who if isinstance(who, uuid.UUID) else None
         demo_name = ambient.get("demoUserId")
 
@@ -121,16 +123,25 @@ class Runtime:
         try:
             return await self._aside.run(work)
         except DatabaseSilent as error:
-            raise Overloaded("The database did not answer in time. Look whether the call took effect.") from error
-        except PoolTimeout as error:
-            raise Overloaded("The database does not answer. Try again shortly.") from error
+            raise TookTooLong(may_be_done=True) from error
         except (DatabaseError, InterfaceError) as error:
-            if isinstance(error.__cause__, PoolTimeout) or _is_connection_trouble(error):
+            if isinstance(error.__cause__, PoolTimeout):
                 raise Overloaded("The database does not answer. Try again shortly.") from error
+            if _is_connection_trouble(error):
+                raise TookTooLong(may_be_done=True) from error  # perhaps during COMMIT: only a look can tell
             raise
 
 
 def _is_connection_trouble(error: Exception) -> bool:
     """No SQLSTATE, or one of class 08 or 57: the server went away, or is starting."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
     state = getattr(error.__cause__, "sqlstate", None)
     return state is None or state[:2] in {"08", "57"}
+
+
+def _refuse_nul(args: Mapping[str, Value]) -> None:
+    """PostgreSQL takes no NUL in a text; said here once, for every argument of every function."""
+    for name, value in args.items():
+        if isinstance(value, str) and "\x00" in value:
+            raise InvalidArgument(f"{name} has a NUL character, which no text may have.", argument=name)

@@ -8,15 +8,17 @@ from rufaa.functions.runtime import Waiting
 from rufaa.payments import queries as payments
 from rufaa.payments.machine import PromptState
 from rufaa.payments.operations import PaidAlready, Requested
+from rufaa.phone import Phone
 from rufaa.referrals.queries import Seen
 from rufaa.sync.values import Value
 
 
-def answer(asked: Requested | PaidAlready, seen: Seen, *, phone: str) -> Waiting | dict[str, Value]:
-    """The answer to a caller who asked for a prompt: at once where it is known, else after Daraja's."""
+def answer(tx: Tx, asked: Requested | PaidAlready, seen: Seen, *, phone: Phone) -> Waiting | dict[str, Value]:
+    """The answer to a caller who asked ``phone`` for the money: at once where it is known, else after Daraja's."""
     referral = seen.referral.pk
     if isinstance(asked, PaidAlready):
-        return documents.already_paid(referral, asked, phone=phone)
+        paid_by = None if asked.prompt is None else payments.attempt(tx, asked.prompt)
+        return documents.already_paid(referral, asked, phone=phone, paid_by=paid_by)
     request = asked
 
     def at_last(tx: Tx) -> dict[str, Value]:

@@ -49,6 +49,7 @@ class Gateway:
         runtime = Runtime(self._aside, self._listener, keys=config.secret_keys, demo=config.demo)
         self._api = FunctionApi(functions.load(), runtime, development=config.mode is not Mode.PRODUCTION)
         self._pool: asyncpg.Pool | None = None
+        self._parts: list[asyncio.Task[None]] = []
         self._ingest: Endpoint | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,8 +99,8 @@ class Gateway:
             trusted_proxies=self._config.trusted_proxies,
             callback_networks=callback_networks(self._config),
         )
-        for name, work in (("batcher", batcher.run), ("listener", self._listener.run)):
-            task = asyncio.create_task(_guarded(name, work()))
+        self._parts = [asyncio.create_task(work()) for work in (batcher.run, self._listener.run)]
+        for task in self._parts:
             stack.push_async_callback(_end, task)
         stack.push_async_callback(self._api.aclose)
         stack.callback(self._aside.close)
@@ -116,6 +117,8 @@ class Gateway:
         """200 where a call would work: the database answers, and news from it would reach us."""
         assert self._pool is not None
         trouble = "" if self._listener.connected.is_set() else "not listening"
+        if any(task.done() for task in self._parts):
+            trouble = "a part has ended"
         try:
             async with asyncio.timeout(_HEALTH_S):
                 await self._pool.fetchval("SELECT 1", timeout=_HEALTH_S)
@@ -125,17 +128,6 @@ class Gateway:
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 503 if trouble else 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-
-
-async def _guarded(name: str, work: Awaitable[None]) -> None:
-    """A part that ends by an error is a defect: say so loudly; health and time-outs then show it too."""
-    try:
-        await work
-    except asyncio.CancelledError:
-        raise
-    except Exception:
-        _log.exception("gateway.part_failed", part=name)
-        raise
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -69,7 +69,7 @@ class Batcher:
             while batch := [entry for entry in batch if not entry[1].done()]:
                 try:
                     await self._write([callback for callback, _ in batch])
-                except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                except Exception as error:  # noqa: BLE001 - asyncpg has many; this task must outlive them all
                     _log.warning("ingest.store_failed", error=type(error).__name__, waiting=len(batch))
                     await asyncio.sleep(_AGAIN_S)
                 else:

@@ -75,8 +75,9 @@ class Endpoint:
 
     async def _answer(self, send: Send, status: int, what: str, body: bytes, *more: tuple[bytes, bytes]) -> None:
         self.counts[what] += 1
-        if what not in {"stored", "method"}:
-            _log.warning("callback.refused", why=what, count=self.counts[what])
+        count = self.counts[what]
+        if what not in {"stored", "method"} and count & (count - 1) == 0:  # 1, 2, 4, 8, …: a flood fills no disk
+            _log.warning("callback.refused", why=what, count=count)
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *more]
         if status >= 400:
             headers.append((b"connection", b"close"))  # what was not read must not be taken for the next request

@@ -9,11 +9,13 @@ from functools import partial
 from typing import Any, Final
 
 import structlog
+from django.db import InterfaceError, OperationalError
 
 from rufaa.daraja.messages import Malformed, StkCallback, parse_stk_callback
 from rufaa.db import sql
 from rufaa.db.atomic import Tx, unit
 from rufaa.payments.machine import Channel, Report
+from rufaa.payments.operations import open_task_for_prompt
 from rufaa.payments.plan import Item
 from rufaa.payments.settle import HandOn, settle
 
@@ -21,13 +23,15 @@ _SQL: Final = sql.load(__file__, "loop.sql")
 _log = structlog.get_logger()
 
 BATCH: Final = 500
+_UNREADABLE: Final = "A callback for this prompt could not be taken in; its bytes are kept in the inbox."
 
 
 def settle_inbox(*, hand_on: HandOn, limit: int = BATCH) -> int:
-    """Settle the oldest unsettled callbacks, as many as ``limit``; returns how many were taken.
+    """Settle the oldest unsettled callbacks, as many as ``limit``; returns how many were settled or named.
 
-    A batch that fails is taken apart: each of its callbacks is settled alone, and one that still fails is named so and
-    left for a person, since the others must not wait for it.
+    A batch that fails is taken apart: each of its callbacks is settled alone. One that still fails by itself is named
+    so and becomes a person's task, since the others must not wait for it; one that met a passing trouble of the
+    database (a lock, a lost connection) stays for the next round.
     """
     try:
         return unit(lambda tx: _settle(tx, limit=limit, hand_on=hand_on))
@@ -37,14 +41,22 @@ def settle_inbox(*, hand_on: HandOn, limit: int = BATCH) -> int:
 
 
 def _settle_one_by_one(*, hand_on: HandOn, limit: int) -> int:
-    waiting = unit(lambda tx: [row["id"] for row in tx.rows(_SQL["peek"], {"limit": limit})])
-    for row_id in waiting:
+    closed = 0
+    for row in unit(lambda tx: tx.rows(_SQL["peek"], {"limit": limit})):
         try:
-            unit(partial(_settle, limit=1, hand_on=hand_on, only=row_id))
+            closed += unit(partial(_settle, limit=1, hand_on=hand_on, only=row["id"]))
+        except (OperationalError, InterfaceError):
+            _log.exception("ingest.callback_waits", inbox=row["id"])
         except Exception as error:  # noqa: BLE001 - as above
-            _log.exception("ingest.callback_failed", inbox=row_id)
-            unit(partial(_name, {row_id: f"failed: {type(error).__name__}"}))
-    return len(waiting)
+            _log.exception("ingest.callback_failed", inbox=row["id"])
+            unit(partial(_give_to_person, row["id"], row["prompt"], f"failed: {type(error).__name__}"))
+            closed += 1
+    return closed
+
+
+def _give_to_person(inbox: int, prompt: uuid.UUID, outcome: str, tx: Tx) -> None:
+    _name({inbox: outcome}, tx)
+    open_task_for_prompt(tx, prompt, kind="contradiction", why=_UNREADABLE)
 
 
 def _settle(tx: Tx, *, limit: int, hand_on: HandOn, only: int | None = None) -> int:
@@ -61,6 +73,9 @@ def _settle(tx: Tx, *, limit: int, hand_on: HandOn, only: int | None = None) -> 
             entry.outcome = str(verdict) if verdict is not None else "unknown-prompt"
             place += 1
     _name({entry.id: entry.outcome for entry in read}, tx)
+    for entry in read:
+        if entry.item is None:  # the right secret, and no report: whatever it meant, somebody should look
+            open_task_for_prompt(tx, entry.prompt, kind="contradiction", why=_UNREADABLE)
     _report(read)
     return len(rows)
 
@@ -99,4 +114,6 @@ def _read(row: Mapping[str, Any]) -> tuple[uuid.UUID, Item | None, str]:
 
 def _report(read: Sequence[_Read]) -> None:
     for entry in read:
-        _log.info("callback.settled", inbox=entry.id, prompt=entry.prompt.hex, outcome=entry.outcome)
+        # "unknown-prompt" is money that this database knows nothing of: it was restored from before the push
+        say = _log.error if entry.outcome == "unknown-prompt" else _log.info
+        say("callback.settled", inbox=entry.id, prompt=entry.prompt.hex, outcome=entry.outcome)

@@ -5,7 +5,7 @@ ORDER BY id LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED
 
 -- name: peek
-SELECT id FROM inbox WHERE settled_at IS NULL ORDER BY id LIMIT %(limit)s
+SELECT id, prompt FROM inbox WHERE settled_at IS NULL ORDER BY id LIMIT %(limit)s
 
 -- name: name
 UPDATE inbox SET settled_at = rufaa_now(), outcome = new.outcome

@@ -32,6 +32,12 @@ class Transfer(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(amount_cents__gt=0), name="transfer_amount"),
             models.CheckConstraint(condition=models.Q(kind__in=KINDS), name="transfer_kind"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["raised", "waived"], fee__isnull=False)
+                | models.Q(kind="received", receipt__isnull=False)
+                | models.Q(kind__in=["applied", "refunded"], fee__isnull=False, receipt__isnull=False),
+                name="transfer_subject",
+            ),
             models.CheckConstraint(condition=~models.Q(debit=models.F("credit")), name="transfer_two_accounts"),
             models.UniqueConstraint(
                 fields=["fee", "kind"], condition=models.Q(kind__in=["raised", "waived"]), name="transfer_fee_once"

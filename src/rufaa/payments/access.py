@@ -40,14 +40,17 @@ class Budget(StrEnum):
     QUERY = "query"
 
 
-def spend(tx: Tx, account: uuid.UUID, budget: Budget, *, wanted: int) -> tuple[int, float]:
-    """Take up to ``wanted`` from the account's shared budget: (how many, seconds until one more is free).
+def spend(tx: Tx, account: uuid.UUID, budget: Budget, *, due: str, limit: int) -> tuple[int, float | None]:
+    """Take from the account's shared budget: (how many of what is due may go now, seconds until more may).
 
-    Locks the account's row until the commit, so that two workers never spend the same slot.
+    ``due`` is the query that counts what is due; it runs under the lock of the account's row, which is held until the
+    commit, so that two workers never spend a slot for the same prompt. None: nothing is held back.
     """
     row = tx.row(_SQL["lock_budget"], {"account": account})
-    if row is None:
-        return 0, 60.0
+    counted = tx.row(due, {"account": account})
+    if row is None or counted is None:
+        return 0, None
+    wanted = min(counted["due"], max(0, limit))
     if budget is Budget.PUSH:
         interval_s, burst = 1 / row["pushes_per_s"], max(1, int(row["pushes_per_s"]))
     else:
@@ -55,6 +58,8 @@ def spend(tx: Tx, account: uuid.UUID, budget: Budget, *, wanted: int) -> tuple[i
     admission = rate.admit(row[f"{budget}_tat"], row["now"], interval_s=interval_s, burst=burst, wanted=wanted)
     if admission.granted:
         tx.execute(_SQL[f"store_{budget}"], {"account": account, "tat": admission.tat})
+    if admission.granted == counted["due"]:
+        return admission.granted, None
     return admission.granted, (admission.next_free_at - row["now"]).total_seconds()
 
 

@@ -7,6 +7,7 @@ transaction. Writes of a worker carry the number of its lease, so that one that 
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ _log = structlog.get_logger()
 
 LEASE_S: Final = 60
 """Longer than the client's whole deadline (25 s), so that only a dead or frozen worker loses its lease."""
+LATEST_START_S: Final = 30
+"""A push begins at most so long after its claim: with the client's deadline it ends within the lease."""
 SEND_FOR_S: Final = 150
 """How long a prompt that Daraja does not take is tried; then the person asks again."""
 DESCRIPTION: Final = "Referral fee"  # at most 13 characters (daraja.md §3); no name, no diagnosis
@@ -54,11 +57,10 @@ def claim_due(tx: Tx, *, limit: int) -> tuple[list[Claimed], float | None]:
     claimed: list[Claimed] = []
     waits: list[float] = []
     for account in tx.rows(_SQL["due_accounts"]):
-        wanted = min(account["due"], limit - len(claimed))
-        if wanted <= 0:
-            break
-        granted, free_in_s = spend(tx, account["account_id"], Budget.PUSH, wanted=wanted)
-        if granted < account["due"]:
+        granted, free_in_s = spend(
+            tx, account["account_id"], Budget.PUSH, due=_SQL["count_due"], limit=limit - len(claimed)
+        )
+        if free_in_s is not None:
             waits.append(free_in_s)
         if granted:
             params = {"account": account["account_id"], "limit": granted, "lease_s": LEASE_S}
@@ -107,8 +109,6 @@ def record(tx: Tx, prompt: Claimed, outcome: PushOutcome) -> None:
         values |= {"checkout": None, "merchant": None, "code": "id-given-twice"}
         values |= _move(PromptState.UNKNOWN, PromptEvent.ANSWER_LOST, next_s=UNKNOWN_WITHOUT_ID_S)
         tx.execute(_SQL["record"], values)
-    if isinstance(outcome, NotSent):
-        tx.execute(_SQL["give_up"], {"id": prompt.id, "send_for_s": SEND_FOR_S})
     tx.tell_changed([prompt.id])
     tx.wake_workers()
 
@@ -117,18 +117,24 @@ def _move(state: PromptState, event: PromptEvent, *, next_s: float | None) -> di
     return {"state": state, "event": event, "next_s": next_s}
 
 
-def expire_leases(tx: Tx) -> int:
-    """A worker died, or froze, between claim and outcome: its prompts may ring, so they are UNKNOWN."""
+def tidy(tx: Tx) -> None:
+    """Before claiming: what must not be sent any more, and what a worker that died or froze may have sent."""
+    withdrawn = tx.rows(_SQL["withdraw"])
+    given_up = tx.rows(_SQL["give_up"], {"send_for_s": SEND_FOR_S})
     expired = tx.rows(_SQL["expire"], {"wait_s": UNKNOWN_WITHOUT_ID_S})
-    tx.tell_changed([row["id"] for row in expired])
+    tx.tell_changed([row["id"] for row in (*withdrawn, *given_up, *expired)])
     for row in expired:
         _log.warning("prompt.lease_expired", prompt=row["id"].hex)
-    return len(expired)
 
 
 def next_sending_s(tx: Tx) -> float | None:
     """Seconds until the next prompt has to be sent, or loses its lease; None if none ever has to."""
     return tx.seconds(_SQL["next_due"])
+
+
+def _uptime_s() -> float:
+    """A clock that runs on while the machine is suspended, where there is one."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class Dispatcher:
@@ -156,10 +162,11 @@ class Dispatcher:
         if room <= 0:
             await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
             return 0.0
-        await self._aside.run(lambda: unit(expire_leases))
+        await self._aside.run(lambda: unit(tidy))
+        claimed_at = _uptime_s()
         claimed, wait_s = await self._aside.run(lambda: unit(lambda tx: claim_due(tx, limit=room)))
         for prompt in claimed:
-            task = asyncio.create_task(self._send(prompt))
+            task = asyncio.create_task(self._send(prompt, claimed_at=claimed_at))
             self._flying.add(task)
             task.add_done_callback(self._flying.discard)
         return wait_s
@@ -169,8 +176,8 @@ class Dispatcher:
         if self._flying:
             await asyncio.wait(self._flying)
 
-    async def _send(self, prompt: Claimed) -> None:
-        outcome = await self._push(prompt)
+    async def _send(self, prompt: Claimed, *, claimed_at: float) -> None:
+        outcome = await self._push(prompt, claimed_at=claimed_at)
         _log.info(
             "prompt.answered",
             prompt=prompt.id.hex,
@@ -185,7 +192,7 @@ class Dispatcher:
             # Not written down: the lease runs out and the prompt becomes UNKNOWN, which is what it is.
             _log.exception("prompt.outcome_not_recorded", prompt=prompt.id.hex)
 
-    async def _push(self, prompt: Claimed) -> PushOutcome:
+    async def _push(self, prompt: Claimed, *, claimed_at: float) -> PushOutcome:
         started_at = clock.now()
         nothing = Exchange(None, b"", started_at, 0.0)
         try:
@@ -195,6 +202,9 @@ class Dispatcher:
             return NotSent(
                 "account-unusable", f"The M-Pesa account cannot be used: {type(error).__name__}.", 30, nothing
             )
+        if _uptime_s() - claimed_at > LATEST_START_S:
+            # This process was frozen. Its lease may have run out, and a person may have asked anew meanwhile.
+            return NotSent("late", "The worker was held up for too long to send it.", 0.0, nothing)
         try:
             return await self._daraja.stk_push(
                 account.credentials,

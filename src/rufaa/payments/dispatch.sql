@@ -1,7 +1,9 @@
 -- name: due_accounts
-SELECT account_id, count(*) AS due FROM prompt
-WHERE next_at <= rufaa_now() AND state = 'created'
-GROUP BY account_id ORDER BY min(next_at)
+-- In one order everywhere, since each account's row is locked.
+SELECT DISTINCT account_id FROM prompt WHERE next_at <= rufaa_now() AND state = 'created' ORDER BY account_id
+
+-- name: count_due
+SELECT count(*) AS due FROM prompt WHERE next_at <= rufaa_now() AND state = 'created' AND account_id = %(account)s
 
 -- name: claim
 UPDATE prompt SET
@@ -26,6 +28,7 @@ UPDATE prompt SET
     merchant_request_id = coalesce(merchant_request_id, %(merchant)s),
     next_at = CASE
         WHEN %(state)s = 'created' THEN rufaa_now() + %(next_s)s * interval '1 second'
+        WHEN %(state)s = 'unknown' AND checkout_request_id IS NOT NULL THEN rufaa_now()  -- a callback brought the id
         ELSE sent_at + %(next_s)s * interval '1 second'
     END,
     settled_at = CASE WHEN %(state)s = 'refused' THEN rufaa_now() END
@@ -36,12 +39,31 @@ WHERE id = %(id)s AND lease = %(lease)s AND state = 'sending'
 UPDATE prompt SET
     checkout_request_id = coalesce(checkout_request_id, %(checkout)s),
     merchant_request_id = coalesce(merchant_request_id, %(merchant)s),
-    next_at = CASE WHEN state = 'unknown' THEN rufaa_now() ELSE next_at END
+    next_at = CASE WHEN state IN ('unknown', 'review') THEN rufaa_now() ELSE next_at END
 WHERE id = %(id)s AND lease = %(lease)s AND %(checkout)s::text IS NOT NULL AND checkout_request_id IS NULL
 
+-- name: withdraw
+-- Daraja did not take it, and its fee closed meanwhile. Closed fees never open again.
+UPDATE prompt SET state = 'refused', event = 'withdrawn', next_at = NULL, settled_at = rufaa_now(),
+    message = 'Withdrawn before it was sent.'
+WHERE id IN (
+    SELECT prompt.id FROM prompt JOIN fee ON fee.id = prompt.fee_id
+    WHERE prompt.next_at <= rufaa_now() AND prompt.state = 'created' AND fee.state NOT IN ('due', 'deferred')
+    ORDER BY prompt.id FOR UPDATE OF prompt SKIP LOCKED
+)
+RETURNING id
+
 -- name: give_up
-UPDATE prompt SET state = 'refused', event = 'gave-up', next_at = NULL, settled_at = rufaa_now()
-WHERE id = %(id)s AND state = 'created' AND created_at < rufaa_now() - %(send_for_s)s * interval '1 second'
+-- Who asked for it has long gone: a phone must not ring then.
+UPDATE prompt SET state = 'refused', event = 'gave-up', next_at = NULL, settled_at = rufaa_now(),
+    message = CASE WHEN message = '' THEN 'M-Pesa could not be reached in time.' ELSE message END
+WHERE id IN (
+    SELECT id FROM prompt
+    WHERE next_at <= rufaa_now() AND state = 'created'
+        AND created_at < rufaa_now() - %(send_for_s)s * interval '1 second'
+    ORDER BY id FOR UPDATE SKIP LOCKED
+)
+RETURNING id
 
 -- name: next_due
 SELECT extract(epoch FROM least(
@@ -53,7 +75,7 @@ SELECT extract(epoch FROM least(
 UPDATE prompt SET
     state = 'unknown', event = 'lease-expired', lease_until = NULL, code = 'lease-expired',
     message = 'The worker stopped before Daraja answered.',
-    next_at = sent_at + %(wait_s)s * interval '1 second'
+    next_at = CASE WHEN checkout_request_id IS NULL THEN sent_at + %(wait_s)s * interval '1 second' ELSE rufaa_now() END
 WHERE id IN (
     SELECT id FROM prompt WHERE lease_until < rufaa_now() AND state = 'sending' ORDER BY id FOR UPDATE SKIP LOCKED
 )

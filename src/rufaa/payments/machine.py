@@ -87,7 +87,7 @@ class PromptEvent(StrEnum):
     LEASE_EXPIRED = "lease-expired"  # the worker died between claim and outcome
     CONFIRMED = "confirmed"  # a trusted report of success
     FAILED = "failed"  # a trusted report that nothing was paid
-    DOUBTED = "doubted"  # a report that contradicts the prompt: no money until another source agrees
+    DOUBTED = "doubted"  # a success that cannot be believed as it is: no money until another source agrees
     OVERDUE = "overdue"  # asked for half an hour and never told
 
 
@@ -105,6 +105,9 @@ PROMPT_TRANSITIONS: Final[Mapping[tuple[PromptState, PromptEvent], PromptState]]
     (_P.SENDING, _E.LEASE_EXPIRED): _P.UNKNOWN,  # never "not sent": the POST may have been the last thing it did
     # Safaricom is the authority: money beats every verdict of ours, at any age.
     **{(state, _E.CONFIRMED): _P.PAID for state in _UNSETTLED},
+    # A report on a prompt that Daraja "did not take" proves that it did: it is not sent again.
+    (_P.CREATED, _E.FAILED): _P.UNPAID,
+    (_P.CREATED, _E.DOUBTED): _P.REVIEW,
     (_P.SENDING, _E.FAILED): _P.UNPAID,  # the callback beat the answer to the POST
     (_P.PENDING, _E.FAILED): _P.UNPAID,
     (_P.UNKNOWN, _E.FAILED): _P.UNPAID,
@@ -125,8 +128,6 @@ PROMPT_IGNORED: Final[Mapping[tuple[PromptState, PromptEvent], str]] = {
     (_P.REVIEW, _E.DOUBTED): "already with a person",
     (_P.UNPAID, _E.FAILED): "already known to be unpaid",
     (_P.REFUSED, _E.FAILED): "no prompt was sent, and nothing was paid",
-    (_P.CREATED, _E.FAILED): "not sent yet, so nothing can have failed",
-    (_P.CREATED, _E.DOUBTED): "not sent yet: nothing to doubt, and the prompt goes on",
     # The worker's answer may come after the callback that already settled the prompt; its ids are kept all the same.
     **{
         (state, event): "settled before the answer to the POST came"
@@ -213,6 +214,7 @@ class PromptFacts:
     merchant_request_id: str | None
     age_s: float
     unpaid_queries: int  # how many earlier queries said that nothing was paid
+    success_claimed: bool = False  # an earlier report spoke of success and could not be believed: a query decides
     others_checkout_ids: frozenset[str] = frozenset()  # those that other prompts have, of the ones reported
     others_numbers: frozenset[str] = frozenset()  # receipt numbers of other payments, of the ones reported
 
@@ -289,7 +291,7 @@ def _names_another_push(prompt: PromptFacts, report: Report) -> bool:
 def _judge_failure(prompt: PromptFacts, report: Report) -> Verdict:
     match report.channel:
         case Channel.CALLBACK:
-            return Verdict.FAILS if report.trusted else Verdict.ASK
+            return Verdict.FAILS if report.trusted and not prompt.success_claimed else Verdict.ASK
         case Channel.QUERY:
             # A query has said "failed" of payments that went through (daraja.md §5), so one alone decides nothing.
             old_enough = prompt.age_s >= PROMPT_LIFE_S
@@ -321,6 +323,9 @@ def _judge_success(prompt: PromptFacts, report: Report) -> Verdict:
 _FIRST_QUERIES_S: Final = (20, 40, 75, 100, 150)
 _LATER_EVERY_S: Final = 300
 GIVE_UP_ASKING_S: Final = 1800
+"""When a prompt that nothing is known of is handed to a person, after one more query."""
+_LATE_EVERY_S: Final = 3600
+_LATE_UNTIL_S: Final = 24 * 3600
 UNKNOWN_WITHOUT_ID_S: Final = 180
 """How long a prompt without an id is waited for: nothing can be asked about it, only its callback can tell."""
 LAST_QUERY_S: Final = 150
@@ -332,5 +337,16 @@ def next_query_s(age_s: float) -> float | None:
     for due in _FIRST_QUERIES_S:
         if due > age_s:
             return due
-    due = _FIRST_QUERIES_S[-1] + _LATER_EVERY_S * (int((age_s - _FIRST_QUERIES_S[-1]) // _LATER_EVERY_S) + 1)
-    return due if due <= GIVE_UP_ASKING_S else None
+    if age_s >= GIVE_UP_ASKING_S:
+        return None
+    last = _FIRST_QUERIES_S[-1]
+    due = last + _LATER_EVERY_S * (int((age_s - last) // _LATER_EVERY_S) + 1)
+    return min(due, GIVE_UP_ASKING_S)
+
+
+def next_late_query_s(age_s: float) -> float | None:
+    """As ``next_query_s``, for a prompt in review: a day long, every hour, since a late success still credits."""
+    due = next_query_s(age_s)
+    if due is None and age_s < _LATE_UNTIL_S:
+        due = GIVE_UP_ASKING_S + _LATE_EVERY_S * (int((age_s - GIVE_UP_ASKING_S) // _LATE_EVERY_S) + 1)
+    return due

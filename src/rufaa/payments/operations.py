@@ -18,7 +18,7 @@ from rufaa.db.atomic import Tx
 from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.law import Moved
 from rufaa.money import Money
-from rufaa.payments.machine import FEE, OPEN_FEE, PROMPT_LIFE_S, FeeEvent, FeeState, PromptState
+from rufaa.payments.machine import FEE, OPEN_FEE, PROMPT_LIFE_S, FeeEvent, FeeState
 from rufaa.phone import Phone
 
 _SQL: Final = sql.load(__file__, "operations.sql")
@@ -67,7 +67,7 @@ class PhoneBusy(RufaaError):
 
 
 class PromptInReview(RufaaError):
-    """A person looks at the last prompt: it may still turn out to be paid."""
+    """A person looks at an earlier prompt: it may still turn out to be paid."""
 
     kind = Kind.CONFLICT
     code = "prompt-in-review"
@@ -128,6 +128,12 @@ def lock_fee(tx: Tx, fee: uuid.UUID) -> dict[str, Any]:
     return row
 
 
+def payee_of(tx: Tx, fee: uuid.UUID) -> uuid.UUID:
+    """The facility whose money the fee is."""
+    payee: uuid.UUID = lock_fee(tx, fee)["payee_id"]
+    return payee
+
+
 def cancel_fee(tx: Tx, fee: uuid.UUID, *, reason: str) -> None:
     """The referral was cancelled. An open fee is owed no more; a paid one becomes a refund task for two people."""
     row = lock_fee(tx, fee)
@@ -149,6 +155,11 @@ def cancel_fee(tx: Tx, fee: uuid.UUID, *, reason: str) -> None:
                 "why": f"The referral was cancelled after it was paid: {reason}",
             },
         )
+
+
+def open_task_for_prompt(tx: Tx, prompt: uuid.UUID, *, kind: str, why: str) -> None:
+    """Ask a person about a prompt; one open task of a kind is enough. Nothing for a prompt that is not known here."""
+    tx.execute(_SQL["open_task_for_prompt"], {"id": ids.new_id(), "prompt": prompt, "kind": kind, "why": why})
 
 
 def withdraw_unsent(tx: Tx, fee: uuid.UUID) -> None:
@@ -216,9 +227,10 @@ class Requested:
 
 @dataclass(frozen=True, slots=True)
 class PaidAlready:
-    """There is nothing to send: the money is there."""
+    """There is nothing to send: the money is there, by ``prompt`` where it was one."""
 
     amount: Money
+    prompt: uuid.UUID | None
 
 
 def request_prompt(
@@ -235,7 +247,8 @@ def request_prompt(
     if state is FeeState.PAID:
         if retry:
             raise AlreadyPaid("The fee is paid already. Nothing was sent.", status=state)
-        return PaidAlready(due)
+        paid = tx.row(_SQL["paid_by"], {"fee": fee})
+        return PaidAlready(due, None if paid is None else paid["prompt_id"])
     if state not in OPEN_FEE:
         raise FeeNotOpen(f"The fee is {state}: there is nothing to pay.", status=state)
     if amount is not None and amount != due:
@@ -251,9 +264,11 @@ def request_prompt(
                 secondsLeft=_seconds_left(last),
             )
         return Requested(last["id"], last["attempt"], phone, due, joined=True)
-    if last is not None and PromptState(last["state"]) is PromptState.REVIEW and not reason.strip():
+    in_review = tx.row(_SQL["in_review"], {"fee": fee})
+    if in_review is not None and not reason.strip():
         raise PromptInReview(
-            "The last prompt may still turn out to be paid. To ask again, give a reason.", paymentId=last["id"].hex
+            "An earlier prompt may still turn out to be paid. To ask again, give a reason.",
+            paymentId=in_review["id"].hex,
         )
     if retry and last is None:
         raise NothingToRetry("No prompt was sent for this referral yet. Use triggerReferralPayment.")

@@ -21,6 +21,13 @@ INSERT INTO task (id, kind, facility_id, fee_id, prompt_id, receipt_id, why)
 VALUES (%(id)s, %(kind)s, %(facility)s, %(fee)s, %(prompt)s, %(receipt)s, %(why)s)
 ON CONFLICT DO NOTHING
 
+-- name: open_task_for_prompt
+INSERT INTO task (id, kind, facility_id, fee_id, prompt_id, why)
+SELECT %(id)s, %(kind)s, fee.payee_id, fee.id, prompt.id, %(why)s
+FROM prompt JOIN fee ON fee.id = prompt.fee_id
+WHERE prompt.id = %(prompt)s
+ON CONFLICT DO NOTHING
+
 -- name: withdraw_exemptions
 UPDATE exemption SET withdrawn_at = rufaa_now()
 WHERE fee_id = %(fee)s AND seconded_at IS NULL AND withdrawn_at IS NULL
@@ -44,6 +51,12 @@ RETURNING id
 -- name: last_prompt
 SELECT prompt.*, state IN ('created', 'sending', 'pending', 'unknown') AS live, rufaa_now() AS now
 FROM prompt WHERE fee_id = %(fee)s ORDER BY attempt DESC LIMIT 1
+
+-- name: paid_by
+SELECT prompt_id FROM receipt WHERE fee_id = %(fee)s
+
+-- name: in_review
+SELECT id FROM prompt WHERE fee_id = %(fee)s AND state = 'review' ORDER BY attempt DESC LIMIT 1
 
 -- name: last_of_phone
 SELECT prompt.*, state IN ('created', 'sending', 'pending', 'unknown') AS live, rufaa_now() AS now

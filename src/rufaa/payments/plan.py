@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Final
 
 from rufaa import ids
-from rufaa.law import Ignored, Moved, Refused
+from rufaa.daraja import codes
+from rufaa.law import Moved, Refused
 from rufaa.money import Money
 from rufaa.payments.machine import (
-    GIVE_UP_ASKING_S,
     LAST_QUERY_S,
     LIVE,
     OPEN_FEE,
@@ -29,6 +29,7 @@ from rufaa.payments.machine import (
     Report,
     Verdict,
     judge,
+    next_late_query_s,
     next_query_s,
 )
 from rufaa.phone import Phone
@@ -67,6 +68,7 @@ class PromptRow:
     receipt: uuid.UUID | None  # the receipt of this prompt, if it has one
     receipt_number: str | None
     asked_number: str | None  # a receipt number from an untrusted callback, waiting for a query to agree
+    success_claimed: bool = False  # an earlier report spoke of success
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ class _Working:
     unpaid_queries: int
     receipt: uuid.UUID | None
     number: str | None
+    success_claimed: bool
     moved: tuple[PromptState, PromptEvent] | None = None
     code: str = ""
     message: str = ""
@@ -208,7 +211,8 @@ class _Batch:
     def take(self, item: Item) -> None:
         prompt = self._prompts[item.prompt]
         verdict = judge(self._facts(prompt, item.report), item.report)
-        decision = PROMPT.decide(prompt.state, verdict.event) if verdict.event is not None else None
+        event = _event(prompt, item.report, verdict)
+        decision = PROMPT.decide(prompt.state, event) if event is not None else None
         if prompt.left_over or (isinstance(decision, Moved) and prompt.moved is not None):
             prompt.left_over = True
             self._plan.left_over.append(item)
@@ -216,15 +220,18 @@ class _Batch:
         prompt.touched = True
         self._learn_ids(prompt, item.report, verdict)
         if isinstance(decision, Moved):
-            assert verdict.event is not None
-            self._move(prompt, decision.state, verdict.event, item, verdict)
-        elif decision is not None:
-            self._do_not_move(prompt, decision, verdict)
+            assert event is not None
+            self._move(prompt, decision.state, event, item, verdict)
+        elif isinstance(decision, Refused):
+            self._ask_person("contradiction", prompt, decision.why)
+        elif prompt.state is PromptState.PAID and _contradicts(item.report, verdict):
+            self._ask_person("contradiction", prompt, "It is paid, and a later report says otherwise.")
         self._fill_number(prompt, item, verdict)
         if verdict is Verdict.NUMBER_TAKEN:
             self._ask_person("contradiction", prompt, "It reports the receipt of another payment.")
         if item.report.channel is Channel.QUERY and verdict in {Verdict.FAILS, Verdict.FAILS_FOR_NOW}:
             prompt.unpaid_queries += 1
+        prompt.success_claimed = prompt.success_claimed or _claims_success(item.report)
         _schedule(prompt, item.report, verdict)
         receipt = prompt.receipt if verdict in _FILLS_NUMBER else None
         self._plan.evidence.append(NewEvidence(item, verdict, receipt))
@@ -241,6 +248,7 @@ class _Batch:
             merchant_request_id=prompt.merchant_request_id,
             age_s=prompt.row.age_s,
             unpaid_queries=prompt.unpaid_queries,
+            success_claimed=prompt.success_claimed,
             others_checkout_ids=frozenset([checkout] if checkout and others_checkout else []),
             others_numbers=frozenset([number] if number and others_number else []),
         )
@@ -263,13 +271,7 @@ class _Batch:
         if state is PromptState.PAID:
             self._credit(prompt, item)
         elif state is PromptState.REVIEW:
-            self._ask_person("review", prompt, _REVIEW_WHY[verdict])
-
-    def _do_not_move(self, prompt: _Working, decision: Ignored | Refused, verdict: Verdict) -> None:
-        if isinstance(decision, Refused):
-            self._ask_person("contradiction", prompt, decision.why)
-        elif prompt.state is PromptState.PAID and verdict is not Verdict.CONFIRMS:
-            self._ask_person("contradiction", prompt, "It is paid, and a later report says otherwise.")
+            self._ask_person("review", prompt, _REVIEW_WHY.get(verdict, _REVIEW_WHY_ELSE))
 
     def _credit(self, prompt: _Working, item: Item) -> None:
         """The prompt is paid: its receipt, and what it pays. Money that the fee cannot take waits for a person."""
@@ -319,7 +321,37 @@ class _Batch:
 _REVIEW_WHY: Final[Mapping[Verdict, str]] = {
     Verdict.AMOUNT_DIFFERS: "The callback reports another amount than the prompt asked for.",
     Verdict.PHONE_DIFFERS: "The callback reports another phone than the prompt rang.",
+    Verdict.NO_NEWS: "M-Pesa did not tell what became of this prompt.",
+    Verdict.FAILS_FOR_NOW: "M-Pesa did not tell what became of this prompt.",
 }
+_REVIEW_WHY_ELSE: Final = "A callback reports a success that cannot be believed without another source."
+
+
+def _claims_success(report: Report) -> bool:
+    return codes.verdict(report.result_code) is codes.Verdict.PAID
+
+
+def _contradicts(report: Report, verdict: Verdict) -> bool:
+    """Whether a report speaks against a payment that is known. A query's failure is not believed that far."""
+    says_unpaid = codes.verdict(report.result_code) is codes.Verdict.UNPAID and report.channel is Channel.CALLBACK
+    return says_unpaid or verdict.event is PromptEvent.DOUBTED
+
+
+def _event(prompt: _Working, report: Report, verdict: Verdict) -> PromptEvent | None:
+    """The event that a verdict stands for in this state.
+
+    A claim of success that has to be asked about must not get lost where nobody would ask any more, nor be sent over
+    again; and a query that learns nothing at the end of the schedule is the last one before a person looks.
+    """
+    if verdict.asks and _claims_success(report) and prompt.state in _NOT_ASKED_ABOUT:
+        return PromptEvent.DOUBTED
+    learned_nothing = verdict in {Verdict.NO_NEWS, Verdict.FAILS_FOR_NOW} and report.channel is Channel.QUERY
+    if learned_nothing and prompt.state in LIVE and next_query_s(prompt.row.age_s) is None:
+        return PromptEvent.OVERDUE
+    return verdict.event
+
+
+_NOT_ASKED_ABOUT: Final = frozenset({PromptState.CREATED, PromptState.REFUSED, PromptState.UNPAID})
 
 
 def _working(row: PromptRow) -> _Working:
@@ -331,6 +363,7 @@ def _working(row: PromptRow) -> _Working:
         unpaid_queries=row.unpaid_queries,
         receipt=row.receipt,
         number=row.receipt_number,
+        success_claimed=row.success_claimed,
     )
 
 
@@ -342,7 +375,8 @@ def _schedule(prompt: _Working, report: Report, verdict: Verdict) -> None:
     if prompt.state is PromptState.PAID:
         prompt.keep_schedule, prompt.next_query_s = False, None
     elif verdict.asks:
-        prompt.keep_schedule, prompt.next_query_s = False, age
+        # without an id nothing can be asked; the prompt's own time then stands
+        prompt.keep_schedule, prompt.next_query_s = prompt.checkout_request_id is None, age
     elif verdict is Verdict.FAILS:
         prompt.keep_schedule = False
         last = report.channel is Channel.CALLBACK and report.result_code == _NO_RESPONSE and age < LAST_QUERY_S
@@ -350,11 +384,11 @@ def _schedule(prompt: _Working, report: Report, verdict: Verdict) -> None:
     elif report.channel is Channel.QUERY:
         prompt.keep_schedule = False
         if prompt.state in LIVE:
-            prompt.next_query_s = next_query_s(age) or GIVE_UP_ASKING_S  # then it is handed to a person
-        elif prompt.state is PromptState.REVIEW:
             prompt.next_query_s = next_query_s(age)
-        else:
-            prompt.next_query_s = None
+        elif prompt.state is PromptState.REVIEW:
+            prompt.next_query_s = next_late_query_s(age)
+        else:  # the last query about a failure is repeated until it has an answer
+            prompt.next_query_s = next_query_s(age) if verdict is Verdict.NO_NEWS else None
 
 
 def _change(prompt: _Working) -> PromptChange:

@@ -63,7 +63,7 @@ class Attempt:
             case PromptState.UNPAID:
                 return codes.in_plain_words(self.code)
             case PromptState.REFUSED:
-                if self.code in codes.PAY_AGAIN_AFTER_S:
+                if self.code in codes.KNOWN_CODES:
                     return codes.in_plain_words(self.code)
                 return f"No prompt was sent. {self.said}".strip()
             case PromptState.REVIEW:

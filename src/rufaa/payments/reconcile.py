@@ -9,18 +9,19 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 import structlog
 
-from rufaa import clock, ids
+from rufaa import clock
 from rufaa.daraja.client import Daraja
 from rufaa.daraja.outcomes import Answered, NoNews, QueryOutcome
 from rufaa.db import sql
 from rufaa.db.aside import Aside
 from rufaa.db.atomic import Tx, unit
 from rufaa.payments.access import Accounts, Budget, spend
-from rufaa.payments.machine import GIVE_UP_ASKING_S, UNKNOWN_WITHOUT_ID_S, Channel, Report
+from rufaa.payments.machine import UNKNOWN_WITHOUT_ID_S, Channel, Report
+from rufaa.payments.operations import open_task_for_prompt
 from rufaa.payments.plan import Item
 from rufaa.payments.settle import HandOn, settle
 
@@ -45,11 +46,14 @@ def claim_questions(tx: Tx, *, limit: int) -> tuple[list[Question], float | None
     questions: list[Question] = []
     waits: list[float] = []
     for account in tx.rows(_SQL["due_accounts"]):
-        granted, free_in_s = spend(tx, account["account_id"], Budget.QUERY, wanted=min(account["due"], limit))
-        if granted < account["due"]:
+        params: dict[str, Any] = {"account": account["account_id"], "again_s": ASKED_AGAIN_AFTER_S}
+        granted, free_in_s = spend(
+            tx, account["account_id"], Budget.QUERY, due=_SQL["count_due"], limit=limit - len(questions)
+        )
+        if free_in_s is not None:
             waits.append(free_in_s)
         if granted:
-            params = {"account": account["account_id"], "limit": granted, "again_s": ASKED_AGAIN_AFTER_S}
+            params["limit"] = granted
             questions += [
                 Question(row["id"], row["account_id"], row["checkout_request_id"])
                 for row in tx.rows(_SQL["claim"], params)
@@ -58,13 +62,13 @@ def claim_questions(tx: Tx, *, limit: int) -> tuple[list[Question], float | None
 
 
 def hand_over_overdue(tx: Tx) -> int:
-    """Nobody could tell for half an hour, or there is no id to ask by: a person looks, and the phone is free again."""
-    rows = tx.rows(_SQL["overdue"], {"give_up_s": GIVE_UP_ASKING_S, "without_id_s": UNKNOWN_WITHOUT_ID_S})
+    """There is no id to ask by, and no callback came: a person looks, and the phone is free again.
+
+    A prompt that can be asked about is handed over by settlement, after the last query of its schedule.
+    """
+    rows = tx.rows(_SQL["overdue"], {"without_id_s": UNKNOWN_WITHOUT_ID_S})
     for row in rows:
-        tx.execute(
-            _SQL["open_review"],
-            {"id": ids.new_id(), "prompt": row["id"], "why": "M-Pesa did not tell what became of this prompt."},
-        )
+        open_task_for_prompt(tx, row["id"], kind="review", why="M-Pesa did not tell what became of this prompt.")
     tx.tell_changed([row["id"] for row in rows])
     return len(rows)
 

@@ -48,6 +48,8 @@ def settle(tx: Tx, items: Sequence[Item], *, hand_on: HandOn) -> Mapping[int, Ve
             ),
         )
         _write(tx, decided, hand_on)
+        if any(row.verdict.asks for row in decided.evidence):
+            tx.wake_workers()
         verdicts.update({places[id(row.item)]: row.verdict for row in decided.evidence})
         round_items = decided.left_over
     return verdicts
@@ -81,6 +83,7 @@ def _prompt_row(row: Mapping[str, Any]) -> PromptRow:
         receipt=row["receipt"],
         receipt_number=row["receipt_number"],
         asked_number=row["asked_number"],
+        success_claimed=row["success_claimed"],
     )
 
 
@@ -111,6 +114,7 @@ def _write(tx: Tx, decided: Plan, hand_on: HandOn) -> None:
             {"receipts": [receipt for receipt, _ in applied], "fees": [fee for _, fee in applied]},
         )
         tx.execute(_SQL["pay_fees"], {"fees": decided.paid_fees})
+        tx.execute(_SQL["withdraw_exemptions"], {"fees": decided.paid_fees})
         withdrawn = [row["id"] for row in tx.rows(_SQL["withdraw_unsent"], {"fees": decided.paid_fees})]
         tx.tell_changed(withdrawn)
         hand_on(tx, decided.paid_fees)

@@ -13,7 +13,8 @@ SELECT
     (SELECT receipt.number FROM receipt WHERE receipt.prompt_id = prompt.id) AS receipt_number,
     (SELECT evidence.receipt_number FROM evidence
      WHERE evidence.prompt_id = prompt.id AND evidence.verdict = 'ask' AND evidence.receipt_number <> ''
-     ORDER BY evidence.id DESC LIMIT 1) AS asked_number
+     ORDER BY evidence.id DESC LIMIT 1) AS asked_number,
+    EXISTS (SELECT FROM evidence WHERE evidence.prompt_id = prompt.id AND evidence.result_code = '0') AS success_claimed
 FROM prompt WHERE prompt.id = ANY(%(prompts)s::uuid[])
 ORDER BY prompt.id
 FOR UPDATE
@@ -59,6 +60,10 @@ WHERE receipt.id = new.id
 
 -- name: pay_fees
 UPDATE fee SET state = 'paid', event = 'pay', reason = '' WHERE id = ANY(%(fees)s::uuid[])
+
+-- name: withdraw_exemptions
+UPDATE exemption SET withdrawn_at = rufaa_now()
+WHERE fee_id = ANY(%(fees)s::uuid[]) AND seconded_at IS NULL AND withdrawn_at IS NULL
 
 -- name: withdraw_unsent
 UPDATE prompt SET state = 'refused', event = 'withdrawn', next_at = NULL, settled_at = rufaa_now(),

@@ -30,6 +30,7 @@ class Referral(models.Model):
     particulars = models.OneToOneField(Particulars, models.PROTECT)
     released_at = models.DateTimeField(null=True)  # from when the receiving facility sees it
     fee = models.OneToOneField(Fee, models.PROTECT, null=True)  # raised by approval, or by an emergency's confirmation
+    payee = models.ForeignKey(Facility, models.PROTECT, null=True, related_name="+")  # the fee's, for finance's lists
     medical_history = models.TextField()
     lab_results = models.JSONField()
     diagnosis = models.TextField()
@@ -37,9 +38,18 @@ class Referral(models.Model):
     class Meta:
         db_table = "referral"
         indexes: ClassVar = [
-            models.Index(fields=["referring", "state", "-id"], name="referral_referring"),
-            models.Index(fields=["receiving", "state", "-id"], name="referral_receiving"),
-            models.Index(fields=["physician", "-id"], name="referral_physician"),
+            models.Index(fields=["referring", "-id"], name="referral_referring"),
+            models.Index(fields=["referring", "state", "-id"], name="referral_referring_state"),
+            models.Index(
+                fields=["receiving", "-id"], condition=models.Q(released_at__isnull=False), name="referral_receiving"
+            ),
+            models.Index(
+                fields=["receiving", "state", "-id"],
+                condition=models.Q(released_at__isnull=False),
+                name="referral_receiving_state",
+            ),
+            models.Index(fields=["physician", "referring", "-id"], name="referral_physician"),
+            models.Index(fields=["payee", "-id"], name="referral_payee"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(state__in=list(Status)), name="referral_state"),

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
+from django.db import transaction
+
 from rufaa import phone as phones
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
@@ -136,7 +138,8 @@ def _physician(actor: Actor, named: str | None, home: Facility) -> User:
         return User.objects.get(pk=actor.user)
     by_id = from_wire(named)
     users = User.objects.filter(is_active=True)
-    user = users.filter(pk=by_id).first() if by_id else users.filter(username=named).first()
+    found = users.filter(pk=by_id) if by_id else users.filter(username=named)
+    user = None if "\x00" in named else found.first()
     if user is not None and (user.pk == actor.user or _is_physician(user, home)):
         return user
     raise InvalidArgument("physicianId is not a physician of the referring facility.", argument="physicianId")
@@ -230,8 +233,9 @@ def _move(tx: Tx, row: Referral, state: Status, event: Event, reason: str) -> No
             deferred=row.priority == Priority.EMERGENCY,
             now_required=event is Event.APPROVE,  # an emergency does not even wait for a price list
         )
+        row.payee_id = None if row.fee_id is None else payments.payee_of(tx, row.fee_id)
     row.state, row.event, row.reason = state, event, reason
-    row.save(update_fields=["state", "event", "reason", "fee"])
+    row.save(update_fields=["state", "event", "reason", "fee", "payee"])
     if event is Event.CANCEL and row.fee_id is not None:
         payments.cancel_fee(tx, row.fee_id, reason=reason)
     row.refresh_from_db()
@@ -294,7 +298,8 @@ def save_particulars(
     if Status(row.state) is not Status.AWAITING_BIODATA:
         return Changed(_seen(actor, row))
     _move(tx, row, Status.PENDING_PAYMENT, Event.ASK_PAYMENT, "")
-    return Changed(_seen(actor, row), _ask_for_payment(tx, row))
+    prompt = _ask_for_payment(tx, row)
+    return Changed(_seen(actor, row), prompt)
 
 
 def update_phones(tx: Tx, actor: Actor, referral: str, *, patient_phone: str, payer_phone: str) -> Changed:
@@ -333,7 +338,8 @@ def send_prompt(
     payer = phones.parse(phone)
     row = _for_prompt(tx, actor, referral)
     assert row.fee_id is not None
-    asked = payments.request_prompt(tx, row.fee_id, phone=payer, amount=amount, reason=reason)
+    why = text_of("reason", reason)
+    asked = payments.request_prompt(tx, row.fee_id, phone=payer, amount=amount, reason=why)
     if isinstance(asked, Requested):
         _store_payer_phone(row, payer)
     return asked, _seen(actor, row)
@@ -346,7 +352,12 @@ def retry_prompt(tx: Tx, actor: Actor, referral: str, *, reason: str = "") -> tu
     if not row.particulars.payer_phone:
         raise NoStoredPhone("No payer phone is stored. Use triggerReferralPayment with a phone number.")
     asked = payments.request_prompt(
-        tx, row.fee_id, phone=Phone(row.particulars.payer_phone), amount=None, reason=reason, retry=True
+        tx,
+        row.fee_id,
+        phone=Phone(row.particulars.payer_phone),
+        amount=None,
+        reason=text_of("reason", reason),
+        retry=True,
     )
     assert isinstance(asked, Requested)
     return asked, _seen(actor, row)
@@ -425,15 +436,17 @@ def allowed_actions(
 
 def _locked(tx: Tx, actor: Actor, referral: str) -> tuple[Referral, frozenset[Right]]:
     """The referral as ``actor`` may see it, its fee locked before it: the order in which settlement locks."""
-    seen = see(actor, referral)
     while True:
+        before = transaction.savepoint()
+        seen = see(actor, referral)
         fee = seen.referral.fee_id
         if fee is not None:
             payments.lock_fee(tx, fee)
         row = Referral.objects.select_for_update(of=("self",)).get(pk=seen.referral.pk)
         if row.fee_id == fee:
+            transaction.savepoint_commit(before)
             return row, rights_on(actor, row)
-        seen = see(actor, referral)  # approved meanwhile: it has a fee now, and the order wants that first
+        transaction.savepoint_rollback(before)  # approved meanwhile: let the row go, and lock its fee first
 
 
 def _seen(actor: Actor, row: Referral) -> Seen:

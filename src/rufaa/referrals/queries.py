@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from django.db.models import Q, QuerySet
@@ -44,15 +46,31 @@ class Seen:
         return bool(self.rights & {Right.SEE, Right.SEE_OWN})
 
 
+def _gates(actor: Actor) -> list[Q]:
+    """The ways in which ``actor`` may see referrals: one for each side and facility, each with an index of its own."""
+    gates = [
+        Q(physician_id=actor.user, referring_id=facility)
+        for facility in actor.facilities_with(Right.SEE_OWN, Side.REFERRING)
+    ]
+    gates += [Q(referring_id=facility) for facility in actor.facilities_with(Right.SEE, Side.REFERRING)]
+    gates += [
+        Q(receiving_id=facility, released_at__isnull=False)
+        for facility in actor.facilities_with(Right.SEE, Side.RECEIVING)
+    ]
+    gates += [Q(payee_id=facility) for facility in actor.facilities_with(Right.SEE_MONEY, Side.PAYEE)]
+    return gates
+
+
 def visible_to(actor: Actor) -> QuerySet[Referral]:
     """The gate: the referrals that ``actor`` may see, whichever way they are looked for."""
-    own = Q(physician_id=actor.user, referring__in=actor.facilities_with(Right.SEE_OWN, Side.REFERRING))
-    referring = Q(referring__in=actor.facilities_with(Right.SEE, Side.REFERRING))
-    receiving = Q(receiving__in=actor.facilities_with(Right.SEE, Side.RECEIVING), released_at__isnull=False)
-    payee = Q(fee__payee__in=actor.facilities_with(Right.SEE_MONEY, Side.PAYEE))
-    return Referral.objects.filter(own | referring | receiving | payee).select_related(
-        "particulars", "fee", "referring", "receiving", "physician"
-    )
+    gates = _gates(actor)
+    if not gates:
+        return Referral.objects.none()
+    return _whole(Referral.objects.filter(reduce(or_, gates)))
+
+
+def _whole(rows: QuerySet[Referral]) -> QuerySet[Referral]:
+    return rows.select_related("particulars", "fee", "referring", "receiving", "physician")
 
 
 def see(actor: Actor, referral: object) -> Seen:
@@ -109,28 +127,36 @@ def listed(
     limit: int = PAGE_LIMIT,
 ) -> Page:
     """Referrals of one box, newest first, in pages by key: ids sort by the time they were made."""
-    rows = visible_to(actor)
-    mine = [facility for facility, _ in actor.memberships]
+    mine = {facility for facility, _ in actor.memberships}
+    wanted = Q()
     match box:
         case Box.PENDING:
-            rows = rows.filter(state=Status.PENDING_ADMIN)
+            wanted &= Q(state=Status.PENDING_ADMIN)
         case Box.INCOMING:
-            rows = rows.filter(receiving__in=mine)
+            wanted &= Q(receiving__in=mine)
         case Box.OUTGOING:
-            rows = rows.filter(referring__in=mine)
+            wanted &= Q(referring__in=mine)
         case Box.COMPLETED:
-            rows = rows.filter(state=Status.COMPLETED)
+            wanted &= Q(state=Status.COMPLETED)
         case Box.ALL:
             pass
     if status is not None:
-        rows = rows.filter(state=status)
+        wanted &= Q(state=status)
     if physician is not None:
-        rows = rows.filter(physician_id=physician)
+        wanted &= Q(physician_id=physician)
     if after is not None:
-        rows = rows.filter(pk__lt=ids.from_wire(after) or uuid.UUID(int=0))
-    found = list(rows.order_by("-pk")[: limit + 1])
+        wanted &= Q(pk__lt=ids.from_wire(after) or uuid.UUID(int=0))
+    found = _newest(actor, wanted, limit + 1)
     page = [Seen(referral, rights_on(actor, referral)) for referral in found[:limit]]
     return Page(page, page[-1].referral.pk.hex if len(found) > limit else None)
+
+
+def _newest(actor: Actor, wanted: Q, limit: int) -> list[Referral]:
+    """The newest of what each gate shows, so that each is read from its index and never more than ``limit`` of it."""
+    keys: set[uuid.UUID] = set()
+    for gate in _gates(actor):
+        keys.update(Referral.objects.filter(gate & wanted).order_by("-pk").values_list("pk", flat=True)[:limit])
+    return list(_whole(Referral.objects.filter(pk__in=sorted(keys)[-limit:])).order_by("-pk"))
 
 
 def facts_of(referral: Referral) -> Mapping[str, bool]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, assert_never
 
 from rufaa.errors import RufaaError
+from rufaa.log import trace
 from rufaa.sync import names, values
 from rufaa.sync.arguments import ArgumentValidationError
 from rufaa.sync.registry import Arguments, Function, FunctionKind, Registry
@@ -230,15 +230,3 @@ def _wrong_kind(function: Function, kind: FunctionKind) -> str:
 
 def _utf8(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
-
-
-def trace(error: BaseException) -> str:
-    """Types and places of an exception and its causes, without their texts: ``KeyError at f.py:3 in g``."""
-    parts: list[str] = []
-    cause: BaseException | None = error
-    while cause is not None and len(parts) < 5:
-        frames = traceback.extract_tb(cause.__traceback__)[-8:]
-        places = " < ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in reversed(frames))
-        parts.append(f"{type(cause).__name__} at {places}" if places else type(cause).__name__)
-        cause = cause.__cause__ or cause.__context__
-    return "; from ".join(parts)

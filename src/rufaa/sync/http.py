@@ -14,8 +14,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
+from rufaa.log import trace
 from rufaa.sync import body, headers, request, timestamps, values
-from rufaa.sync.calls import ApplicationFailure, Calls, Failure, Outcome, Success, TookTooLong, trace
+from rufaa.sync.calls import ApplicationFailure, Calls, Failure, Outcome, Success, TookTooLong
 from rufaa.sync.refusal import BadRequest
 from rufaa.sync.registry import FunctionKind, Registry
 from rufaa.sync.request import Request

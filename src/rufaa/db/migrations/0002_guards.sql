@@ -67,6 +67,17 @@ BEGIN
         USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'kept';
 END $$;
 
+-- BEFORE INSERT: rows that only other tables' triggers may write, since they say what happened there.
+CREATE FUNCTION written_by_triggers() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF pg_trigger_depth() < 2 THEN
+        RAISE EXCEPTION 'rows of % are written by triggers alone', TG_TABLE_NAME
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'written_by_triggers';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER history_by_triggers BEFORE INSERT ON history FOR EACH ROW EXECUTE FUNCTION written_by_triggers();
 CREATE TRIGGER history_only_grows BEFORE UPDATE OR DELETE ON history
     FOR EACH ROW EXECUTE FUNCTION kept_for_ever();
 CREATE TRIGGER history_is_kept BEFORE TRUNCATE ON history EXECUTE FUNCTION kept_for_ever();

@@ -16,7 +16,7 @@ CREATE TRIGGER prompt_7_kept BEFORE TRUNCATE ON prompt EXECUTE FUNCTION kept_for
 
 CREATE TRIGGER receipt_1_law BEFORE INSERT OR UPDATE ON receipt FOR EACH ROW EXECUTE FUNCTION law_guard('receipt');
 CREATE TRIGGER receipt_2_frozen BEFORE UPDATE ON receipt FOR EACH ROW
-    EXECUTE FUNCTION frozen_columns('id', 'account_id', 'amount_cents', 'prompt_id', 'number');
+    EXECUTE FUNCTION frozen_columns('id', 'account_id', 'amount_cents', 'prompt_id', 'number', 'fee_id');
 CREATE TRIGGER receipt_4_history AFTER INSERT OR UPDATE ON receipt FOR EACH ROW EXECUTE FUNCTION law_history('receipt');
 CREATE TRIGGER receipt_6_kept BEFORE DELETE ON receipt FOR EACH ROW EXECUTE FUNCTION kept_for_ever();
 CREATE TRIGGER receipt_7_kept BEFORE TRUNCATE ON receipt EXECUTE FUNCTION kept_for_ever();
@@ -26,6 +26,12 @@ CREATE TRIGGER evidence_2_kept BEFORE TRUNCATE ON evidence EXECUTE FUNCTION kept
 CREATE TRIGGER exemption_1_frozen BEFORE UPDATE ON exemption FOR EACH ROW
     EXECUTE FUNCTION frozen_columns('id', 'fee_id', 'kind', 'reason', 'proposed_by', 'seconded_by', 'seconded_at');
 CREATE TRIGGER exemption_2_kept BEFORE DELETE ON exemption FOR EACH ROW EXECUTE FUNCTION kept_for_ever();
+CREATE TRIGGER exemption_3_kept BEFORE TRUNCATE ON exemption EXECUTE FUNCTION kept_for_ever();
+CREATE TRIGGER task_1_frozen BEFORE UPDATE ON task FOR EACH ROW
+    EXECUTE FUNCTION frozen_columns('id', 'opened_at', 'kind', 'facility_id', 'fee_id', 'prompt_id', 'receipt_id', 'why',
+                                    'closed_at');
+CREATE TRIGGER task_2_kept BEFORE DELETE ON task FOR EACH ROW EXECUTE FUNCTION kept_for_ever();
+CREATE TRIGGER task_3_kept BEFORE TRUNCATE ON task EXECUTE FUNCTION kept_for_ever();
 
 -- Paid needs the money, whoever writes.
 CREATE FUNCTION prompt_needs_receipt() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -48,9 +54,9 @@ BEGIN
             USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'fee_needs_receipt';
     END IF;
     IF NEW.event IN ('waive', 'defer') AND NOT EXISTS (
-        SELECT FROM exemption WHERE fee_id = NEW.id AND kind = NEW.event AND seconded_by IS NOT NULL
+        SELECT FROM exemption WHERE fee_id = NEW.id AND kind = NEW.event AND seconded_by IS NOT NULL AND withdrawn_at IS NULL
     ) THEN
-        RAISE EXCEPTION 'fee % cannot be %d: two people have not agreed', NEW.id, NEW.event
+        RAISE EXCEPTION 'fee % does not take %: two people have not agreed', NEW.id, NEW.event
             USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'fee_needs_two_people';
     END IF;
     IF NEW.state = 'refunded' AND NOT EXISTS (SELECT FROM transfer WHERE kind = 'refunded' AND fee = NEW.id) THEN

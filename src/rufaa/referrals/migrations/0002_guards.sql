@@ -1,7 +1,7 @@
 CREATE TRIGGER referral_1_law BEFORE INSERT OR UPDATE ON referral FOR EACH ROW EXECUTE FUNCTION law_guard('referral');
 CREATE TRIGGER referral_2_frozen BEFORE UPDATE ON referral FOR EACH ROW
     EXECUTE FUNCTION frozen_columns('id', 'token', 'account_code', 'priority', 'referring_id', 'receiving_id',
-                                    'physician_id', 'created_by_id', 'particulars_id', 'fee_id');
+                                    'physician_id', 'created_by_id', 'particulars_id', 'fee_id', 'payee_id');
 CREATE TRIGGER referral_4_history AFTER INSERT OR UPDATE ON referral FOR EACH ROW
     EXECUTE FUNCTION law_history('referral');
 CREATE TRIGGER referral_6_kept BEFORE DELETE ON referral FOR EACH ROW EXECUTE FUNCTION kept_for_ever();
@@ -28,6 +28,18 @@ BEGIN
 END $$;
 CREATE TRIGGER referral_3_money BEFORE UPDATE ON referral FOR EACH ROW
     WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION referral_needs_money();
+
+-- A fee that is deferred from the start needs, by the commit, an Emergency.
+CREATE FUNCTION fee_born_deferred_needs_emergency() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM referral WHERE fee_id = NEW.id AND priority = 'Emergency') THEN
+        RAISE EXCEPTION 'fee % cannot be raised as deferred: it is not of an Emergency', NEW.id
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'fee_born_deferred_needs_emergency';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER fee_9_deferred AFTER INSERT ON fee DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (NEW.state = 'deferred') EXECUTE FUNCTION fee_born_deferred_needs_emergency();
 
 -- "Nothing is owed, since the referral was cancelled" needs, by the commit, a cancelled referral.
 CREATE FUNCTION fee_cancel_needs_cancelled_referral() RETURNS trigger LANGUAGE plpgsql AS $$
