@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -59,6 +59,17 @@ class Mode(StrEnum):
     PRODUCTION = "production"
 
 
+class LogForm(StrEnum):
+    """How logs are written."""
+
+    AUTO = "auto"  # plain on a terminal, else json
+    JSON = "json"
+    PLAIN = "plain"
+
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
 class InvalidSetting(InvalidArgument):
     """A setting has a value that cannot be used."""
 
@@ -83,7 +94,7 @@ class Config:
     callback_networks: tuple[Network, ...] | None  # None: not given, or "any"
     callbacks_from_safaricom_only: bool  # nothing is given, and real money is at stake
     pool_size: int
-    log: str
+    log: LogForm
     pushes_per_s: float
     queries_per_min: float
     environ: Mapping[str, str]
@@ -106,7 +117,7 @@ def load(environ: Mapping[str, str]) -> Config:
     mpesa = (environ.get("MPESA_ENVIRONMENT") or "").strip().lower()
     data = Path(environ.get("RUFAA_DATA") or "rufaa-data").expanduser().absolute()
     host = environ.get("RUFAA_HOST") or "127.0.0.1"
-    port = int(_number(environ, "RUFAA_PORT", 8000, low=1, high=65535))
+    port = _whole(environ, "RUFAA_PORT", 8000, low=1, high=65535)
     if mode is Mode.DEMO and (mpesa not in {"", "simulator"} or host not in _LOOPBACK):
         raise InvalidSetting(
             "RUFAA_MODE=demo lets anybody be anybody: it runs with MPESA_ENVIRONMENT=simulator and on 127.0.0.1 only."
@@ -114,25 +125,30 @@ def load(environ: Mapping[str, str]) -> Config:
     return Config(
         mode=mode,
         data=data,
-        database_url=environ.get("DATABASE_URL") or None,
+        database_url=_database_url(environ.get("DATABASE_URL")),
         host=host,
         port=port,
-        public_url=_public_url(environ.get("RUFAA_PUBLIC_URL") or f"http://{host}:{port}"),
+        public_url=_public_url(environ.get("RUFAA_PUBLIC_URL") or local_url(host, port)),
         secret_keys=_secret_keys(environ.get("RUFAA_SECRET_KEYS"), data),
         trusted_proxies=_networks(environ, "RUFAA_TRUSTED_PROXIES") or (),
         callback_networks=_callback_networks(environ),
         # A node may have no MPESA_* of its own, since the account is in the database: then real money is assumed.
         callbacks_from_safaricom_only=not environ.get("RUFAA_CALLBACK_ADDRESSES")
         and (mpesa == "production" or (mode is Mode.PRODUCTION and not mpesa)),
-        pool_size=int(_number(environ, "RUFAA_POOL_SIZE", 12, low=4, high=200)),
-        log=environ.get("RUFAA_LOG") or "auto",
+        pool_size=_whole(environ, "RUFAA_POOL_SIZE", 12, low=4, high=200),
+        log=_choice(environ, "RUFAA_LOG", LogForm, LogForm.AUTO),
         pushes_per_s=_number(environ, "MPESA_PUSHES_PER_S", 5, low=0.01, high=1000),
         queries_per_min=_number(environ, "MPESA_QUERIES_PER_MIN", 5, low=0.1, high=60000),
         environ=environ,
     )
 
 
-def _choice(environ: Mapping[str, str], name: str, kind: type[Mode], default: Mode) -> Mode:
+def local_url(host: str, port: int) -> str:
+    """``http://127.0.0.1:8000``; an IPv6 address gets its brackets."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _choice(environ: Mapping[str, str], name: str, kind: type[Choice], default: Choice) -> Choice:
     text = environ.get(name)
     if not text:
         return default
@@ -155,9 +171,26 @@ def _number(environ: Mapping[str, str], name: str, default: float, *, low: float
     return value
 
 
+def _whole(environ: Mapping[str, str], name: str, default: int, *, low: int, high: int) -> int:
+    value = _number(environ, name, default, low=low, high=high)
+    if value % 1:
+        raise InvalidSetting(f"{name}={environ[name]!r}: use a whole number from {low} to {high}.")
+    return int(value)
+
+
+def _database_url(text: str | None) -> str | None:
+    if text and not text.startswith(("postgresql://", "postgres://")):
+        raise InvalidSetting("DATABASE_URL: use a postgresql:// address.")  # not shown: it may hold a password
+    return text or None
+
+
 def _public_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        good = False
+    if not good or parts.query or parts.fragment:
         raise InvalidSetting(f"RUFAA_PUBLIC_URL={text!r}: use an http:// or https:// address without query.")
     return text.rstrip("/")
 

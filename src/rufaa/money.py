@@ -71,8 +71,15 @@ def stk_amount(value: object) -> Money:
     return Money.from_shillings(int(value))
 
 
+def _shown(value: object) -> str:
+    if isinstance(value, int) and value.bit_length() > 128:  # Python refuses to write out huge ones
+        return "A number of that size"
+    text = repr(value)
+    return text if len(text) <= 40 else text[:40] + "…"
+
+
 def _refused(value: object) -> InvalidAmount:
-    shown = repr(value) if len(repr(value)) <= 40 else repr(value)[:40] + "…"
+    shown = _shown(value)
     return InvalidAmount(
         f"{shown} is not an amount: give whole shillings from {MIN_SHILLINGS} to {MAX_SHILLINGS:,}, as a number.",
         argument="amount",

@@ -41,7 +41,7 @@ def unseal(keys: Sequence[str], sealed: bytes, *, context: str) -> bytes:
     for key in keys:
         try:
             return AESGCM(derive(key, "seal")).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: too short to hold a nonce
             continue
     raise CannotUnseal(f"No key in RUFAA_SECRET_KEYS opens {context}. Add the key that was used when it was stored.")
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 from rufaa import log
 from rufaa.cli import supervise
 from rufaa.cli.database import check, use
-from rufaa.config import Config, config
+from rufaa.config import Config, config, local_url
 from rufaa.db.embedded import EmbeddedPostgres, Settings
 from rufaa.errors import Kind, RufaaError
 
@@ -61,7 +61,7 @@ def run(
     here = {**env, "DATABASE_URL": url}
     parts = (
         *more,
-        part("gateway", env=here, ready=lambda: answers(f"http://{given.host}:{given.port}/healthz")),
+        part("gateway", env=here, ready=lambda: answers(f"{local_url(given.host, given.port)}/healthz")),
         part("worker", env=here),
     )
     return supervise.run(parts, postgres=postgres, before_parts=before_parts, on_ready=on_ready)

@@ -88,7 +88,7 @@ def _evidence(tx: Tx, fee: uuid.UUID) -> Iterator[tuple[datetime, str]]:
         said = codes.in_plain_words(row["result_code"]) if row["channel"] == "callback" else row["result_desc"]
         number = f", receipt {row['receipt_number']}" if row["receipt_number"] else ""
         report = f"prompt {row['attempt']}: a {row['channel']} says {row['result_code']} ({said.rstrip('.')}){number}"
-        yield row["at"], f"{report}; this {row['verdict']}"
+        yield row["heard_at"], f"{report}; this {row['verdict']}"
 
 
 def _inbox(tx: Tx, fee: uuid.UUID) -> Iterator[tuple[datetime, str]]:

@@ -31,7 +31,8 @@ WHERE history.subject = ANY (ARRAY(
 ORDER BY history.id
 
 -- name: evidence
-SELECT evidence.*, prompt.attempt FROM evidence JOIN prompt ON prompt.id = evidence.prompt_id
+SELECT evidence.*, coalesce(inbox.at, evidence.at) AS heard_at, prompt.attempt
+FROM evidence JOIN prompt ON prompt.id = evidence.prompt_id LEFT JOIN inbox ON inbox.id = evidence.inbox
 WHERE prompt.fee_id = %(fee)s ORDER BY evidence.id
 
 -- name: unread

@@ -41,13 +41,13 @@ def create_app(settings: SimulatorSettings) -> web.Application:
     return app
 
 
-def run(settings: SimulatorSettings, *, host: str = "127.0.0.1", port: int) -> None:
-    """Serve until SIGTERM or SIGINT. Port 0 takes a free one. Prints one line when ready.
+def run(settings: SimulatorSettings, *, host: str = "127.0.0.1", port: int, announce: bool = True) -> None:
+    """Serve until SIGTERM or SIGINT. Port 0 takes a free one. Prints one line when ready, unless not to ``announce``.
 
     The control routes have no guard: give another ``host`` than loopback only on a network of your own. Raises
     ``PortTaken``.
     """
-    asyncio.run(_serve(settings, host=host, port=port))
+    asyncio.run(_serve(settings, host=host, port=port, announce=announce))
 
 
 async def start(settings: SimulatorSettings, *, host: str, port: int) -> tuple[web.AppRunner, str]:
@@ -63,14 +63,15 @@ async def start(settings: SimulatorSettings, *, host: str, port: int) -> tuple[w
     return runner, f"http://{shown}:{runner.addresses[0][1]}"
 
 
-async def _serve(settings: SimulatorSettings, *, host: str, port: int) -> None:
+async def _serve(settings: SimulatorSettings, *, host: str, port: int, announce: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop.set)
     runner, url = await start(settings, host=host, port=port)
     try:
-        print(f"simulator ready {url}", flush=True)
+        if announce:
+            print(f"simulator ready {url}", flush=True)
         await stop.wait()
     finally:
         await runner.cleanup()

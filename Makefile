@@ -1,0 +1,88 @@
+# Rufaa. `make` lists what there is; README.md tells what it is for.
+#
+# PORT=… and DATA=… choose another port and data folder for demo and run, PYTHON=… the Python for the first set-up,
+# ARGS=… is handed to pytest. The checkout may lie in a folder whose name has spaces.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+PYTHON_BIN := $(VENV)/bin/python
+ARGS ?=
+export VENV PYTHON
+# Where compiled modules may not be kept, every process compiles all it imports: a start takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
+
+# Raw values, so that a `$` or a quote in a folder's name stays one.
+ifneq ($(strip $(value PORT)),)
+demo run: export RUFAA_PORT := $(value PORT)
+endif
+ifneq ($(strip $(value DATA)),)
+demo run: export RUFAA_DATA := $(value DATA)
+endif
+
+# Long-running recipes are one exec, so that make's signals reach them, and they stop when make is killed: it is their
+# parent, and the shell's, whose $$PPID it is.
+SERVE := RUFAA_DIE_WITH_PARENT=$$PPID exec "$(PYTHON_BIN)" -m rufaa
+
+# Left out by test-fast: what starts browsers, Node, or whole servers as processes.
+SLOW := --ignore=tests/supervise --ignore=tests/embedded --ignore-glob='*/tests/journeys/test_seed_*' \
+	--ignore-glob='*/tests/journeys/test_demo_*' --ignore-glob='*/tests/journeys/test_handset_*'
+
+.PHONY: help demo run test test-fast check format docs lock clean env env-dev env-uv
+
+help: ## List what make can do
+	@echo "Rufaa: patient referrals whose fee is collected by M-Pesa."
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | while IFS='|' read -r name words; do \
+		printf '%-17s %s\n' "$$name" "$$words"; done
+	@echo
+	@echo "  PORT=8100 DATA=/srv/rufaa make demo     another port and data folder"
+	@echo "  make test ARGS='tests/money -x'         some tests"
+	@echo "  make demo PYTHON=python3.12             another Python for the set-up"
+
+demo: env ## Run everything on this machine, with a pretend Safaricom and demo people
+	@$(SERVE) demo
+
+run: env ## Run the server alone: no demo data, no simulator (settings: RUFAA_* and MPESA_*)
+	@$(SERVE) serve
+
+test: env-dev ## Run all tests
+	@"$(PYTHON_BIN)" -m pytest $(ARGS)
+
+test-fast: env-dev ## Run the tests that need no browser, no Node and no processes of their own
+	@"$(PYTHON_BIN)" -m pytest -q $(SLOW) $(ARGS)
+
+check: env-dev ## Check format, lint, types, import contracts and generated pages
+	@"$(PYTHON_BIN)" -m ruff format --check .
+	@"$(PYTHON_BIN)" -m ruff check .
+	@"$(PYTHON_BIN)" -m mypy
+	@"$(VENV)/bin/lint-imports"
+	@"$(PYTHON_BIN)" tools/generate.py --check
+
+format: env-dev ## Format the code and put its imports in order
+	@"$(PYTHON_BIN)" -m ruff check --select I --fix --quiet .
+	@"$(PYTHON_BIN)" -m ruff format .
+
+docs: env-dev ## Write the generated pages anew
+	@"$(PYTHON_BIN)" tools/generate.py
+
+# UPGRADE=1 takes newer versions. Locks hold names, versions and hashes, and no addresses to download from.
+COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" "$(PYTHON_BIN)" -m uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
+lock: env-uv ## Write requirements/*.txt anew (UPGRADE=1: with newer versions)
+	@$(COMPILE) requirements/uv.in -o requirements/uv.txt
+	@$(COMPILE) pyproject.toml requirements/build.in requirements/uv.in -o requirements/server.txt
+	@$(COMPILE) pyproject.toml requirements/build.in requirements/uv.in --extra dev -o requirements/dev.txt
+
+clean: ## Remove the virtual environment and caches; never the data folder
+	@rm -rf "$(VENV)" .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist examples/seed/node_modules
+	@find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+env:
+	@sh tools/setup.sh server
+
+env-dev:
+	@sh tools/setup.sh dev
+
+env-uv:
+	@sh tools/setup.sh uv
