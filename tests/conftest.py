@@ -15,7 +15,8 @@ import pytest
 
 from rufaa.db.embedded import EmbeddedPostgres, Settings
 
-_GIVEN = os.environ.get("DATABASE_URL")
+# Kept under a name of its own, since DATABASE_URL is set below and would be inherited by processes of a split run.
+_GIVEN = os.environ.setdefault("RUFAA_TESTS_SERVER", os.environ.get("DATABASE_URL", "")) or None
 _DATA = Path(tempfile.mkdtemp(prefix="rufaa-tests-"))
 _DATA.chmod(0o711)  # as root PostgreSQL runs as another account
 atexit.register(shutil.rmtree, _DATA, ignore_errors=True)
@@ -34,7 +35,7 @@ DATABASE_URL = _url(_SERVER)
 
 # Django reads its settings once, at the first import of a noun; the server itself starts when a test wants it.
 for _name in [name for name in os.environ if name.startswith(("RUFAA_", "MPESA_"))]:
-    if _name != "RUFAA_CORPUS":
+    if _name not in {"RUFAA_CORPUS", "RUFAA_TESTS_SERVER"}:
         del os.environ[_name]
 os.environ |= {
     "DATABASE_URL": DATABASE_URL,

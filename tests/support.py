@@ -310,7 +310,16 @@ def running_gateway(database_url: str, **settings: str) -> Iterator[Running]:
     )
     app = Gateway(config)
     server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=port, lifespan="on", ws="none", log_config=None, access_log=False)
+        uvicorn.Config(
+            app,
+            host="127.0.0.1",
+            port=port,
+            lifespan="on",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+        )
     )
     thread = threading.Thread(target=server.run, name="gateway", daemon=True)
     thread.start()

@@ -347,7 +347,8 @@ def _meaning(parameter: Any) -> str:
     text = " ".join((getattr(parameter, "help", None) or "").split())
     kind = parameter.type_descriptor.annotation
     if isinstance(kind, EnumType):
-        text += " One of " + ", ".join(f"`{choice.value}`" for choice in kind) + "."
+        choices: list[Any] = list(kind.__members__.values())
+        text += " One of " + ", ".join(f"`{choice.value}`" for choice in choices) + "."
     if parameter.required and not _is_argument(parameter):
         text += " Needed."
     default = parameter.default

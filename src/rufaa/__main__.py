@@ -1,3 +1,5 @@
+"""``python -m rufaa`` is ``rufaa``."""
+
 from rufaa.cli import main
 
 main()

@@ -14,7 +14,6 @@ from rufaa.errors import InvalidArgument
 Phone = NewType("Phone", str)
 
 _SEPARATORS: Final = re.compile(r"[\s\-().\u2010-\u2015\u00a0]+")
-_LEAST_SHOWN: Final = 3
 _FORMS: Final = re.compile(r"(?:\+?254|0)?([71][0-9]{8})")
 
 
@@ -48,7 +47,8 @@ def agrees(shown: str, phone: Phone) -> bool:
     """Whether a number as M-Pesa shows it (whole, or masked with ``*``) can be ``phone`` (daraja.md §4).
 
     The digits before the first ``*`` and after the last must match; a masked part may have any length, since the
-    forms seen differ in it (``0722000***``, ``254708***430``, ``2547 ***** 126``). Fewer than 3 digits show nothing.
+    forms seen differ in it (``0722000***``, ``254708***430``, ``2547 ***** 126``). One
+    that shows nothing contradicts nothing.
     """
     digits = _SEPARATORS.sub("", shown).lstrip("+")
     if digits.startswith("0"):
@@ -57,4 +57,4 @@ def agrees(shown: str, phone: Phone) -> bool:
         return digits == phone
     head, _, rest = digits.partition("*")
     tail = rest.rpartition("*")[2]
-    return phone.startswith(head) and phone.endswith(tail) and _LEAST_SHOWN <= len(head) + len(tail) <= len(phone)
+    return phone.startswith(head) and phone.endswith(tail) and len(head) + len(tail) <= len(phone)

@@ -18,8 +18,17 @@ from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.money import Money
-from rufaa.payments.machine import PromptState, ReceiptState
+from rufaa.payments.machine import (
+    Channel,
+    FeeEvent,
+    PromptEvent,
+    PromptState,
+    ReceiptEvent,
+    ReceiptState,
+    Verdict,
+)
 from rufaa.phone import masked
+from rufaa.referrals.machine import Event as Move
 
 _SQL: Final = sql.load(__file__, "story.sql")
 
@@ -29,6 +38,57 @@ class NothingFound(RufaaError):
 
     kind = Kind.NOT_FOUND
     code = "nothing-found"
+
+
+_WORDS: Final[Mapping[tuple[str, str], str]] = {
+    ("referral", Move.CREATE): "The referral was made.",
+    ("referral", Move.APPROVE): "The referral was approved.",
+    ("referral", Move.REJECT): "The referral was rejected.",
+    ("referral", Move.ASK_PAYMENT): "The payment was asked for.",
+    ("referral", Move.MONEY_SEEN): "The money was seen: the referral is paid.",
+    ("referral", Move.CONFIRM): "The receiving facility confirmed.",
+    ("referral", Move.CONFIRM_EMERGENCY): "The receiving facility confirmed the emergency.",
+    ("referral", Move.COMPLETE): "The referral was completed.",
+    ("referral", Move.CANCEL): "The referral was cancelled.",
+    ("fee", FeeEvent.RAISE): "The fee was raised.",
+    ("fee", FeeEvent.RAISE_DEFERRED): "The fee was raised, deferred: an emergency does not wait for it.",
+    ("fee", FeeEvent.PAY): "The fee is paid.",
+    ("fee", FeeEvent.WAIVE): "Two people waived the fee.",
+    ("fee", FeeEvent.DEFER): "Two people deferred the fee.",
+    ("fee", FeeEvent.CANCEL): "The fee was given up with the referral.",
+    ("fee", FeeEvent.REFUND): "The fee was refunded.",
+    ("prompt", PromptEvent.CREATE): "Prompt {attempt} to {phone} was asked for.",
+    ("prompt", PromptEvent.CLAIM): "Prompt {attempt} is being sent.",
+    ("prompt", PromptEvent.ACCEPTED): "M-Pesa took prompt {attempt}: the phone rings.",
+    ("prompt", PromptEvent.DECLINED): "M-Pesa refused prompt {attempt}: no phone rang.",
+    ("prompt", PromptEvent.NOT_SENT): "M-Pesa did not take prompt {attempt}; it is sent again later.",
+    ("prompt", PromptEvent.GAVE_UP): "Prompt {attempt} could not be sent in time and was given up: no phone rang.",
+    ("prompt", PromptEvent.WITHDRAWN): "Prompt {attempt} was withdrawn before it was sent.",
+    ("prompt", PromptEvent.ANSWER_LOST): "M-Pesa's answer to prompt {attempt} was lost: the phone may ring."
+    " It is asked about, never sent again.",
+    ("prompt", PromptEvent.LEASE_EXPIRED): "The worker that was sending prompt {attempt} stopped: the phone may ring."
+    " It is asked about, never sent again.",
+    ("prompt", PromptEvent.CONFIRMED): "Prompt {attempt} is paid.",
+    ("prompt", PromptEvent.FAILED): "Prompt {attempt} brought no money.",
+    ("prompt", PromptEvent.DOUBTED): "Prompt {attempt} is in doubt: a person looks, and M-Pesa is asked.",
+    ("prompt", PromptEvent.OVERDUE): "M-Pesa did not tell what became of prompt {attempt}: a person looks.",
+    ("receipt", ReceiptEvent.ARRIVE): "The money is in the books.",
+    ("receipt", ReceiptEvent.APPLY): "The money was applied to the fee.",
+}
+"""Every event of every machine in words; a test holds it against the machines."""
+
+_MEANS: Final[Mapping[Verdict, str]] = {
+    Verdict.CONFIRMS: "it is believed",
+    Verdict.FAILS: "it is believed",
+    Verdict.FAILS_FOR_NOW: "one query alone is not believed",
+    Verdict.NO_NEWS: "nothing was learned",
+    Verdict.ASK: "it is believed only after a query",
+    Verdict.AMOUNT_DIFFERS: "another amount than the prompt's, so it is doubted",
+    Verdict.PHONE_DIFFERS: "another phone than the prompt's, so it is doubted",
+    Verdict.OTHER_PROMPT: "it belongs to another push, so it counts for nothing here",
+    Verdict.NO_RECEIPT: "a success without receipt or amount is believed only after a query",
+    Verdict.NUMBER_TAKEN: "its receipt belongs to another payment, so it counts for nothing here",
+}
 
 
 def tell(tx: Tx, what: str) -> Iterator[str]:
@@ -73,28 +133,29 @@ def _story(tx: Tx, row: Mapping[str, Any]) -> Iterator[str]:
 
 def _moves(tx: Tx, subjects: Mapping[str, uuid.UUID | None]) -> Iterator[tuple[datetime, str]]:
     for move in tx.rows(_SQL["moves"], dict(subjects)):
-        who = f" by {move['username']}" if move["username"] else ""
-        why = f": {move['reason']}" if move["reason"] and move["machine"] != "referral" else ""
-        name = move["machine"] if move["attempt"] is None else f"{move['machine']} {move['attempt']}"
-        phone = f" to {masked(move['payer_phone'])}" if move["event"] == "create" and move["payer_phone"] else ""
-        if move["from_state"]:
-            yield move["at"], f"{name}: {move['from_state']} --{move['event']}--> {move['to_state']}{who}{why}"
-        else:
-            yield move["at"], f"{name}: {move['event']}{phone}, {move['to_state']}{who}{why}"
+        words = _WORDS[move["machine"], move["event"]].format(
+            attempt=move["attempt"], phone=masked(move["payer_phone"] or "")
+        )
+        who = f" By {move['username']}." if move["username"] else ""
+        # a referral's reason may be medical
+        why = f" Reason: {move['reason'].rstrip('.')}." if move["reason"] and move["machine"] != "referral" else ""
+        yield move["at"], f"{words}{who}{why}  [{move['machine']} {move['to_state']}]"
 
 
 def _evidence(tx: Tx, fee: uuid.UUID) -> Iterator[tuple[datetime, str]]:
     for row in tx.rows(_SQL["evidence"], {"fee": fee}):
-        said = codes.in_plain_words(row["result_code"]) if row["channel"] == "callback" else row["result_desc"]
+        known = row["result_code"] in codes.KNOWN_CODES
+        said = codes.in_plain_words(row["result_code"]) if known else row["result_desc"]
         number = f", receipt {row['receipt_number']}" if row["receipt_number"] else ""
-        report = f"prompt {row['attempt']}: a {row['channel']} says {row['result_code']} ({said.rstrip('.')}){number}"
-        yield row["heard_at"], f"{report}; this {row['verdict']}"
+        source = "Safaricom's callback" if row["channel"] == Channel.CALLBACK else "A status query"
+        report = f"{source} about prompt {row['attempt']} says {row['result_code']} ({said.rstrip('.')}){number}"
+        yield row["heard_at"], f"{report}: {_MEANS[Verdict(row['verdict'])]}."
 
 
 def _inbox(tx: Tx, fee: uuid.UUID) -> Iterator[tuple[datetime, str]]:
     for row in tx.rows(_SQL["unread"], {"fee": fee}):
         outcome = row["outcome"] or "not settled yet"
-        yield row["at"], f"prompt {row['attempt']}: a callback from {row['source']} was stored, {outcome}"
+        yield row["at"], f"A callback about prompt {row['attempt']} from {row['source']} is stored: {outcome}."
 
 
 def _conclusion(tx: Tx, row: Mapping[str, Any]) -> Iterator[str]:

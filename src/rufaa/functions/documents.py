@@ -14,7 +14,8 @@ from rufaa.payments.machine import PromptState
 from rufaa.payments.operations import PaidAlready, Requested
 from rufaa.payments.queries import Attempt, Summary, summaries
 from rufaa.phone import Phone
-from rufaa.referrals.operations import Changed, allowed_actions
+from rufaa.referrals.actions import allowed_actions
+from rufaa.referrals.operations import Changed
 from rufaa.referrals.queries import Seen
 from rufaa.sync.values import Value
 

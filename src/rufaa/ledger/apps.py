@@ -1,3 +1,5 @@
+"""Django's name for this folder."""
+
 from django.apps import AppConfig
 
 

@@ -227,6 +227,7 @@ class Verdict(StrEnum):
     FAILS_FOR_NOW = "fails-for-now"  # a query's failure: believed when two say so after the prompt's life
     NO_NEWS = "no-news"
     ASK = "ask"  # believed only after a query
+    ASK_DIFFERS = "ask-differs"  # neither trusted nor in agreement with the prompt: only a query counts
     AMOUNT_DIFFERS = "amount-differs"
     PHONE_DIFFERS = "phone-differs"
     OTHER_PROMPT = "other-prompt"  # ids of another push than this prompt's
@@ -243,7 +244,7 @@ class Verdict(StrEnum):
                 return PromptEvent.FAILED
             case Verdict.AMOUNT_DIFFERS | Verdict.PHONE_DIFFERS:
                 return PromptEvent.DOUBTED
-            case Verdict.FAILS_FOR_NOW | Verdict.NO_NEWS | Verdict.ASK:
+            case Verdict.FAILS_FOR_NOW | Verdict.NO_NEWS | Verdict.ASK | Verdict.ASK_DIFFERS:
                 return None
             case Verdict.OTHER_PROMPT | Verdict.NO_RECEIPT | Verdict.NUMBER_TAKEN:
                 return None
@@ -254,6 +255,7 @@ class Verdict(StrEnum):
         """Whether a query should be made at once to find the truth."""
         return self in {
             Verdict.ASK,
+            Verdict.ASK_DIFFERS,
             Verdict.AMOUNT_DIFFERS,
             Verdict.PHONE_DIFFERS,
             Verdict.OTHER_PROMPT,
@@ -310,9 +312,9 @@ def _judge_success(prompt: PromptFacts, report: Report) -> Verdict:
             if report.receipt_number in prompt.others_numbers:
                 return Verdict.NUMBER_TAKEN
             if report.amount != prompt.amount:
-                return Verdict.AMOUNT_DIFFERS
+                return Verdict.AMOUNT_DIFFERS if report.trusted else Verdict.ASK_DIFFERS
             if report.phone_shown is not None and not agrees(report.phone_shown, prompt.phone):
-                return Verdict.PHONE_DIFFERS
+                return Verdict.PHONE_DIFFERS if report.trusted else Verdict.ASK_DIFFERS
             return Verdict.CONFIRMS if report.trusted else Verdict.ASK
         case never:
             assert_never(never)

@@ -113,7 +113,6 @@ class Prompt(models.Model):
                 fields=["payer_phone"], condition=models.Q(state__in=_LIVE), name="prompt_one_live_per_phone"
             ),
             models.UniqueConstraint(fields=["fee", "attempt"], name="prompt_attempt"),
-            models.CheckConstraint(condition=_MPESA_CENTS, name="prompt_amount"),
             models.CheckConstraint(condition=models.Q(state__in=list(PromptState)), name="prompt_state"),
             models.CheckConstraint(
                 condition=models.Q(payer_phone__regex=r"^254[17][0-9]{8}$"), name="prompt_phone_form"

@@ -1,7 +1,8 @@
 """What people do with a fee: raise it, ask a phone for it, waive or defer it. Each takes the transaction it joins.
 
 Locks are taken in one order everywhere: fees by id, then prompts by id, then receipts, then what the money belongs to
-(a referral). Settlement ends at referrals, so whoever starts from a referral locks its fee first.
+(a referral). Settlement ends at referrals, so whoever starts from a referral locks its fee first. Keys never change, so
+the locks leave room for the foreign keys of rows that only point there (FOR NO KEY UPDATE).
 """
 
 from __future__ import annotations
@@ -98,16 +99,16 @@ class SamePerson(RufaaError):
 
 
 def raise_fee(
-    tx: Tx, *, facility: uuid.UUID, receiving: uuid.UUID, account_code: str, deferred: bool, now_required: bool = True
+    tx: Tx, *, facility: uuid.UUID, receiving: uuid.UUID, account_code: str, deferred: bool, needed: bool = True
 ) -> uuid.UUID | None:
     """Freeze payee, account and amount from the price list of ``facility`` into a fee, and return its id.
 
     ``deferred``: an emergency's fee, which holds nobody up. Without a price: ``NoPrice``, or None where the fee is not
-    ``now_required``.
+    ``needed``.
     """
     price = tx.row(_SQL["price"], {"facility": facility, "receiving": receiving})
     if price is None:
-        if now_required:
+        if needed:
             raise NoPrice(
                 "No price is set for this referral. An operator sets one: rufaa price set.", facilityId=facility.hex
             )

@@ -11,7 +11,7 @@ VALUES (%(id)s, %(state)s, %(event)s, %(account_code)s, %(payee)s, %(account)s, 
 
 -- name: lock_fee
 SELECT fee.*, (SELECT receipt.id FROM receipt WHERE receipt.fee_id = fee.id) AS receipt_id
-FROM fee WHERE id = %(fee)s FOR UPDATE
+FROM fee WHERE id = %(fee)s FOR NO KEY UPDATE
 
 -- name: move_fee
 UPDATE fee SET state = %(state)s, event = %(event)s, reason = %(reason)s WHERE id = %(fee)s
@@ -37,7 +37,7 @@ INSERT INTO exemption (id, fee_id, kind, reason, proposed_by)
 VALUES (%(id)s, %(fee)s, %(kind)s, %(reason)s, %(by)s)
 
 -- name: open_proposal
-SELECT * FROM exemption WHERE fee_id = %(fee)s AND seconded_at IS NULL AND withdrawn_at IS NULL FOR UPDATE
+SELECT * FROM exemption WHERE fee_id = %(fee)s AND seconded_at IS NULL AND withdrawn_at IS NULL FOR NO KEY UPDATE
 
 -- name: second
 UPDATE exemption SET seconded_by = %(by)s, seconded_at = rufaa_now() WHERE id = %(id)s

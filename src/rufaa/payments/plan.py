@@ -1,7 +1,8 @@
 """What a batch of reports changes: the decisions of settlement. Pure, so that a model can drive it.
 
 ``settle`` reads and locks the rows, asks ``plan`` what to do, and writes it in sets. A prompt makes at most one move in
-one plan, since each move is a row of its history; reports that would move it again are left over for the next round.
+one plan, since each move is a row of its history; a report that would move it again is left over for the next round,
+and with it all later ones about the same fee.
 """
 
 from __future__ import annotations
@@ -157,13 +158,13 @@ class _Working:
     unpaid_queries: int
     receipt: uuid.UUID | None
     number: str | None
+    asked_number: str | None
     success_claimed: bool
     moved: tuple[PromptState, PromptEvent] | None = None
     code: str = ""
     message: str = ""
     next_query_s: float | None = None
     keep_schedule: bool = True
-    left_over: bool = False
     touched: bool = False
 
 
@@ -201,6 +202,7 @@ class _Batch:
         self._prompts = {row.id: _working(row) for row in prompts}
         self._fees = fees
         self._fee_states = {fee.id: fee.state for fee in fees.values()}
+        self._held: set[uuid.UUID] = set()  # fees whose further reports wait for the next round, in their order
         self._id_owner = dict(checkout_ids)
         self._number_owner = dict(numbers)
 
@@ -213,8 +215,8 @@ class _Batch:
         verdict = judge(self._facts(prompt, item.report), item.report)
         event = _event(prompt, item.report, verdict)
         decision = PROMPT.decide(prompt.state, event) if event is not None else None
-        if prompt.left_over or (isinstance(decision, Moved) and prompt.moved is not None):
-            prompt.left_over = True
+        if prompt.row.fee in self._held or (isinstance(decision, Moved) and prompt.moved is not None):
+            self._held.add(prompt.row.fee)
             self._plan.left_over.append(item)
             return
         prompt.touched = True
@@ -231,6 +233,8 @@ class _Batch:
             self._ask_person("contradiction", prompt, "It reports the receipt of another payment.")
         if item.report.channel is Channel.QUERY and verdict in {Verdict.FAILS, Verdict.FAILS_FOR_NOW}:
             prompt.unpaid_queries += 1
+        if verdict is Verdict.ASK and _claims_success(item.report):
+            prompt.asked_number = item.report.receipt_number
         prompt.success_claimed = prompt.success_claimed or _claims_success(item.report)
         _schedule(prompt, item.report, verdict)
         receipt = prompt.receipt if verdict in _FILLS_NUMBER else None
@@ -254,8 +258,11 @@ class _Batch:
         )
 
     def _learn_ids(self, prompt: _Working, report: Report, verdict: Verdict) -> None:
-        """A callback that beat the answer to its POST, or came after a lost one, brings the ids of its push."""
-        if verdict is Verdict.OTHER_PROMPT or prompt.state is PromptState.CREATED:
+        """A callback that beat the answer to its POST, or came after a lost one, brings the ids of its push.
+
+        Only a trusted one: ids are never changed, and a forger would choose those of a push that somebody else paid.
+        """
+        if not report.trusted or verdict is Verdict.OTHER_PROMPT or prompt.state is PromptState.CREATED:
             return
         if prompt.checkout_request_id is None and report.checkout_request_id:
             prompt.checkout_request_id = report.checkout_request_id
@@ -277,8 +284,8 @@ class _Batch:
         """The prompt is paid: its receipt, and what it pays. Money that the fee cannot take waits for a person."""
         fee = self._fees[prompt.row.fee]
         number = item.report.receipt_number
-        if number is None and prompt.row.asked_number not in self._number_owner:
-            number = prompt.row.asked_number  # a query agreed with the callback that could not be trusted alone
+        if number is None and prompt.asked_number not in self._number_owner:
+            number = prompt.asked_number  # a query agreed with the callback that could not be trusted alone
         state = self._fee_states[fee.id]
         fits = state in OPEN_FEE and fee.amount == prompt.row.amount and fee.account == prompt.row.account
         receipt = NewReceipt(
@@ -305,6 +312,8 @@ class _Batch:
         number = item.report.receipt_number
         if prompt.state is not PromptState.PAID or number is None or verdict not in _FILLS_NUMBER:
             return
+        if not _claims_success(item.report):
+            return  # a failure has no receipt, whatever it says
         assert prompt.receipt is not None
         if prompt.number is None:
             prompt.number = number
@@ -363,6 +372,7 @@ def _working(row: PromptRow) -> _Working:
         unpaid_queries=row.unpaid_queries,
         receipt=row.receipt,
         number=row.receipt_number,
+        asked_number=row.asked_number,
         success_claimed=row.success_claimed,
     )
 

@@ -94,10 +94,17 @@ class Reconciler:
         questions, wait_s = await self._aside.run(lambda: unit(lambda tx: claim_questions(tx, limit=self._at_once)))
         if not questions:
             return wait_s
-        items = [item for item in await asyncio.gather(*map(self._ask, questions)) if item is not None]
-        if items:
-            await self._aside.run(lambda: unit(lambda tx: settle(tx, items, hand_on=self._hand_on)))
+        for item in await asyncio.gather(*map(self._ask, questions)):
+            if item is not None:
+                await self._settle(item)
         return wait_s
+
+    async def _settle(self, item: Item) -> None:
+        """Each answer alone: one that cannot be settled is asked for again, and holds up no other."""
+        try:
+            await self._aside.run(lambda: unit(lambda tx: settle(tx, [item], hand_on=self._hand_on)))
+        except Exception:  # noqa: BLE001
+            _log.exception("query.not_settled", prompt=item.prompt.hex)
 
     async def _ask(self, question: Question) -> Item | None:
         try:

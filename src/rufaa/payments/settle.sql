@@ -2,7 +2,7 @@
 SELECT id, state, amount_cents, account_id, payee_id
 FROM fee WHERE id IN (SELECT fee_id FROM prompt WHERE id = ANY(%(prompts)s::uuid[]))
 ORDER BY id
-FOR UPDATE
+FOR NO KEY UPDATE
 
 -- name: lock_prompts
 SELECT
@@ -12,12 +12,12 @@ SELECT
     (SELECT receipt.id FROM receipt WHERE receipt.prompt_id = prompt.id) AS receipt,
     (SELECT receipt.number FROM receipt WHERE receipt.prompt_id = prompt.id) AS receipt_number,
     (SELECT evidence.receipt_number FROM evidence
-     WHERE evidence.prompt_id = prompt.id AND evidence.verdict = 'ask' AND evidence.receipt_number <> ''
+     WHERE evidence.prompt_id = prompt.id AND evidence.verdict = 'ask' AND evidence.result_code = '0'
      ORDER BY evidence.id DESC LIMIT 1) AS asked_number,
     EXISTS (SELECT FROM evidence WHERE evidence.prompt_id = prompt.id AND evidence.result_code = '0') AS success_claimed
 FROM prompt WHERE prompt.id = ANY(%(prompts)s::uuid[])
 ORDER BY prompt.id
-FOR UPDATE
+FOR NO KEY UPDATE
 
 -- name: checkout_owners
 SELECT checkout_request_id AS text, id AS owner FROM prompt WHERE checkout_request_id = ANY(%(texts)s)

@@ -6,11 +6,10 @@ whether the move is lawful now. Nothing is changed by a call that is refused.
 
 from __future__ import annotations
 
-import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
 from django.db import transaction
@@ -27,17 +26,15 @@ from rufaa.law import Ignored, Moved, Refused
 from rufaa.money import Money
 from rufaa.patients.models import Particulars
 from rufaa.payments import operations as payments
-from rufaa.payments.machine import LIVE, OPEN_FEE, FeeEvent, FeeState, PromptState
+from rufaa.payments.machine import FeeEvent
 from rufaa.payments.operations import FeeNotOpen, PaidAlready, Requested
 from rufaa.phone import Phone
-from rufaa.referrals import machine
-from rufaa.referrals.machine import Event, Facts, Priority, Status
+from rufaa.referrals import actions, machine, texts
+from rufaa.referrals.machine import Event, Priority, Status
 from rufaa.referrals.models import Referral
 from rufaa.referrals.queries import Seen, facts_of, rights_on, see
 
 _SQL: Final = sql.load(__file__, "operations.sql")
-MAX_TEXT: Final = 20_000
-MAX_NAME: Final = 200
 
 
 class UnlawfulMove(RufaaError):
@@ -92,7 +89,7 @@ def create(
     physician: str | None = None,
 ) -> Referral:
     """A new referral. ``referring`` and ``physician`` default to the caller's own."""
-    name = text_of("patientName", patient_name, limit=MAX_NAME, needed=True)
+    name = texts.text_of("patientName", patient_name, limit=texts.MAX_NAME, needed=True)
     to = facility_named(receiving, argument="receivingFacility")
     home = _home(actor, referring)
     if to.pk == home.pk:
@@ -106,10 +103,12 @@ def create(
         physician=_physician(actor, physician, home),
         created_by_id=actor.user,
         released_at=_now(tx) if priority is Priority.EMERGENCY else None,  # an emergency is seen at once
-        particulars=Particulars.objects.create(name=name, external_id=text_of("patientId", patient_id, limit=MAX_NAME)),
-        medical_history=text_of("medicalHistory", medical_history),
-        lab_results=_lab_results(lab_results),
-        diagnosis=text_of("diagnosis", diagnosis),
+        particulars=Particulars.objects.create(
+            name=name, external_id=texts.text_of("patientId", patient_id, limit=texts.MAX_NAME)
+        ),
+        medical_history=texts.text_of("medicalHistory", medical_history),
+        lab_results=texts.lab_results(lab_results),
+        diagnosis=texts.text_of("diagnosis", diagnosis),
     )
 
 
@@ -151,37 +150,6 @@ def _is_physician(user: User, home: Facility) -> bool:
 
 # --- moves ---------------------------------------------------------------------------------------------------------
 
-_RIGHT_FOR: Final[Mapping[Event, tuple[Right, ...]]] = {
-    Event.APPROVE: (Right.APPROVE,),
-    Event.REJECT: (Right.REJECT,),
-    Event.ASK_PAYMENT: (Right.PARTICULARS,),
-    # "it is paid" is only granted where the money is: whoever sees the referral may say so
-    Event.MONEY_SEEN: (Right.SEE, Right.SEE_OWN, Right.SEE_MONEY),
-    Event.CONFIRM: (Right.CONFIRM,),
-    Event.CONFIRM_EMERGENCY: (Right.CONFIRM,),
-    Event.COMPLETE: (Right.COMPLETE,),
-    Event.CANCEL: (Right.CANCEL, Right.REFUSE, Right.CANCEL_OWN_EARLY),
-}
-
-_RIGHT_TO_REACH: Final[Mapping[Status, tuple[Right, ...]]] = {
-    Status.PENDING_ADMIN: (Right.APPROVE,),
-    Status.AWAITING_BIODATA: _RIGHT_FOR[Event.APPROVE],
-    Status.PENDING_PAYMENT: _RIGHT_FOR[Event.ASK_PAYMENT],
-    Status.PAID: _RIGHT_FOR[Event.MONEY_SEEN],
-    Status.CONFIRMED: _RIGHT_FOR[Event.CONFIRM],
-    Status.COMPLETED: _RIGHT_FOR[Event.COMPLETE],
-    Status.REJECTED: _RIGHT_FOR[Event.REJECT],
-    Status.CANCELLED: _RIGHT_FOR[Event.CANCEL],
-}
-
-
-def may_move(rights: frozenset[Right], status: Status, event: Event) -> bool:
-    """Whether these rights cover this move: a physician cancels only before approval, a receiver only what it got."""
-    held = rights & set(_RIGHT_FOR[event])
-    if event is Event.CANCEL and status is not Status.PENDING_ADMIN:
-        held -= {Right.CANCEL_OWN_EARLY}
-    return bool(held)
-
 
 def update_status(
     tx: Tx, actor: Actor, referral: str, *, target: Status, payer_phone: str | None = None, reason: str | None = None
@@ -191,23 +159,25 @@ def update_status(
     A move into pending-payment that leaves a payer phone known sends the prompt, unless the facility switched that off.
     """
     new_phone = phones.parse(payer_phone, argument="stkPhoneNumber") if payer_phone is not None else None
-    why = text_of("reason", reason or "")
+    why = texts.text_of("reason", reason or "")
     row, rights = _locked(tx, actor, referral)
     status, priority = Status(row.state), Priority(row.priority)
     if new_phone is not None:
         _require(rights, Right.PARTICULARS, "store a phone for")
     if status is target:
-        _require_any(rights, _RIGHT_TO_REACH[target], f"move this referral to {target}")
+        _require_any(rights, actions.RIGHT_TO_REACH[target], f"move this referral to {target}")
         _store_payer_phone(row, new_phone)
         return Changed(_seen(actor, row))
     event = machine.event_to(status, target, priority)
-    held = _RIGHT_TO_REACH[target] if event is None else _RIGHT_FOR[event]
+    held = actions.RIGHT_TO_REACH[target] if event is None else actions.RIGHT_FOR[event]
+    if not rights & set(held) and Right.CONFIRM in held and _works_at_receiving(actor, row):
+        raise _unlawful(row, rights, "It is not released to you yet: the fee is neither paid, waived nor deferred.")
     _require_any(rights, held, f"move this referral to {target}")
     if event is None:
         raise _unlawful(row, rights, f"A referral that is {status} does not become {target}.")
-    if not may_move(rights, status, event):
+    if not actions.may_move(rights, status, event):
         raise Forbidden(f"You may not move this referral from {status} to {target}.", right=held[0])
-    match machine.decide(status, event, _facts(row)):
+    match machine.decide(status, event, actions.facts(row)):
         case Moved(state=state):
             if event in machine.NEEDS_REASON and not why:
                 word = "the outcome for the referring doctor" if event is Event.COMPLETE else "why"
@@ -222,23 +192,34 @@ def update_status(
     return Changed(_seen(actor, row), prompt)
 
 
+def _works_at_receiving(actor: Actor, row: Referral) -> bool:
+    """Whether this person could confirm, were the referral released."""
+    return row.released_at is None and row.receiving_id in actor.facilities_with(Right.CONFIRM, Side.RECEIVING)
+
+
 def _move(tx: Tx, row: Referral, state: Status, event: Event, reason: str) -> None:
     """Write the move and what it entails for the fee."""
     if event in {Event.APPROVE, Event.CONFIRM_EMERGENCY} and row.fee_id is None:
-        row.fee_id = payments.raise_fee(
-            tx,
-            facility=row.referring_id,
-            receiving=row.receiving_id,
-            account_code=row.account_code,
-            deferred=row.priority == Priority.EMERGENCY,
-            now_required=event is Event.APPROVE,  # an emergency does not even wait for a price list
-        )
-        row.payee_id = None if row.fee_id is None else payments.payee_of(tx, row.fee_id)
+        _raise_fee(tx, row, needed=event is Event.APPROVE)  # an emergency does not even wait for a price list
     row.state, row.event, row.reason = state, event, reason
     row.save(update_fields=["state", "event", "reason", "fee", "payee"])
     if event is Event.CANCEL and row.fee_id is not None:
         payments.cancel_fee(tx, row.fee_id, reason=reason)
     row.refresh_from_db()
+
+
+def _raise_fee(tx: Tx, row: Referral, *, needed: bool) -> None:
+    """Freeze the fee; an emergency's is deferred from the start. Without a price it is refused, or left where not
+    ``needed``."""
+    row.fee_id = payments.raise_fee(
+        tx,
+        facility=row.referring_id,
+        receiving=row.receiving_id,
+        account_code=row.account_code,
+        deferred=row.priority == Priority.EMERGENCY,
+        needed=needed,
+    )
+    row.payee_id = None if row.fee_id is None else payments.payee_of(tx, row.fee_id)
 
 
 def _ask_for_payment(tx: Tx, row: Referral) -> Requested | PaidAlready | RufaaError | None:
@@ -283,11 +264,11 @@ def save_particulars(
     values = {
         "phone": phones.parse(patient_phone, argument="patientPhone"),
         "payer_phone": phones.parse(payer_phone, argument="stkPhoneNumber"),
-        "email": _email(email),
-        "date_of_birth": _date("patientDateOfBirth", date_of_birth),
-        "national_id": text_of("patientNationalId", national_id, limit=MAX_NAME),
-        "booked_date": _date("bookedDate", booked_date),
-        "booked_time": text_of("bookedTime", booked_time, limit=40),
+        "email": texts.email(email),
+        "date_of_birth": texts.day("patientDateOfBirth", date_of_birth),
+        "national_id": texts.text_of("patientNationalId", national_id, limit=texts.MAX_NAME),
+        "booked_date": texts.day("bookedDate", booked_date),
+        "booked_time": texts.text_of("bookedTime", booked_time, limit=40),
     }
     row, rights = _locked(tx, actor, referral)
     _require(rights, Right.PARTICULARS, "save the particulars of")
@@ -338,7 +319,7 @@ def send_prompt(
     payer = phones.parse(phone)
     row = _for_prompt(tx, actor, referral)
     assert row.fee_id is not None
-    why = text_of("reason", reason)
+    why = texts.text_of("reason", reason)
     asked = payments.request_prompt(tx, row.fee_id, phone=payer, amount=amount, reason=why)
     if isinstance(asked, Requested):
         _store_payer_phone(row, payer)
@@ -356,7 +337,7 @@ def retry_prompt(tx: Tx, actor: Actor, referral: str, *, reason: str = "") -> tu
         row.fee_id,
         phone=Phone(row.particulars.payer_phone),
         amount=None,
-        reason=text_of("reason", reason),
+        reason=texts.text_of("reason", reason),
         retry=True,
     )
     assert isinstance(asked, Requested)
@@ -368,6 +349,10 @@ def _for_prompt(tx: Tx, actor: Actor, referral: str) -> Referral:
     _require(rights, Right.PROMPT, "ask for the money of")
     if Status(row.state) in machine.CLOSED:
         raise FeeNotOpen(f"This referral is {row.state}: there is nothing to pay.", status=row.state)
+    if row.fee_id is None and Event(row.event) in {Event.CONFIRM_EMERGENCY, Event.COMPLETE}:
+        # An emergency that was confirmed before there was a price: its fee is raised when somebody asks for it.
+        _raise_fee(tx, row, needed=True)
+        row.save(update_fields=["fee", "payee"])
     if row.fee_id is None:
         raise FeeNotOpen("This referral has no fee yet: it has to be approved first.", status=row.state)
     return row
@@ -375,7 +360,7 @@ def _for_prompt(tx: Tx, actor: Actor, referral: str) -> Referral:
 
 def propose_exemption(tx: Tx, actor: Actor, referral: str, *, kind: FeeEvent, reason: str) -> Seen:
     """The first of two people who waive or defer the fee."""
-    why = text_of("reason", reason, needed=True)
+    why = texts.text_of("reason", reason, needed=True)
     row, rights = _locked(tx, actor, referral)
     _require(rights, Right.PROPOSE_EXEMPTION, "waive or defer the fee of")
     payments.propose_exemption(tx, _fee_of(row), kind=kind, reason=why, by=actor.user)
@@ -396,39 +381,6 @@ def _fee_of(row: Referral) -> uuid.UUID:
     if row.fee_id is None:
         raise FeeNotOpen("This referral has no fee yet: it has to be approved first.", status=row.state)
     return row.fee_id
-
-
-# --- what may be done now ------------------------------------------------------------------------------------------
-
-
-def allowed_actions(
-    seen: Seen, *, actor: Actor, last_prompt: PromptState | None, proposal_by: uuid.UUID | None
-) -> list[str]:
-    """Everything that this person may do with this referral now, as words that a screen can draw.
-
-    Moves are named by the status they lead to (``status:confirmed``), other actions by their function. While a prompt
-    is under way nothing can be sent; once one has failed it can be retried.
-    """
-    row, rights = seen.referral, seen.rights
-    status, facts = Status(row.state), _facts(row)
-    actions = [
-        f"status:{machine.TRANSITIONS[status, event]}"
-        for event in machine.allowed(status, facts)
-        if event is not Event.MONEY_SEEN and may_move(rights, status, event)
-    ]
-    open_fee = row.fee is not None and FeeState(row.fee.state) in OPEN_FEE
-    if status not in machine.CLOSED and Right.PARTICULARS in rights:
-        actions += ["saveBiodata", "updatePhoneNumbers"]
-    if status not in machine.CLOSED and open_fee:
-        if Right.PROMPT in rights and last_prompt not in LIVE:
-            actions.append("triggerReferralPayment")
-            if last_prompt is not None and row.particulars.payer_phone:
-                actions.append("retrySTKPush")
-        if Right.PROPOSE_EXEMPTION in rights:
-            actions.append("proposeExemption")
-        if Right.SECOND_EXEMPTION in rights and proposal_by not in {None, actor.user}:
-            actions.append("secondExemption")
-    return list(dict.fromkeys(actions))
 
 
 # --- shared --------------------------------------------------------------------------------------------------------
@@ -454,10 +406,6 @@ def _seen(actor: Actor, row: Referral) -> Seen:
     return Seen(fresh, rights_on(actor, fresh))
 
 
-def _facts(row: Referral) -> Facts:
-    return Facts(priority=Priority(row.priority), **facts_of(row))
-
-
 def _require(rights: frozenset[Right], right: Right, action: str) -> None:
     if right not in rights:
         raise Forbidden(f"You may not {action} this referral.", right=right)
@@ -473,8 +421,8 @@ def _unlawful(row: Referral, rights: frozenset[Right], why: str, *, not_paid: bo
     status = Status(row.state)
     options = [
         str(machine.TRANSITIONS[status, event])
-        for event in machine.allowed(status, _facts(row))
-        if may_move(rights, status, event)
+        for event in machine.allowed(status, actions.facts(row))
+        if actions.may_move(rights, status, event)
     ]
     kind = NotPaid if not_paid else UnlawfulMove
     return kind(f"{why} You can move it to: {', '.join(options) or 'nothing'}.", status=status, allowed=options)
@@ -485,43 +433,3 @@ def _now(tx: Tx) -> datetime:
     assert row is not None
     now: datetime = row["now"]
     return now
-
-
-def text_of(argument: str, text: str, *, limit: int = MAX_TEXT, needed: bool = False) -> str:
-    """``text`` trimmed. PostgreSQL takes no NUL; a text that is too long is refused, not cut."""
-    trimmed = text.strip()
-    if needed and not trimmed:
-        raise InvalidArgument(f"{argument} must not be empty.", argument=argument)
-    if len(trimmed) > limit:
-        raise InvalidArgument(f"{argument} has {len(trimmed)} characters; {limit} are allowed.", argument=argument)
-    if "\x00" in trimmed:
-        raise InvalidArgument(f"{argument} has a NUL character, which no text may have.", argument=argument)
-    return trimmed
-
-
-def _lab_results(value: object) -> object:
-    if isinstance(value, str):
-        return text_of("labResults", value)
-    if isinstance(value, list) and all(isinstance(entry, str) for entry in value) and len(value) <= 200:
-        return [text_of("labResults", entry) for entry in value]
-    raise InvalidArgument("labResults is a text, or a list of up to 200 texts.", argument="labResults")
-
-
-def _date(argument: str, text: str) -> str:
-    trimmed = text.strip()
-    if trimmed:
-        try:
-            return date.fromisoformat(trimmed).isoformat()
-        except ValueError:
-            raise InvalidArgument(f"{argument} is not a date: write it as 2026-11-23.", argument=argument) from None
-    return ""
-
-
-_EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
-
-
-def _email(text: str) -> str:
-    trimmed = text_of("patientEmail", text, limit=254)
-    if trimmed and not _EMAIL.fullmatch(trimmed):
-        raise InvalidArgument("patientEmail is not an e-mail address.", argument="patientEmail")
-    return trimmed

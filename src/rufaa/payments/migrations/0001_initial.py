@@ -282,12 +282,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="prompt",
             constraint=models.CheckConstraint(
-                condition=models.Q(("amount_cents__gte", 100), ("amount_cents__lte", 25000000)), name="prompt_amount"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="prompt",
-            constraint=models.CheckConstraint(
                 condition=models.Q(
                     (
                         "state__in",

@@ -45,6 +45,19 @@ END $$;
 CREATE TRIGGER prompt_3_money BEFORE UPDATE ON prompt FOR EACH ROW
     WHEN (NEW.state = 'paid' AND OLD.state <> 'paid') EXECUTE FUNCTION prompt_needs_receipt();
 
+-- A prompt asks for a whole fee, on the fee's account.
+CREATE FUNCTION prompt_asks_for_its_fee() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM fee WHERE id = NEW.fee_id AND amount_cents = NEW.amount_cents AND account_id = NEW.account_id
+    ) THEN
+        RAISE EXCEPTION 'prompt % does not ask for its fee: another amount or account', NEW.id
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'prompt_asks_for_its_fee';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER prompt_5_fee BEFORE INSERT ON prompt FOR EACH ROW EXECUTE FUNCTION prompt_asks_for_its_fee();
+
 CREATE FUNCTION fee_needs_ground() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.state = 'paid' AND NOT EXISTS (

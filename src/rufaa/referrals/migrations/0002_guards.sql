@@ -1,7 +1,7 @@
 CREATE TRIGGER referral_1_law BEFORE INSERT OR UPDATE ON referral FOR EACH ROW EXECUTE FUNCTION law_guard('referral');
 CREATE TRIGGER referral_2_frozen BEFORE UPDATE ON referral FOR EACH ROW
     EXECUTE FUNCTION frozen_columns('id', 'token', 'account_code', 'priority', 'referring_id', 'receiving_id',
-                                    'physician_id', 'created_by_id', 'particulars_id', 'fee_id', 'payee_id');
+                                    'physician_id', 'created_by_id', 'particulars_id', 'fee_id');
 CREATE TRIGGER referral_4_history AFTER INSERT OR UPDATE ON referral FOR EACH ROW
     EXECUTE FUNCTION law_history('referral');
 CREATE TRIGGER referral_6_kept BEFORE DELETE ON referral FOR EACH ROW EXECUTE FUNCTION kept_for_ever();
@@ -28,6 +28,18 @@ BEGIN
 END $$;
 CREATE TRIGGER referral_3_money BEFORE UPDATE ON referral FOR EACH ROW
     WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION referral_needs_money();
+
+-- Finance people see referrals by their payee, so it is the fee's.
+CREATE FUNCTION referral_payee_is_the_fees() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.payee_id IS DISTINCT FROM (SELECT payee_id FROM fee WHERE id = NEW.fee_id) THEN
+        RAISE EXCEPTION 'referral % has another payee than its fee', NEW.id
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'referral_payee_is_the_fees';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER referral_5_payee BEFORE INSERT OR UPDATE OF fee_id, payee_id ON referral FOR EACH ROW
+    EXECUTE FUNCTION referral_payee_is_the_fees();
 
 -- A fee that is deferred from the start needs, by the commit, an Emergency.
 CREATE FUNCTION fee_born_deferred_needs_emergency() RETURNS trigger LANGUAGE plpgsql AS $$

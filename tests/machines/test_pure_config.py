@@ -1,0 +1,155 @@
+"""What an operator sets: defaults, every bad value refused by name, and nothing read that is not documented."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from rufaa.config import SETTINGS, Config, InvalidSetting, Mode, load
+
+SECRET = "a secret of the tests that is long enough"
+
+
+def settings(tmp_path: Path, **environ: str) -> Config:
+    return load({"RUFAA_DATA": str(tmp_path / "data"), "RUFAA_SECRET_KEYS": SECRET, **environ})
+
+
+def test_what_stands_without_settings(tmp_path: Path) -> None:
+    config = settings(tmp_path)
+
+    assert (config.mode, config.demo) == (Mode.PRODUCTION, False)
+    assert (config.host, config.port, config.public_url) == ("127.0.0.1", 8000, "http://127.0.0.1:8000")
+    assert config.database_url is None
+    assert config.secret_keys == (SECRET,)
+    assert (config.trusted_proxies, config.callback_networks) == ((), None)
+    assert (config.pool_size, config.pushes_per_s, config.queries_per_min) == (12, 5, 5)
+
+
+def test_an_empty_setting_is_no_setting(tmp_path: Path) -> None:
+    empty = dict.fromkeys(set(SETTINGS) - {"RUFAA_DATA", "RUFAA_SECRET_KEYS"}, "")
+
+    assert settings(tmp_path, **empty).port == 8000
+
+
+def test_what_is_set_counts(tmp_path: Path) -> None:
+    config = settings(
+        tmp_path,
+        RUFAA_MODE="Demo",
+        RUFAA_PORT="8123",
+        RUFAA_PUBLIC_URL="https://rufaa.or.ke/",
+        RUFAA_TRUSTED_PROXIES="10.0.0.1, 192.168.0.0/24",
+        RUFAA_CALLBACK_ADDRESSES="196.201.214.200",
+        RUFAA_SECRET_KEYS=f"{SECRET}, {SECRET} the second",
+        MPESA_PUSHES_PER_S="0.5",
+    )
+
+    assert config.demo
+    assert (config.port, config.public_url, config.pushes_per_s) == (8123, "https://rufaa.or.ke", 0.5)
+    assert [str(network) for network in config.trusted_proxies] == ["10.0.0.1/32", "192.168.0.0/24"]
+    assert [str(network) for network in config.callback_networks or ()] == ["196.201.214.200/32"]
+    assert config.secret_keys == (SECRET, f"{SECRET} the second")
+
+
+@pytest.mark.parametrize(
+    ("environment", "given", "expected"),
+    [
+        ("production", "", None),  # then each account's environment decides
+        ("production", "any", None),
+        ("production", " ANY ", None),
+        ("production", "10.0.0.1", 1),
+        ("sandbox", "", None),
+        ("simulator", "", None),
+    ],
+)
+def test_who_may_speak_for_safaricom_by_default(
+    tmp_path: Path, environment: str, given: str, expected: int | None
+) -> None:
+    config = settings(tmp_path, MPESA_ENVIRONMENT=environment, RUFAA_CALLBACK_ADDRESSES=given)
+
+    found = config.callback_networks
+    assert (None if found is None else len(found)) == expected
+
+
+BAD: list[tuple[str, str, str]] = [
+    ("RUFAA_MODE", "live", "demo, development, production"),
+    ("RUFAA_PORT", "0", "from 1 to 65535"),
+    ("RUFAA_PORT", "65536", "from 1 to 65535"),
+    ("RUFAA_PORT", "-1", "from 1 to 65535"),
+    ("RUFAA_PORT", "http", "from 1 to 65535"),
+    ("RUFAA_PORT", "nan", "from 1 to 65535"),
+    ("RUFAA_POOL_SIZE", "3", "from 4 to 200"),
+    ("RUFAA_POOL_SIZE", "201", "from 4 to 200"),
+    ("RUFAA_PUBLIC_URL", "rufaa.or.ke", "http:// or https://"),
+    ("RUFAA_PUBLIC_URL", "ftp://rufaa.or.ke", "http:// or https://"),
+    ("RUFAA_PUBLIC_URL", "https://", "http:// or https://"),
+    ("RUFAA_PUBLIC_URL", "https://rufaa.or.ke/?a=b", "without query"),
+    ("RUFAA_PUBLIC_URL", "https://rufaa.or.ke/#a", "without query"),
+    ("RUFAA_TRUSTED_PROXIES", "proxy", "addresses or networks"),
+    ("RUFAA_TRUSTED_PROXIES", "10.0.0.1/24", "addresses or networks"),
+    ("RUFAA_TRUSTED_PROXIES", "10.0.0.1,", "addresses or networks"),
+    ("RUFAA_CALLBACK_ADDRESSES", "everybody", "addresses or networks"),
+    ("RUFAA_SECRET_KEYS", "short", "at least 32 characters"),
+    ("RUFAA_SECRET_KEYS", f"{SECRET},", "at least 32 characters"),
+    ("MPESA_PUSHES_PER_S", "0", "from 0.01 to 1000"),
+    ("MPESA_PUSHES_PER_S", "inf", "from 0.01 to 1000"),
+    ("MPESA_QUERIES_PER_MIN", "-5", "from 0.1 to 60000"),
+    ("RUFAA_PORT", "8000.5", "from 1 to 65535"),
+    ("RUFAA_POOL_SIZE", "12.9", "from 4 to 200"),
+    ("RUFAA_PUBLIC_URL", "http://[::1", "http:// or https://"),
+    ("RUFAA_PUBLIC_URL", "http://rufaa.or.ke:http", "http:// or https://"),
+    ("RUFAA_LOG", "loud", "auto, json, plain"),
+    ("DATABASE_URL", "mysql://localhost/rufaa", "postgresql://"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "allowed"), BAD)
+def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(
+    tmp_path: Path, name: str, value: str, allowed: str
+) -> None:
+    with pytest.raises(InvalidSetting) as refused:
+        settings(tmp_path, **{name: value})
+
+    assert refused.value.code == "invalid-setting"
+    assert refused.value.message.startswith(name)
+    assert allowed in refused.value.message
+
+
+def test_a_secret_is_made_once_and_kept_to_its_owner(tmp_path: Path) -> None:
+    data = tmp_path / "new data"
+    (first,) = load({"RUFAA_DATA": str(data)}).secret_keys
+    (again,) = load({"RUFAA_DATA": str(data)}).secret_keys
+
+    assert first == again
+    assert len(first) == 64
+    assert stat.S_IMODE((data / "secret.key").stat().st_mode) == 0o600
+    assert [path.name for path in data.iterdir()] == ["secret.key"]
+
+
+def test_a_damaged_secret_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "secret.key").write_text("lost")
+
+    with pytest.raises(InvalidSetting, match="restore it from a backup"):
+        load({"RUFAA_DATA": str(tmp_path)})
+
+    assert (tmp_path / "secret.key").read_text() == "lost"
+
+
+BETWEEN_OUR_PARTS = {"RUFAA_SIMULATOR_URL", "RUFAA_DIE_WITH_PARENT"}
+"""Said by one of our processes to another; nothing for an operator."""
+
+
+def test_every_setting_that_is_read_is_documented() -> None:
+    """Every name in the source, told in a message or read, is a setting or an alias that a setting names."""
+    source = Path(__file__).parents[2] / "src" / "rufaa"
+    named = {
+        name
+        for path in source.rglob("*.py")
+        for name in re.findall(r'"((?:RUFAA|MPESA)_[A-Z_]+[A-Z])"', path.read_text(encoding="utf-8"))
+    }
+    documented = set(SETTINGS) | set(re.findall(r"(?:RUFAA|MPESA)_[A-Z_]+[A-Z]", " ".join(SETTINGS.values())))
+
+    assert named - documented == BETWEEN_OUR_PARTS
+    assert {name for name in SETTINGS if name != "DATABASE_URL"} - named == set()

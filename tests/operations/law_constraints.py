@@ -1,0 +1,284 @@
+"""Checks and unique indexes, each with a write that it alone refuses. Imported by test_law_in_database_guards.py."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Final
+
+from operations.law_ground import CENTS, Town
+from operations.law_guards import CONSTRAINTS, Guard, Write
+
+_FORCED: Final = "nowhere"
+
+
+def _add(table: str, name: str, write: Write, label: str) -> None:
+    write.__name__ = label  # type: ignore[attr-defined]
+    CONSTRAINTS.append(Guard(table, name, write))
+
+
+def _insert(method: str, **values: Any) -> Write:
+    return lambda sql: getattr(sql, method)(**values)
+
+
+def _without_books(write: Write) -> Write:
+    """The books take no such amount either, and would hide whether the guard is there."""
+
+    def alone(sql: Town) -> None:
+        sql.do("ALTER TABLE transfer DROP CONSTRAINT transfer_amount")
+        write(sql)
+
+    return alone
+
+
+def _post(sql: Town, kind: str, **values: object) -> None:
+    """A posting past the triggers of its table, so that its constraints stand alone."""
+    sql.do("ALTER TABLE transfer DISABLE TRIGGER USER")
+    row = {"fee": sql.fee(), "receipt": sql.receipt()} | values
+    sql.transfer(kind, **row)
+    sql.do("ALTER TABLE transfer ENABLE TRIGGER USER")
+
+
+def _post_a_gift(sql: Town) -> None:
+    sql.do("ALTER TABLE transfer DROP CONSTRAINT transfer_subject")  # it knows the kinds as well
+    _post(sql, "gift")
+
+
+def _posting(kind: str, **values: object) -> Write:
+    return lambda sql: _post(sql, kind, **values)
+
+
+# --- amounts, states, forms ------------------------------------------------------------------------------------------
+
+for _cents in (0, -100, 99, 25_000_001):
+    _add("fee", "fee_amount", _without_books(_insert("fee", amount_cents=_cents)), f"fee_of_{_cents}")
+    _add(
+        "price",
+        "price_amount",
+        lambda sql, cents=_cents: _price(sql, amount_cents=cents),  # type: ignore[misc]
+        f"price_of_{_cents}",
+    )
+for _cents in (0, -1):
+    _add("receipt", "receipt_amount", _without_books(_insert("receipt", amount_cents=_cents)), f"receipt_of_{_cents}")
+    _add("transfer", "transfer_amount", _posting("refunded", amount_cents=_cents), f"transfer_{_cents}")
+
+
+def _in_no_state(table: str) -> Write:
+    """Past the law, so that the check alone stands in the way."""
+
+    def write(sql: Town) -> None:
+        identifier = getattr(sql, table)()
+        sql.force(table, identifier, state=_FORCED)
+
+    return write
+
+
+def _receipt_in_no_state(sql: Town) -> None:
+    sql.do("ALTER TABLE receipt DROP CONSTRAINT receipt_applied_to_a_fee")  # it knows the two states as well
+    sql.force("receipt", sql.receipt(), state=_FORCED)
+
+
+def _referral_in_no_state(sql: Town) -> None:
+    sql.force("referral", sql.referral(fee=sql.fee()), state=_FORCED)
+
+
+for _table in ("fee", "prompt"):
+    _add(_table, f"{_table}_state", _in_no_state(_table), f"{_table}_in_no_state")
+_add("receipt", "receipt_state", _receipt_in_no_state, "receipt_in_no_state")
+_add("referral", "referral_state", _referral_in_no_state, "referral_in_no_state")
+_add("referral", "referral_priority", _insert("referral", priority="Whenever"), "priority_unknown")
+_add("receipt", "receipt_applied_to_a_fee", lambda sql: sql.receipt(fee_id=sql.fee()), "unapplied_with_a_fee")
+_add(
+    "receipt",
+    "receipt_applied_to_a_fee",
+    lambda sql: sql.force("receipt", sql.receipt(), state="applied"),
+    "applied_without_a_fee",
+)
+for _number in ("", "UBN7X", "ubn7xy1234", "UBN7XY1234 ", "A" * 21):
+    _add("receipt", "receipt_number", _insert("receipt", number=_number), f"receipt_number_{_number!r}")
+for _code in ("", "ABCDEFGHJKMNP", "abc", "A B"):
+    _add("fee", "fee_code", _insert("fee", account_code=_code), f"account_code_{_code!r}")
+for _phone in ("", "0708374149", "+254708374149", "25470837414", "2547083741490", "254208374149", "25470837414x"):
+    _add("prompt", "prompt_phone_form", _insert("prompt", payer_phone=_phone), f"payer_{_phone!r}")
+    if _phone:
+        for _column in ("phone", "payer_phone"):
+            _add(
+                "particulars",
+                f"particulars_{_column}",
+                lambda sql, values={"name": "J", _column: _phone}: sql.insert(  # type: ignore[misc]
+                    "particulars", id=uuid.uuid4(), **values
+                ),
+                f"particulars_{_column}_{_phone!r}",
+            )
+_add("transfer", "transfer_kind", _post_a_gift, "posting_of_no_kind")
+_add("transfer", "transfer_two_accounts", _posting("refunded", credit="a"), "posting_to_itself")
+for _kind, _lacking in (
+    *(("raised", "fee"), ("waived", "fee"), ("received", "receipt"), ("applied", "fee"), ("applied", "receipt")),
+    *(("refunded", "fee"), ("refunded", "receipt")),
+):
+    _add("transfer", "transfer_subject", _posting(_kind, **{_lacking: None}), f"{_kind}_without_{_lacking}")
+_add("rufaa_clock", "rufaa_clock_one_row", lambda sql: sql.insert("rufaa_clock", id=2, offset="0"), "a_second_clock")
+
+# --- two people ------------------------------------------------------------------------------------------------------
+
+_add(
+    "exemption",
+    "exemption_two_people",
+    lambda sql: sql.exemption(sql.fee(), seconded_by=sql.user, seconded_at="2026-01-01"),
+    "seconded_by_the_proposer",
+)
+
+
+def _second_own(sql: Town) -> None:
+    exemption = sql.exemption(sql.fee())
+    sql.do(
+        "UPDATE exemption SET seconded_by = proposed_by, seconded_at = rufaa_now() WHERE id = %(id)s",
+        id=exemption,
+    )
+
+
+_add("exemption", "exemption_two_people", _second_own, "proposer_seconds_later")
+_add("exemption", "exemption_kind", lambda sql: sql.exemption(sql.fee(), "forget"), "exemption_of_no_kind")
+_add("exemption", "exemption_reason", lambda sql: sql.exemption(sql.fee(), reason=""), "exemption_without_reason")
+
+# --- once ------------------------------------------------------------------------------------------------------------
+
+
+def _prompts(sql: Town, first: str, second: str, **values: object) -> None:
+    fee = sql.fee()
+    sql.prompt(fee, first, **values)
+    sql.prompt(fee, second, **values)
+
+
+for _state in ("created", "sending", "pending", "unknown"):
+    _add(
+        "prompt",
+        "prompt_one_live_per_fee",
+        lambda sql, state=_state: _prompts(sql, state, "created"),  # type: ignore[misc]
+        f"second_prompt_of_a_fee_beside_{_state}",
+    )
+    _add(
+        "prompt",
+        "prompt_one_live_per_phone",
+        lambda sql, state=_state: (  # type: ignore[misc]
+            sql.prompt(state=state, payer_phone="254708374149"),
+            sql.prompt(payer_phone="254708374149"),
+        ),
+        f"second_prompt_of_a_phone_beside_{_state}",
+    )
+_add("prompt", "prompt_attempt", lambda sql: _prompts(sql, "unpaid", "created", attempt=1), "attempt_1_twice")
+
+
+def _twice(method: str, **values: Any) -> Write:
+    def write(sql: Town) -> None:
+        for _ in range(2):
+            getattr(sql, method)(**values)
+
+    return write
+
+
+_add("fee", "fee_account_code_key", _twice("fee", account_code="SAME"), "account_code_twice")
+_add("prompt", "prompt_checkout_request_id_key", _twice("prompt", checkout_request_id="ws_CO_1"), "checkout_id_twice")
+_add("receipt", "receipt_number_key", _twice("receipt", number="UBN7XY1234"), "receipt_number_twice")
+_add("referral", "referral_token_key", _twice("referral", token="t"), "token_twice")
+_add("referral", "referral_account_code_key", _twice("referral", account_code="SAME"), "referral_code_twice")
+
+
+def _on_one(maker: str, column: str, table: str, **values: Any) -> Write:
+    """Two rows of ``table`` on one row that ``maker`` makes."""
+
+    def write(sql: Town) -> None:
+        parent = getattr(sql, maker)()
+        for _ in range(2):
+            getattr(sql, table)(**{column: parent, **values})
+
+    return write
+
+
+def _two_receipts_on_one_fee(sql: Town) -> None:
+    fee = sql.fee()
+    for _ in range(2):
+        sql.move("receipt", sql.receipt(), "apply", "applied", fee_id=fee)
+
+
+def _referrals_of_one_patient(sql: Town) -> None:
+    referral = sql.referral()
+    particulars = sql.one("SELECT particulars_id FROM referral WHERE id = %(id)s", id=referral)
+    sql.referral(particulars_id=particulars)
+
+
+_add("receipt", "receipt_prompt_id_key", _on_one("prompt", "prompt", "receipt"), "two_receipts_of_one_prompt")
+_add("receipt", "receipt_fee_id_key", _two_receipts_on_one_fee, "two_receipts_for_one_fee")
+_add("referral", "referral_fee_id_key", _on_one("fee", "fee", "referral"), "one_fee_for_two_referrals")
+_add("referral", "referral_particulars_id_key", _referrals_of_one_patient, "particulars_shared")
+_add("exemption", "exemption_one_open", _on_one("fee", "fee", "exemption"), "two_open_proposals")
+_add("task", "task_one_open", _on_one("fee", "fee", "task"), "one_task_twice")
+_add("evidence", "evidence_once", _on_one("prompt", "prompt", "evidence", inbox=1), "one_callback_twice_as_evidence")
+
+
+def _post_again(kind: str) -> Write:
+    """The same posting once more, for the same fee or receipt."""
+
+    def write(sql: Town) -> None:
+        fee = sql.fee()
+        sql.exemption(fee, agreed=True)
+        sql.move("fee", fee, "waive", "waived")
+        sql.paid_fee()
+        row = sql.rows("SELECT fee, receipt FROM transfer WHERE kind = %(kind)s LIMIT 1", kind=kind)[0]
+        _post(sql, kind, **row)
+
+    return write
+
+
+def _refund_twice(sql: Town) -> None:
+    fee, _, receipt = sql.paid_fee()
+    for _ in range(2):
+        _post(sql, "refunded", fee=fee, receipt=receipt)
+
+
+for _kind in ("raised", "waived"):
+    _add("transfer", "transfer_fee_once", _post_again(_kind), f"posted_twice_{_kind}")
+for _kind in ("received", "applied"):
+    _add("transfer", "transfer_receipt_once", _post_again(_kind), f"posted_twice_{_kind}")
+_add("transfer", "transfer_receipt_once", _refund_twice, "posted_twice_refunded")
+
+# --- facilities, people, accounts ------------------------------------------------------------------------------------
+
+
+def _price(sql: Town, **values: object) -> uuid.UUID:
+    row: dict[str, object] = {
+        "id": uuid.uuid4(), "facility_id": sql.facility, "payee_id": sql.other_facility,
+        "account_id": sql.account, "amount_cents": CENTS,
+    }  # fmt: skip
+    return sql.insert("price", **(row | values))
+
+
+def _member(sql: Town, role: str) -> uuid.UUID:
+    return sql.insert("membership", id=uuid.uuid4(), user_id=sql.user, facility_id=sql.facility, role=role)
+
+
+def _account(sql: Town, **values: object) -> uuid.UUID:
+    row: dict[str, object] = {
+        "id": uuid.uuid4(), "environment": "simulator", "base_url": "", "short_code": "600009", "kind": "paybill",
+        "sealed_keys": b"",
+    }  # fmt: skip
+    return sql.insert("mpesa_account", **(row | values))
+
+
+def _law_row(sql: Town) -> None:
+    sql.insert("law", machine="fee", from_state="due", event="pay", to_state="paid", in_force=True)
+
+
+_add("price", "price_once", lambda sql: [_price(sql) for _ in range(2)], "two_prices_for_any")
+_add(
+    "price",
+    "price_once",
+    lambda sql: [_price(sql, receiving_id=sql.other_facility) for _ in range(2)],
+    "two_prices_for_one_receiver",
+)
+_add("membership", "membership_role", lambda sql: _member(sql, "king"), "role_unknown")
+_add("membership", "membership_once", lambda sql: [_member(sql, "finance") for _ in range(2)], "member_twice")
+_add("mpesa_account", "mpesa_account_once", lambda sql: [_account(sql) for _ in range(2)], "account_twice")
+_add("mpesa_account", "mpesa_account_rates", lambda sql: _account(sql, pushes_per_s=0), "no_pushes")
+_add("mpesa_account", "mpesa_account_rates", lambda sql: _account(sql, queries_per_min=-1), "no_queries")
+_add("facility", "facility_name_key", lambda sql: sql.insert("facility", id=uuid.uuid4(), name="Here"), "same_name")
+_add("law", "law_move", _law_row, "law_twice")

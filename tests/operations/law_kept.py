@@ -1,0 +1,184 @@
+"""Columns that never change and rows that are kept: a forbidden write for each."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Final
+
+from operations.law_ground import CENTS, Town
+from operations.law_guards import Write, trigger
+
+# --- what never changes ----------------------------------------------------------------------------------------------
+
+_FROZEN: Final = {
+    ("fee", "fee_2_frozen"): "id account_code payee_id account_id amount_cents",
+    ("prompt", "prompt_2_frozen"): "id fee_id account_id attempt payer_phone amount_cents"
+    " merchant_request_id checkout_request_id",
+    ("receipt", "receipt_2_frozen"): "id account_id amount_cents prompt_id number fee_id",
+    ("exemption", "exemption_1_frozen"): "id fee_id kind reason proposed_by seconded_by seconded_at",
+    ("referral", "referral_2_frozen"): "id token account_code priority referring_id receiving_id physician_id"
+    " created_by_id particulars_id fee_id",
+    ("task", "task_1_frozen"): "id opened_at kind facility_id fee_id prompt_id receipt_id why closed_at",
+}
+
+
+def _change(table: str, column: str) -> Write:
+    def write(sql: Town) -> None:
+        identifier = _whole(sql, table)
+        with sql.past_the_guards():
+            sql.do("DELETE FROM transfer")  # its foreign keys hold the ids too
+        sql.do(f"UPDATE {table} SET {column} = %(new)s WHERE id = %(id)s", new=_another(sql, column), id=identifier)
+
+    write.__name__ = f"{table}_{column}_changes"
+    return write
+
+
+def _whole(sql: Town, table: str) -> uuid.UUID:
+    """A row with something in every column that is frozen."""
+    match table:
+        case "fee":
+            return sql.fee()
+        case "prompt":
+            return sql.prompt(checkout_request_id="ws_CO_1", merchant_request_id="mr-1")
+        case "receipt":
+            receipt = sql.receipt(sql.prompt(), number="UBN7XY1234")
+            sql.move("receipt", receipt, "apply", "applied", fee_id=sql.fee())
+            return receipt
+        case "task":
+            prompt = sql.prompt()
+            return sql.task(sql.fee(), prompt_id=prompt, receipt_id=sql.receipt(prompt), closed_at="2026-01-01")
+        case "exemption":
+            return sql.exemption(sql.fee(), agreed=True)
+        case _:
+            return sql.referral(fee=sql.fee())
+
+
+def _another(sql: Town, column: str) -> object:
+    """A value that every constraint would take."""
+    made: dict[str, Callable[[], object]] = {
+        "fee_id": sql.fee,
+        "prompt_id": sql.prompt,
+        "particulars_id": lambda: sql.insert("particulars", id=uuid.uuid4(), name="John Otieno"),
+    }
+    plain: dict[str, object] = {
+        "account_id": sql.other_account,
+        "amount_cents": CENTS + 100,
+        "attempt": 99,
+        "payer_phone": "254708009999",
+        "priority": "Emergency",
+        "kind": "defer",
+        "seconded_at": "2026-02-02",
+        "opened_at": "2026-02-02",
+        "closed_at": "2026-02-02",
+    }
+    if column in made:
+        return made[column]()
+    if column in plain:
+        return plain[column]
+    if column == "id" or (column.endswith(("_by", "_id")) and not column.endswith("request_id")):
+        return uuid.uuid4()  # foreign keys look at the commit only
+    return "OTHER123"
+
+
+for (_table, _name), _columns in _FROZEN.items():
+    for _column in _columns.split():
+        trigger(_table, _name, "frozen")(_change(_table, _column))
+
+
+@trigger("receipt", "receipt_2_frozen", "frozen")
+def receipt_number_forgotten(sql: Town) -> None:
+    sql.do("UPDATE receipt SET number = NULL WHERE id = %(id)s", id=_whole(sql, "receipt"))
+
+
+@trigger("prompt", "prompt_2_frozen", "frozen")
+def checkout_id_forgotten(sql: Town) -> None:
+    sql.do("UPDATE prompt SET checkout_request_id = NULL WHERE id = %(id)s", id=_whole(sql, "prompt"))
+
+
+# --- what is kept ----------------------------------------------------------------------------------------------------
+
+
+def _deletes(table: str) -> Write:
+    def write(sql: Town) -> None:
+        _filled(sql, table)
+        assert sql.do(f"DELETE FROM {table}") > 0
+
+    write.__name__ = f"{table}_deleted"
+    return write
+
+
+def _changes(table: str, setting: str) -> Write:
+    def write(sql: Town) -> None:
+        _filled(sql, table)
+        assert sql.do(f"UPDATE {table} SET {setting}") > 0
+
+    write.__name__ = f"{table}_rewritten_{setting.partition(' ')[0]}"
+    return write
+
+
+def _filled(sql: Town, table: str) -> None:
+    """At least one row, and none anywhere that refers to it."""
+    match table:
+        case "evidence":
+            sql.evidence(sql.prompt())
+        case "inbox":
+            sql.inbox()
+        case "history" | "transfer":
+            sql.fee()
+        case _:
+            _whole(sql, table)
+    if table not in {"history", "transfer"}:
+        with sql.past_the_guards():
+            sql.do("DELETE FROM transfer")
+
+
+def _truncates(table: str, trigger: str) -> Write:
+    def write(sql: Town) -> None:
+        for other, name in TRUNCATE_GUARDS.items():
+            if name != trigger:
+                sql.do(f"ALTER TABLE {other} DISABLE TRIGGER {name}")
+        sql.do(f"TRUNCATE {table} CASCADE")
+
+    write.__name__ = f"{table}_truncated"
+    return write
+
+
+TRUNCATE_GUARDS: Final = {
+    "fee": "fee_7_kept",
+    "prompt": "prompt_7_kept",
+    "receipt": "receipt_7_kept",
+    "evidence": "evidence_2_kept",
+    "referral": "referral_7_kept",
+    "history": "history_is_kept",
+    "transfer": "transfer_is_kept",
+    "inbox": "inbox_3_kept",
+    "exemption": "exemption_3_kept",
+    "task": "task_3_kept",
+}
+
+for _table, _name in (
+    *(("fee", "fee_6_kept"), ("prompt", "prompt_6_kept"), ("receipt", "receipt_6_kept")),
+    *(("referral", "referral_6_kept"), ("exemption", "exemption_2_kept"), ("evidence", "evidence_1_only_grows")),
+    ("task", "task_2_kept"),
+    *(("history", "history_only_grows"), ("transfer", "transfer_only_grows"), ("inbox", "inbox_2_kept")),
+):
+    trigger(_table, _name, "kept")(_deletes(_table))
+for _table, _name, _setting in (
+    ("evidence", "evidence_1_only_grows", "verdict = 'fails'"),
+    ("history", "history_only_grows", "actor = gen_random_uuid()"),
+    ("transfer", "transfer_only_grows", "amount_cents = amount_cents + 1"),
+):
+    trigger(_table, _name, "kept")(_changes(_table, _setting))
+for _setting in ("id = id + 1", "at = at + interval '1 s'", "prompt = gen_random_uuid()", "source = ''", "body = 'x'"):
+    trigger("inbox", "inbox_1_frozen", "frozen")(_changes("inbox", _setting))
+trigger("inbox", "inbox_1_frozen", "frozen")(_changes("inbox", "trusted = NOT trusted"))
+for _table, _name in TRUNCATE_GUARDS.items():
+    trigger(_table, _name, "kept")(_truncates(_table, _name))
+
+
+@trigger("inbox", "inbox_1_frozen", "frozen")
+def settled_twice(sql: Town) -> None:
+    sql.inbox()
+    sql.do("UPDATE inbox SET settled_at = rufaa_now(), outcome = 'confirms'")
+    sql.do("UPDATE inbox SET settled_at = NULL, outcome = ''")

@@ -1,0 +1,323 @@
+"""Every function for every person, over HTTP: allowed, or refused with one exact code and nothing changed.
+
+One line of ``CASES`` is one call; its columns are the people. ``ok`` is allowed; another word is the refusal's code, or
+``null`` and ``[]`` for reads that do not show the referral. Refused calls share a referral in the named status, since
+they change nothing; each allowed one has its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final
+
+import pytest
+
+from rufaa.db.atomic import unit
+from rufaa.facilities import operations as facilities
+from rufaa.facilities.queries import Actor, actor_named
+from rufaa.facilities.rights import Role
+from rufaa.functions import load, runtime
+from rufaa.payments.machine import FeeEvent
+from rufaa.referrals import operations as referrals
+from rufaa.referrals.machine import Priority, Status
+from rufaa.sync.registry import FunctionKind
+from support import RINGS, Running, World, call_back, execute, referral_in, unchanged, value
+
+S = Status
+NF, NO, NOBODY, OK = "referral-not-found", "forbidden", "not-signed-in", "ok"
+
+PEOPLE: Final = (
+    "physician",  # whose referral it is
+    "colleague",  # a physician of the same facility
+    "admin",  # of the referring facility
+    "receiver",  # reception of the receiving facility
+    "receiving_admin",
+    "finance",  # of the payee
+    "operator",
+    "stranger",  # every role, at a third facility
+    "nobody",  # says not who it is
+)
+
+Args = Callable[[World, str], dict[str, Any]]
+
+
+def only_id(_: World, referral: str) -> dict[str, Any]:
+    return {"referralId": referral}
+
+
+def to(status: Status, **more: str) -> Args:
+    return lambda _, referral: {"referralId": referral, "status": status, **more}
+
+
+def particulars(_: World, referral: str) -> dict[str, Any]:
+    return {"referralId": referral, "patientPhone": "0708009999", "stkPhoneNumber": RINGS}
+
+
+def with_phone(_: World, referral: str) -> dict[str, Any]:
+    return {"referralId": referral, "phoneNumber": RINGS}
+
+
+def proposal(_: World, referral: str) -> dict[str, Any]:
+    return {"referralId": referral, "kind": "waive", "reason": "poor family"}
+
+
+def new_referral(world: World, _: str) -> dict[str, Any]:
+    return {
+        "patientName": "Jane Wafula",
+        "medicalHistory": "none",
+        "labResults": "none",
+        "diagnosis": "fracture",
+        "referringHospital": world.uhuru.name,
+        "receivingFacility": world.tumaini.name,
+        "priority": "Routine",
+    }
+
+
+@cache
+def status_of(status: Status) -> Callable[[World], str]:
+    return lambda world: referral_in(world, status)
+
+
+def emergency(world: World) -> str:
+    return referral_in(world, S.PENDING_PAYMENT, priority=Priority.EMERGENCY)
+
+
+def unpaid_prompt(world: World) -> str:
+    """Waiting, with a prompt that failed, so that it can be retried."""
+    referral, prompt = world.prompted("254708370003")
+    execute("UPDATE prompt SET state = 'sending', event = 'claim', sent_at = rufaa_now() WHERE id = %(id)s", id=prompt)
+    call_back(prompt, code=1032)
+    execute("UPDATE particulars SET payer_phone = %(phone)s", phone=RINGS)
+    return referral
+
+
+def proposed(world: World) -> str:
+    referral = world.waiting()
+    unit(
+        lambda tx: referrals.propose_exemption(
+            tx, world.second_admin, referral, kind=FeeEvent.WAIVE, reason="poor family"
+        )
+    )
+    return referral
+
+
+# (what, function, referral, arguments, one word for each of PEOPLE before "nobody")
+CASES: Final[list[tuple[str, str, Callable[[World], str], Args, tuple[str, ...]]]] = [
+    ("create", "referrals:createReferral", lambda _: "", new_referral, (OK, OK, OK, NO, NO, NO, NO, NO)),
+    (
+        "approve",
+        "referrals:updateReferralStatus",
+        status_of(S.PENDING_ADMIN),
+        to(S.AWAITING_BIODATA),
+        (NO, NF, OK, NF, NF, NF, NF, NF),
+    ),
+    (
+        "reject",
+        "referrals:updateReferralStatus",
+        status_of(S.PENDING_ADMIN),
+        to(S.REJECTED, reason="no"),
+        (NO, NF, OK, NF, NF, NF, NF, NF),
+    ),
+    (
+        "cancel early",
+        "referrals:updateReferralStatus",
+        status_of(S.PENDING_ADMIN),
+        to(S.CANCELLED, reason="no"),
+        (OK, NF, OK, NF, NF, NF, NF, NF),
+    ),
+    (
+        "cancel later",
+        "referrals:updateReferralStatus",
+        status_of(S.PENDING_PAYMENT),
+        to(S.CANCELLED, reason="no"),
+        (NO, NF, OK, NF, NF, NO, NF, NF),
+    ),
+    (
+        "refuse",
+        "referrals:updateReferralStatus",
+        status_of(S.PAID),
+        to(S.CANCELLED, reason="no"),
+        (NO, NF, OK, OK, OK, NO, NF, NF),
+    ),
+    (
+        "ask for the money",
+        "referrals:updateReferralStatus",
+        status_of(S.AWAITING_BIODATA),
+        to(S.PENDING_PAYMENT, stkPhoneNumber=RINGS),
+        (NO, NF, OK, NF, NF, NO, NF, NF),
+    ),
+    (
+        "say paid without the money",
+        "referrals:updateReferralStatus",
+        status_of(S.PENDING_PAYMENT),
+        to(S.PAID),
+        ("not-paid", NF, "not-paid", NF, NF, "not-paid", NF, NF),
+    ),
+    (
+        "say paid with the money",
+        "referrals:updateReferralStatus",
+        status_of(S.PAID),
+        to(S.PAID),
+        (OK, NF, OK, OK, OK, OK, NF, NF),
+    ),
+    (
+        "confirm",
+        "referrals:updateReferralStatus",
+        status_of(S.PAID),
+        to(S.CONFIRMED),
+        (NO, NF, NO, OK, OK, NO, NF, NF),
+    ),
+    (
+        "confirm before the money",
+        "referrals:updateReferralStatus",
+        status_of(S.PENDING_PAYMENT),
+        to(S.CONFIRMED),
+        (NO, NF, NO, NF, NF, NO, NF, NF),
+    ),
+    (
+        "confirm an emergency",
+        "referrals:updateReferralStatus",
+        emergency,
+        to(S.CONFIRMED),
+        (NO, NF, NO, OK, OK, NO, NF, NF),
+    ),
+    (
+        "complete",
+        "referrals:updateReferralStatus",
+        status_of(S.CONFIRMED),
+        to(S.COMPLETED, reason="treated"),
+        (NO, NF, NO, OK, OK, NO, NF, NF),
+    ),
+    (
+        "particulars",
+        "referrals:saveBiodata",
+        status_of(S.AWAITING_BIODATA),
+        particulars,
+        (NO, NF, OK, NF, NF, NO, NF, NF),
+    ),
+    ("phones", "referrals:updatePhoneNumbers", emergency, particulars, (NO, NF, OK, NO, NO, NO, NF, NF)),
+    ("prompt", "referralPayments:triggerReferralPayment", emergency, with_phone, (NO, NF, OK, NO, NO, NO, NF, NF)),
+    ("prompt of a page", "mpesa:initiateSTKPush", emergency, with_phone, (NO, NF, OK, NO, NO, NO, NF, NF)),
+    ("retry", "referralPayments:retrySTKPush", unpaid_prompt, only_id, (NO, NF, OK, NF, NF, NO, NF, NF)),
+    ("propose", "fees:proposeExemption", emergency, proposal, (NO, NF, OK, NO, NO, NO, NF, NF)),
+    ("agree", "fees:secondExemption", proposed, only_id, (NO, NF, OK, NF, NF, OK, NF, NF)),
+    (
+        "read, unpaid",
+        "referrals:getReferral",
+        status_of(S.PENDING_PAYMENT),
+        only_id,
+        (OK, "null", OK, "null", "null", OK, "null", "null"),
+    ),
+    (
+        "read, unapproved",
+        "referrals:getReferral",
+        status_of(S.PENDING_ADMIN),
+        only_id,
+        (OK, "null", OK, "null", "null", "null", "null", "null"),
+    ),
+    ("read, paid", "referrals:getReferral", status_of(S.PAID), only_id, (OK, "null", OK, OK, OK, OK, "null", "null")),
+    ("read an emergency", "referrals:getReferral", emergency, only_id, (OK, "null", OK, OK, OK, OK, "null", "null")),
+    (
+        "read by token",
+        "referrals:getReferralByToken",
+        status_of(S.PENDING_PAYMENT),
+        lambda _, referral: {"referralToken": value("SELECT token FROM referral WHERE id = %(id)s", id=referral)},
+        (OK, "null", OK, "null", "null", OK, "null", "null"),
+    ),
+    ("payments", "payments:getByReferral", unpaid_prompt, only_id, (OK, "[]", OK, "[]", "[]", OK, "[]", "[]")),
+    (
+        "payments, paid",
+        "payments:getByReferral",
+        status_of(S.PAID),
+        only_id,
+        (OK, "[]", OK, OK, OK, OK, "[]", "[]"),
+    ),
+    *(
+        (f"list of {name}", f"referrals:{name}", referral, lambda *_, args=args: args, outcome)
+        for name, referral, args, outcome in (
+            (
+                "getReferralsByStatus",
+                status_of(S.PENDING_PAYMENT),
+                {"status": "pending-payment"},
+                (OK, "[]", OK, "[]", "[]", OK, "[]", "[]"),
+            ),
+            ("getReferralsByPhysician", status_of(S.PAID), {}, (OK, "[]", "[]", "[]", "[]", "[]", "[]", "[]")),
+            ("getPendingReferrals", status_of(S.PENDING_ADMIN), {}, (OK, "[]", OK, "[]", "[]", "[]", "[]", "[]")),
+            ("getIncomingReferrals", status_of(S.PAID), {}, ("[]", "[]", "[]", OK, OK, OK, "[]", "[]")),
+            ("getOutgoingReferrals", status_of(S.PAID), {}, (OK, "[]", OK, "[]", "[]", "[]", "[]", "[]")),
+            ("getCompletedReferrals", status_of(S.COMPLETED), {}, (OK, "[]", OK, OK, OK, OK, "[]", "[]")),
+        )
+    ),
+]
+
+
+def test_every_function_is_in_the_table() -> None:
+    assert {case[1] for case in CASES} == {function.name for function in load().functions()}
+
+
+def person(world: World, who: str) -> Actor | None:
+    if who == "nobody":
+        return None
+    if who != "colleague":
+        found: Actor = getattr(world, who)
+        return found
+    unit(lambda tx: facilities.add_member(tx, facilities.add_user(tx, "colleague"), world.uhuru, Role.PHYSICIAN))
+    return actor_named("colleague")
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_each_function_for(
+    who: str, world: World, gateway: Running, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
+) -> None:
+    monkeypatch.setattr(runtime, "ANSWER_S", 0.05)  # no worker runs: a prompt is committed, and that is enough here
+    by = person(world, who)
+    kinds = {function.name: function.kinds[0] for function in load().functions()}
+    words = [NOBODY if by is None else case[4][PEOPLE.index(who)] for case in CASES]
+    refused = [(case, word) for case, word in zip(CASES, words, strict=True) if word != OK]
+    shared = {referral_of: referral_of(world) for referral_of in dict.fromkeys(case[2] for case, _ in refused)}
+    with unchanged():
+        for (what, function, referral_of, args_of, _), word in refused:
+            with subtests.test(f"{what}: {word}"):
+                referral = shared[referral_of]
+                answer = gateway.call(kinds[function], function, args_of(world, referral), by=by)
+                match word:
+                    case "null":
+                        assert answer == {"status": "success", "value": None}
+                    case "[]":
+                        assert not shows(answer["value"], referral)
+                    case code:
+                        assert answer["errorData"]["code"] == code
+                        assert answer["errorData"]["message"]
+    for what, function, referral_of, args_of, _ in (
+        case for case, word in zip(CASES, words, strict=True) if word == OK
+    ):
+        with subtests.test(f"{what}: ok"):
+            referral = referral_of(world)
+            before = trace()
+            answer = gateway.do(kinds[function], function, args_of(world, referral), by=by)
+            writes = kinds[function] is not FunctionKind.QUERY and what != "say paid with the money"
+            assert (trace() != before) is writes
+            assert writes or shows(answer, referral)
+            hang_up()
+
+
+def trace() -> list[int]:
+    """How many rows there are of what every write leaves."""
+    return [
+        value(f"SELECT count(*) FROM {table}") for table in ("history", "exemption", "particulars WHERE phone <> ''")
+    ]
+
+
+def shows(answer: Any, referral: str) -> bool:
+    """Whether a read's answer, a document or a list, is about the referral."""
+    documents = answer if isinstance(answer, list) else [answer]
+    return any(referral in {document["_id"], document.get("referralId")} for document in documents)
+
+
+def hang_up() -> None:
+    """The prompts that stand are withdrawn, so that the phone is free for the next case."""
+    execute(
+        "UPDATE prompt SET state = 'refused', event = 'withdrawn', next_at = NULL, settled_at = rufaa_now()"
+        " WHERE state = 'created'"
+    )

@@ -1,0 +1,175 @@
+"""Every trigger, check, unique index and foreign key: it refuses, by name, and without it the write goes through.
+
+The second half is the control of the first: a guard whose absence nobody notices is not tested.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any, Final
+
+import psycopg
+import pytest
+
+from operations import law_constraints, law_kept  # noqa: F401 - they add their guards to the lists
+from operations.law_ground import Town, town
+from operations.law_guards import CONSTRAINTS, TRIGGERS, Guard
+
+GUARDS: Final = [*TRIGGERS, *CONSTRAINTS]
+OURS: Final = (
+    *("fee", "prompt", "receipt", "referral", "exemption", "evidence", "task", "transfer", "history", "inbox", "law"),
+    *("facility", "membership", "mpesa_account", "mpesa_access", "particulars", "price", "rufaa_clock"),
+)
+WRITERS: Final = {
+    "fee_4_history": "history",
+    "prompt_4_history": "history",
+    "receipt_4_history": "history",
+    "referral_4_history": "history",
+    "fee_5_books": "transfer",
+    "receipt_5_books": "transfer",
+}
+"""Triggers that write instead of refusing, and where."""
+
+
+@pytest.fixture
+def sql(database_url: str) -> Iterator[Town]:
+    with town(database_url) as place:
+        yield place
+
+
+def drop(place: Town, table: str, name: str) -> None:
+    if place.one("SELECT count(*) FROM pg_trigger WHERE tgname = %(name)s AND NOT tgisinternal", name=name):
+        place.do(f"DROP TRIGGER {name} ON {table}")
+    elif place.one("SELECT count(*) FROM pg_constraint WHERE conname = %(name)s", name=name):
+        place.do(f"ALTER TABLE {table} DROP CONSTRAINT {name} CASCADE")
+    else:
+        place.do(f"DROP INDEX {name}")
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: f"{guard.name}-{guard.write.__name__}")
+def test_the_guard_refuses(sql: Town, guard: Guard) -> None:
+    with pytest.raises(psycopg.IntegrityError) as refused:
+        guard.write(sql)
+
+    assert refused.value.diag.constraint_name == guard.constraint
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: f"{guard.name}-{guard.write.__name__}")
+def test_without_the_guard_the_write_goes_through(sql: Town, guard: Guard) -> None:
+    drop(sql, guard.table, guard.name)
+
+    guard.write(sql)
+
+
+# --- what writes by itself -------------------------------------------------------------------------------------------
+
+
+def lead_a_life(place: Town) -> None:
+    fee, _, _ = place.paid_fee()
+    place.referral(fee=fee)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_without_its_trigger_nothing_would_be_written(sql: Town, name: str) -> None:
+    """The control of the tests of history and books: they can fail."""
+    table, where = name.partition("_")[0], WRITERS[name]
+    counted = (
+        "SELECT count(*) FROM history WHERE machine = %(table)s"
+        if where == "history"
+        else "SELECT count(*) FROM transfer WHERE (kind IN ('raised', 'waived')) = (%(table)s = 'fee')"
+    )
+    lead_a_life(sql)
+    with_trigger = sql.one(counted, table=table)
+    sql.commit_checks()
+
+    drop(sql, table, name)
+    lead_a_life(sql)
+
+    assert with_trigger > 0
+    assert sql.one(counted, table=table) == with_trigger
+
+
+# --- foreign keys ----------------------------------------------------------------------------------------------------
+
+_KEYS: Final = """
+SELECT conrelid::regclass::text AS "table", conname AS name, attname AS column, format_type(atttypid, NULL) AS type
+FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
+WHERE contype = 'f' AND cardinality(conkey) = 1 AND conrelid::regclass::text = ANY(%(tables)s)
+ORDER BY 1, 2
+"""
+
+
+def fill(place: Town) -> None:
+    """A row in every table that has foreign keys."""
+    fee, prompt, _ = place.paid_fee()
+    place.exemption(fee)
+    place.evidence(prompt)
+    place.task(fee)
+    place.referral(fee=fee)
+    place.insert("membership", id=uuid.uuid4(), user_id=place.user, facility_id=place.facility, role="finance")
+    place.insert("mpesa_access", account_id=place.account)
+    place.insert(
+        "price",
+        id=uuid.uuid4(),
+        facility_id=place.facility,
+        payee_id=place.facility,
+        account_id=place.account,
+        amount_cents=100,
+    )
+    place.commit_checks()
+
+
+def point_nowhere(place: Town, key: dict[str, Any]) -> str | None:
+    """What refuses a row that points to nothing, past all triggers of ours."""
+    try:
+        with place.sql.transaction(force_rollback=True):
+            place.do(f"ALTER TABLE {key['table']} DISABLE TRIGGER USER")
+            changed = place.do(f"UPDATE {key['table']} SET {key['column']} = gen_random_uuid()")
+            assert changed > 0
+            place.do("SET CONSTRAINTS ALL IMMEDIATE")
+            return None
+    except psycopg.IntegrityError as error:
+        return error.diag.constraint_name
+
+
+def test_every_foreign_key_holds_and_without_it_the_row_points_nowhere(sql: Town) -> None:
+    keys = sql.rows(_KEYS, tables=list(OURS))
+    assert len(keys) >= 30
+    fill(sql)
+    for key in keys:
+        if key["type"] != "uuid":
+            continue
+        # one row, so that a unique index has nothing to say
+        assert point_nowhere(sql, key) == key["name"]
+        with sql.sql.transaction(force_rollback=True):
+            drop(sql, key["table"], key["name"])
+            assert point_nowhere(sql, key) is None
+
+
+# --- nothing is forgotten --------------------------------------------------------------------------------------------
+
+
+def test_every_trigger_is_in_the_table_of_guards(sql: Town) -> None:
+    found = {row["tgname"] for row in sql.rows("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")}
+
+    assert found == {guard.name for guard in TRIGGERS} | set(WRITERS)
+
+
+def test_every_check_and_unique_index_is_in_the_table_of_guards(sql: Town) -> None:
+    checks = sql.rows(
+        "SELECT conname AS name FROM pg_constraint WHERE contype = 'c' AND conrelid::regclass::text = ANY(%(tables)s)",
+        tables=list(OURS),
+    )
+    unique = sql.rows(
+        "SELECT indexrelid::regclass::text AS name FROM pg_index"
+        " WHERE indisunique AND NOT indisprimary AND indrelid::regclass::text = ANY(%(tables)s)",
+        tables=list(OURS),
+    )
+
+    assert {row["name"] for row in checks + unique} == ({guard.name for guard in CONSTRAINTS} - {"history_is_lawful"})
+
+
+def test_every_constraint_is_in_force(sql: Town) -> None:
+    assert sql.rows("SELECT conname FROM pg_constraint WHERE NOT convalidated") == []
+    assert sql.rows("SELECT tgname FROM pg_trigger WHERE tgenabled <> 'O' AND NOT tgisinternal") == []
