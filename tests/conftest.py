@@ -83,12 +83,15 @@ def database(database_url: str) -> Iterator[str]:
     """An empty database: tables emptied past the guards that keep their rows, the clock set right."""
     with psycopg.connect(database_url, autocommit=True) as admin:
         admin.execute("SET session_replication_role = replica")
-        tables = admin.execute(
-            "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public'"
+        # DELETE, since TRUNCATE makes new files for every table and takes ten times as long
+        (deletes,) = admin.execute(
+            "SELECT string_agg(format('DELETE FROM %I', tablename), '; ') FROM pg_tables WHERE schemaname = 'public'"
             " AND tablename NOT IN ('law', 'django_migrations', 'django_content_type', 'auth_permission')"
-        ).fetchone()
-        assert tables is not None
-        admin.execute(f"TRUNCATE {tables[0]} RESTART IDENTITY CASCADE")
+        ).fetchone() or ("",)
+        admin.execute(deletes)
+        admin.execute(
+            "SELECT setval(seqrelid, 1, false) FROM pg_sequence WHERE seqrelid::regclass::text !~ '^(law|django|auth)'"
+        )
         admin.execute("INSERT INTO rufaa_clock (id, \"offset\") VALUES (1, interval '0')")
     yield database_url
     connection.close()

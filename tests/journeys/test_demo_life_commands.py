@@ -11,16 +11,13 @@ from demo_process import CANCELS, Demo
 from support import post, wait_until
 
 MOVES = [
-    "referral: create, pending-admin by physician",
-    "fee: raise, due by admin",
-    "referral: pending-admin --approve--> awaiting-biodata by admin",
-    "referral: awaiting-biodata --ask-payment--> pending-payment by admin",
-    "prompt 1: create to 254708***000, created by admin",
-    "prompt 1: created --claim--> sending",
-    "prompt 1: sending --accepted--> pending",
-    "prompt 1: pending --confirmed--> paid",
-    "fee: due --pay--> paid",
-    "referral: pending-payment --money-seen--> paid",
+    "The referral was made. By physician.  [referral pending-admin]",
+    "The fee was raised. By admin.  [fee due]",
+    "Prompt 1 to 254708***000 was asked for. By admin.  [prompt created]",
+    "M-Pesa took prompt 1: the phone rings.  [prompt pending]",
+    "Prompt 1 is paid.  [prompt paid]",
+    "The fee is paid.  [fee paid]",
+    "The money was seen: the referral is paid.  [referral paid]",
 ]
 
 
@@ -65,7 +62,9 @@ def test_explain_tells_the_story_from_the_referral(demo: Demo, paid: dict[str, A
     told = [line[len("  2026-11-23 09:56:46  ") :] for line in lines[2:-1]]
     assert [line for line in told if line in MOVES] == MOVES
     receipt = paid["payment"]["receipt"]
-    assert f"prompt 1: a callback says 0 (The payment was made), receipt {receipt}; this confirms" in told
+    assert (
+        f"Safaricom's callback about prompt 1 says 0 (The payment was made), receipt {receipt}: it is believed." in told
+    )
     assert lines[-1] == f"  Receipt {receipt} of KES 1,000.00 paid the fee."
     for secret in (paid["patientName"], paid["diagnosis"], "Wafula", paid["stkPhoneNumber"], paid["referralToken"]):
         assert secret not in story
@@ -93,7 +92,10 @@ def test_explain_says_why_a_prompt_was_not_paid(demo: Demo) -> None:
     story = said(demo, "explain", referral)
 
     assert "The fee of KES 1,000.00 is due; the referral is pending-payment." in story
-    assert "prompt 1: a callback says 1032 (The request was cancelled on the phone); this fails" in story
+    assert (
+        "Safaricom's callback about prompt 1 says 1032 (The request was cancelled on the phone): it is believed."
+        in story
+    )
     assert story.endswith("  No money has been seen.\n")
 
 

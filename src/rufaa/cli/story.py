@@ -83,6 +83,7 @@ _MEANS: Final[Mapping[Verdict, str]] = {
     Verdict.FAILS_FOR_NOW: "one query alone is not believed",
     Verdict.NO_NEWS: "nothing was learned",
     Verdict.ASK: "it is believed only after a query",
+    Verdict.ASK_DIFFERS: "its sender is not known and it differs from the prompt, so only a query counts",
     Verdict.AMOUNT_DIFFERS: "another amount than the prompt's, so it is doubted",
     Verdict.PHONE_DIFFERS: "another phone than the prompt's, so it is doubted",
     Verdict.OTHER_PROMPT: "it belongs to another push, so it counts for nothing here",

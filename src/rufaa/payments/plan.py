@@ -2,7 +2,7 @@
 
 ``settle`` reads and locks the rows, asks ``plan`` what to do, and writes it in sets. A prompt makes at most one move in
 one plan, since each move is a row of its history; a report that would move it again is left over for the next round,
-and with it all later ones about the same fee.
+and with it all later ones, since the order decides whose money a fee takes.
 """
 
 from __future__ import annotations
@@ -202,7 +202,6 @@ class _Batch:
         self._prompts = {row.id: _working(row) for row in prompts}
         self._fees = fees
         self._fee_states = {fee.id: fee.state for fee in fees.values()}
-        self._held: set[uuid.UUID] = set()  # fees whose further reports wait for the next round, in their order
         self._id_owner = dict(checkout_ids)
         self._number_owner = dict(numbers)
 
@@ -215,12 +214,10 @@ class _Batch:
         verdict = judge(self._facts(prompt, item.report), item.report)
         event = _event(prompt, item.report, verdict)
         decision = PROMPT.decide(prompt.state, event) if event is not None else None
-        if prompt.row.fee in self._held or (isinstance(decision, Moved) and prompt.moved is not None):
-            self._held.add(prompt.row.fee)
+        if self._plan.left_over or (isinstance(decision, Moved) and prompt.moved is not None):
             self._plan.left_over.append(item)
             return
         prompt.touched = True
-        self._learn_ids(prompt, item.report, verdict)
         if isinstance(decision, Moved):
             assert event is not None
             self._move(prompt, decision.state, event, item, verdict)
@@ -228,6 +225,7 @@ class _Batch:
             self._ask_person("contradiction", prompt, decision.why)
         elif prompt.state is PromptState.PAID and _contradicts(item.report, verdict):
             self._ask_person("contradiction", prompt, "It is paid, and a later report says otherwise.")
+        self._learn_ids(prompt, item.report, verdict)
         self._fill_number(prompt, item, verdict)
         if verdict is Verdict.NUMBER_TAKEN:
             self._ask_person("contradiction", prompt, "It reports the receipt of another payment.")
@@ -261,6 +259,7 @@ class _Batch:
         """A callback that beat the answer to its POST, or came after a lost one, brings the ids of its push.
 
         Only a trusted one: ids are never changed, and a forger would choose those of a push that somebody else paid.
+        And not while the prompt waits to be sent again: the next push has other ids.
         """
         if not report.trusted or verdict is Verdict.OTHER_PROMPT or prompt.state is PromptState.CREATED:
             return
