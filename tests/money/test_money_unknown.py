@@ -10,6 +10,7 @@ import pytest
 
 from rufaa.daraja.outcomes import Accepted, Because, Declined, Exchange, NotSent, PushOutcome, Unknown
 from rufaa.db.atomic import unit
+from rufaa.payments import dispatch
 from rufaa.payments.dispatch import LEASE_S, Claimed, claim_due, record, tidy
 from rufaa.payments.machine import FeeEvent
 from rufaa.referrals import operations as referrals
@@ -289,6 +290,27 @@ def test_a_late_answer_after_the_lease_never_makes_the_prompt_sendable(
 
     assert town.prompt(prompt) == before
     assert pushes(simulator) == 0
+
+
+def test_a_worker_that_was_held_up_after_its_claim_sends_nothing(
+    town: World,
+    simulator: RunningSimulator,
+    gateway: Running,
+    worker: Worker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Frozen between claim and POST, its lease may be over and a person may have asked anew (faults 34)."""
+    _, prompt = town.prompted(RINGS)
+    with monkeypatch.context() as patched:
+        patched.setattr(dispatch, "LATEST_START_S", -1)
+        worker.dispatch()
+
+    assert pushes(simulator) == 0
+    row = town.prompt(prompt)
+    assert (row["state"], row["event"], row["code"]) == ("created", "not-sent", "late")
+
+    worker.dispatch()
+    assert (town.prompt(prompt)["state"], pushes(simulator)) == ("pending", 1)
 
 
 def test_the_answer_of_an_older_lease_moves_nothing_of_a_newer_one(

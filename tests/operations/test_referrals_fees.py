@@ -6,13 +6,16 @@ import uuid
 
 import pytest
 
-from rufaa.db.atomic import unit
+from rufaa.db.atomic import Tx, unit
 from rufaa.facilities import operations as facilities
 from rufaa.facilities.models import Price
+from rufaa.facilities.queries import actor_named
+from rufaa.facilities.rights import Role
 from rufaa.money import Money
-from rufaa.payments.operations import FeeNotOpen, NoPrice, Requested
+from rufaa.payments.operations import NoPrice, Requested
 from rufaa.phone import Phone
 from rufaa.referrals.machine import Priority, Status
+from rufaa.referrals.operations import UnlawfulMove
 from support import FEE, PAYS, RINGS, World, call_back, check_books, execute, referral_in, rows, unchanged, value
 
 S = Status
@@ -141,10 +144,40 @@ def test_an_emergency_is_confirmed_without_a_price_list(world: World) -> None:
     world.move(referral, S.CONFIRMED, by=world.receiver)
 
     assert (world.status(referral), world.fee_state(referral)) == ("confirmed", None)
-    with unchanged(), pytest.raises(FeeNotOpen):
+    with unchanged(), pytest.raises(NoPrice):
         world.ask(referral)
     world.move(referral, S.COMPLETED, by=world.receiver, reason="treated")
     assert world.status(referral) == "completed"
+
+
+@pytest.mark.parametrize("status", [S.CONFIRMED, S.COMPLETED])
+def test_an_emergencys_fee_is_raised_when_somebody_asks_for_the_money(world: World, status: Status) -> None:
+    Price.objects.all().delete()
+    referral = world.referral(priority=Priority.EMERGENCY)
+    world.move(referral, S.CONFIRMED, by=world.receiver)
+    if status is S.COMPLETED:
+        world.move(referral, S.COMPLETED, by=world.receiver, reason="treated")
+    set_price(world, 700)
+
+    world.ask(referral)
+
+    assert (world.status(referral), world.fee_state(referral)) == (status, "deferred")
+    assert fee_of(referral)["amount_cents"] == 70_000
+    check_books()
+
+
+def test_who_works_on_both_sides_is_told_why_it_cannot_be_confirmed_yet(world: World) -> None:
+    def on_both_sides(tx: Tx) -> None:
+        user = facilities.add_user(tx, "both")
+        facilities.add_member(tx, user, world.uhuru, Role.ADMINISTRATOR)
+        facilities.add_member(tx, user, world.tumaini, Role.ADMINISTRATOR)
+
+    unit(on_both_sides)
+    referral = world.waiting()
+
+    with unchanged(), pytest.raises(UnlawfulMove, match="neither paid, waived nor deferred") as refused:
+        world.move(referral, S.CONFIRMED, by=actor_named("both"))
+    assert refused.value.data["allowed"] == ["cancelled"]
 
 
 def test_an_emergency_without_a_fee_can_be_cancelled(world: World) -> None:
