@@ -81,7 +81,7 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The operator's settings. ``secret_keys[0]`` makes signatures; every key checks them."""
+    """The operator's settings."""
 
     mode: Mode
     data: Path
@@ -89,7 +89,7 @@ class Config:
     host: str
     port: int
     public_url: str
-    secret_keys: tuple[str, ...]
+    given_secret_keys: str | None
     trusted_proxies: tuple[Network, ...]
     callback_networks: tuple[Network, ...] | None  # None: not given, or "any"
     callbacks_from_safaricom_only: bool  # nothing is given, and real money is at stake
@@ -98,6 +98,11 @@ class Config:
     pushes_per_s: float
     queries_per_min: float
     environ: Mapping[str, str]
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """The first makes signatures and seals; every one checks and opens. Made at the first use, if none is given."""
+        return _secret_keys(self.given_secret_keys, self.data)
 
     @property
     def demo(self) -> bool:
@@ -112,7 +117,8 @@ def config() -> Config:
 
 
 def load(environ: Mapping[str, str]) -> Config:
-    """Settings from ``environ``. Raises ``InvalidSetting`` with the name and what is allowed."""
+    """Settings from ``environ``. Raises ``InvalidSetting`` with the name and what is allowed. Touches no file."""
+    _check_secret_keys(environ.get("RUFAA_SECRET_KEYS"))
     mode = _choice(environ, "RUFAA_MODE", Mode, Mode.PRODUCTION)
     mpesa = (environ.get("MPESA_ENVIRONMENT") or "").strip().lower()
     data = Path(environ.get("RUFAA_DATA") or "rufaa-data").expanduser().absolute()
@@ -129,7 +135,7 @@ def load(environ: Mapping[str, str]) -> Config:
         host=host,
         port=port,
         public_url=_public_url(environ.get("RUFAA_PUBLIC_URL") or local_url(host, port)),
-        secret_keys=_secret_keys(environ.get("RUFAA_SECRET_KEYS"), data),
+        given_secret_keys=environ.get("RUFAA_SECRET_KEYS"),
         trusted_proxies=_networks(environ, "RUFAA_TRUSTED_PROXIES") or (),
         callback_networks=_callback_networks(environ),
         # A node may have no MPESA_* of its own, since the account is in the database: then real money is assumed.
@@ -210,13 +216,18 @@ def _callback_networks(environ: Mapping[str, str]) -> tuple[Network, ...] | None
     return None if text == "any" else _networks(environ, "RUFAA_CALLBACK_ADDRESSES")
 
 
+def _check_secret_keys(text: str | None) -> tuple[str, ...]:
+    keys = tuple(part.strip() for part in (text or "").split(",")) if text else ()
+    if any(len(key) < 32 for key in keys):
+        raise InvalidSetting("RUFAA_SECRET_KEYS: each key needs at least 32 characters.")
+    return keys
+
+
+@cache
 def _secret_keys(text: str | None, data: Path) -> tuple[str, ...]:
     """The given keys, or the one in the data folder, made if there is none yet (mode 0600, never overwritten)."""
     if text:
-        keys = tuple(part.strip() for part in text.split(","))
-        if any(len(key) < 32 for key in keys):
-            raise InvalidSetting("RUFAA_SECRET_KEYS: each key needs at least 32 characters.")
-        return keys
+        return _check_secret_keys(text)
     path = data / SECRET_FILE
     if not path.exists():
         data.mkdir(parents=True, exist_ok=True)

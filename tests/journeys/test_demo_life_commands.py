@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from demo_process import CANCELS, Demo
+from demo_process import CANCELS, ROOT, Demo
 from support import post, wait_until
 
 MOVES = [
@@ -189,3 +193,30 @@ def test_a_part_alone_without_a_database_says_what_it_needs(demo: Demo) -> None:
         assert done.stderr == (
             f"rufaa: rufaa {role} needs a database: set DATABASE_URL, or run 'rufaa serve', which brings its own.\n"
         )
+
+
+# --- without a server -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments", [("explain", "UKN0000000"), ("token", "--user", "admin"), ("facility", "add", "Baraka")]
+)
+def test_a_command_where_no_data_is_says_so_and_makes_none(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    data = tmp_path / "nowhere"
+    environ = {name: text for name, text in os.environ.items() if not name.startswith(("RUFAA_", "MPESA_"))}
+    environ = {**environ, "RUFAA_DATA": str(data), "PYTHONPATH": str(ROOT / "src")}
+    environ.pop("DATABASE_URL", None)
+    environ.pop("DJANGO_SETTINGS_MODULE", None)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "rufaa", *arguments],
+        env=environ,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"rufaa: There is no server's data in {data}.")
+    assert not data.exists()

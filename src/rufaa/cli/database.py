@@ -11,7 +11,7 @@ import psycopg
 
 from rufaa.config import Config, config
 from rufaa.db.durability import check_durability
-from rufaa.db.embedded import EmbeddedPostgres, Settings, running_url
+from rufaa.db.embedded import EmbeddedPostgres, Settings, has_cluster, running_url
 from rufaa.errors import Kind, RufaaError
 
 
@@ -20,6 +20,13 @@ class DatabaseUnreachable(RufaaError):
 
     kind = Kind.UNAVAILABLE
     code = "database-unreachable"
+
+
+class NoData(RufaaError):
+    """There is no server's data in the data folder, and no DATABASE_URL."""
+
+    kind = Kind.NOT_FOUND
+    code = "no-data"
 
 
 class NotMigrated(RufaaError):
@@ -48,16 +55,30 @@ def check(url: str) -> None:
 
 
 @contextmanager
-def database() -> Iterator[Config]:
-    """For a command that runs and ends: beside a running server, or alone with the embedded one started for it."""
+def database(*, migrating: bool = False) -> Iterator[Config]:
+    """For a command that runs and ends: beside a running server, or alone with the embedded one started for it.
+
+    Only who is ``migrating`` makes a new database; others refuse where there is none, or one that is not up to date.
+    """
     given = config()
     url = given.database_url or running_url(given.data)
     if url is not None:
         check(url)
-        yield use(url)
+        yield _used(url, migrating=migrating)
         return
+    if not migrating and not has_cluster(given.data):
+        raise NoData(
+            f"There is no server's data in {given.data}. Set RUFAA_DATA to the folder of your server, or start one."
+        )
     with EmbeddedPostgres(Settings(data=given.data)) as postgres:
-        yield use(postgres.url())
+        yield _used(postgres.url(), migrating=migrating)
+
+
+def _used(url: str, *, migrating: bool) -> Config:
+    settings = use(url)
+    if not migrating:
+        need_migrated()
+    return settings
 
 
 def need_migrated() -> None:

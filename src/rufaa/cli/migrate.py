@@ -8,7 +8,7 @@ from rufaa.config import Config
 
 def command() -> None:
     """Bring the database up to date. Harmless to repeat, and from several nodes at once."""
-    with database() as config:
+    with database(migrating=True) as config:
         migrate(config)
         need_migrated()
     print("The database is up to date.")

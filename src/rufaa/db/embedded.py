@@ -274,6 +274,11 @@ class EmbeddedPostgres:
             _pg_cluster.end_orphans(self._home.cluster)
 
 
+def has_cluster(data: Path) -> bool:
+    """Whether a server was ever started over ``data``. Looks at nothing but names."""
+    return (data / _pg_home.CLUSTER).exists() or (data / _pg_home.POINTER).exists()
+
+
 def running_url(data: Path, database: str = SUPERUSER) -> str | None:
     """The ``url`` of the server that another process runs over ``data``; None if there is none.
 
