@@ -21,7 +21,9 @@ WHERE account_id = %(account)s AND renewal = %(seen)s AND (renewing_until IS NUL
 RETURNING renewal
 
 -- name: store_token
+-- Counts once more: who saw no token while this one was on its way must look again before it asks for another.
 UPDATE mpesa_access SET
+    renewal = renewal + 1,
     sealed_token = %(sealed)s,
     token_expires_at = rufaa_now() + %(lives_s)s * interval '1 second',
     renewing_until = NULL

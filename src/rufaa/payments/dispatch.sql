@@ -6,10 +6,8 @@ SELECT DISTINCT account_id FROM prompt WHERE next_at <= rufaa_now() AND state = 
 SELECT count(*) AS due FROM prompt WHERE next_at <= rufaa_now() AND state = 'created' AND account_id = %(account)s
 
 -- name: claim
-UPDATE prompt SET
-    state = 'sending', event = 'claim', lease = lease + 1, next_at = NULL, sent_at = rufaa_now(),
-    lease_until = rufaa_now() + %(lease_s)s * interval '1 second'
-FROM (
+-- MATERIALIZED: as a plain subquery the planner may run it again for each row, and claim more than its LIMIT.
+WITH due AS MATERIALIZED (
     SELECT prompt.id, fee.account_code
     FROM prompt JOIN fee ON fee.id = prompt.fee_id
     WHERE prompt.next_at <= rufaa_now() AND prompt.state = 'created' AND prompt.account_id = %(account)s
@@ -17,8 +15,11 @@ FROM (
     ORDER BY prompt.next_at, prompt.id
     LIMIT %(limit)s
     FOR UPDATE OF prompt SKIP LOCKED
-) AS due
-WHERE prompt.id = due.id
+)
+UPDATE prompt SET
+    state = 'sending', event = 'claim', lease = lease + 1, next_at = NULL, sent_at = rufaa_now(),
+    lease_until = rufaa_now() + %(lease_s)s * interval '1 second'
+FROM due WHERE prompt.id = due.id
 RETURNING prompt.*, due.account_code
 
 -- name: record

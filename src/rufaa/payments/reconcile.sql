@@ -10,8 +10,8 @@ WHERE next_at <= rufaa_now() AND state NOT IN ('created', 'sending') AND checkou
     AND account_id = %(account)s
 
 -- name: claim
-UPDATE prompt SET queries = queries + 1, next_at = rufaa_now() + %(again_s)s * interval '1 second'
-WHERE id IN (
+-- MATERIALIZED: as a plain subquery the planner may run it again for each row, and claim more than its LIMIT.
+WITH due AS MATERIALIZED (
     SELECT id FROM prompt
     WHERE next_at <= rufaa_now() AND state NOT IN ('created', 'sending') AND checkout_request_id IS NOT NULL
         AND account_id = %(account)s
@@ -19,7 +19,9 @@ WHERE id IN (
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, account_id, checkout_request_id
+UPDATE prompt SET queries = queries + 1, next_at = rufaa_now() + %(again_s)s * interval '1 second'
+FROM due WHERE prompt.id = due.id
+RETURNING prompt.id, prompt.account_id, prompt.checkout_request_id
 
 -- name: overdue
 UPDATE prompt SET state = 'review', event = 'overdue', next_at = NULL, settled_at = rufaa_now()
