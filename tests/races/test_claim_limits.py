@@ -22,7 +22,7 @@ NESTED_LOOPS = "; ".join(
 _PLAIN = """
 UPDATE prompt SET queries = queries + 1 WHERE id IN (
     SELECT id FROM prompt WHERE state = 'pending' AND account_id = %(account)s
-    ORDER BY next_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    ORDER BY ctid LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 RETURNING id
 """
