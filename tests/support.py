@@ -378,7 +378,7 @@ class Worker:
 
 
 def check_books(simulator: RunningSimulator | None = None) -> None:
-    """What must always hold (design §9), read from the tables and compared with the simulator's till."""
+    """What must always hold, read from the tables and compared with the simulator's till."""
     assert (
         rows(
             "SELECT fee.id FROM fee LEFT JOIN receipt ON receipt.fee_id = fee.id"

@@ -256,7 +256,7 @@ def _after(row: PromptRow, decided: Plan, receipts: Sequence[Receipt], state: St
 
 
 def check(state: State, *, was: State | None = None) -> None:
-    """What must always hold (design §9), and between two states that follow each other."""
+    """What must always hold, and between two states that follow each other."""
     by_prompt = {row.prompt: row for row in state.receipts}
     must(len(by_prompt) == len(state.receipts), "a prompt has one receipt at most")
     numbers = [row.number for row in state.receipts if row.number]

@@ -237,7 +237,7 @@ LATE: Final = (5400, 9000, 12600, 16200)
 
 
 def test_the_schedule_of_queries() -> None:
-    """At 20, 40, 75, 100 and 150 s, then every five minutes, the last after half an hour (design §6)."""
+    """At 20, 40, 75, 100 and 150 s, then every five minutes, the last after half an hour."""
     asked: list[float] = []
     age: float | None = 0
     while (age := next_query_s(age)) is not None:

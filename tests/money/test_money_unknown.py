@@ -299,7 +299,7 @@ def test_a_worker_that_was_held_up_after_its_claim_sends_nothing(
     worker: Worker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Frozen between claim and POST, its lease may be over and a person may have asked anew (faults 34)."""
+    """Frozen between claim and POST, its lease may be over and a person may have asked anew."""
     _, prompt = town.prompted(RINGS)
     with monkeypatch.context() as patched:
         patched.setattr(dispatch, "LATEST_START_S", -1)

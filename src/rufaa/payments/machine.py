@@ -280,7 +280,7 @@ def judge(prompt: PromptFacts, report: Report) -> Verdict:
 
 
 def _names_another_push(prompt: PromptFacts, report: Report) -> bool:
-    """A replayed callback carries the ids of the push that it was made for (faults: replay of A's callback onto B)."""
+    """A replayed callback carries the ids of the push that it was made for."""
     for ours, theirs in (
         (prompt.checkout_request_id, report.checkout_request_id),
         (prompt.merchant_request_id, report.merchant_request_id),
