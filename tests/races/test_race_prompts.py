@@ -11,7 +11,7 @@ import pytest
 
 from races.gates import Racers, meeting
 from rufaa.db.atomic import unit
-from rufaa.payments import dispatch, operations
+from rufaa.payments import access, dispatch, operations
 from rufaa.payments.dispatch import Claimed, claim_due
 from rufaa.payments.operations import PhoneBusy, Requested
 from rufaa.phone import Phone
@@ -130,7 +130,7 @@ def test_a_prompt_that_another_worker_holds_is_skipped(
 ) -> None:
     """The account's budget already lets one worker claim after the other; it is taken away in both cases."""
     prompts = [world.prompted(f"254708004{each:03}")[1] for each in range(3)]
-    monkeypatch.setattr(dispatch, "spend", lambda *_, limit, **__: (limit, None))
+    monkeypatch.setattr(access, "spend", lambda *_, limit, **__: (limit, None))
     if not guarded:
         unlocked(monkeypatch, dispatch, "claim", "FOR UPDATE OF prompt SKIP LOCKED")
 

@@ -29,6 +29,13 @@ class NoData(RufaaError):
     code = "no-data"
 
 
+class NoDatabase(RufaaError):
+    """No database is given, and no embedded one runs over the data folder."""
+
+    kind = Kind.UNAVAILABLE
+    code = "no-database"
+
+
 class NotMigrated(RufaaError):
     """The database's tables are not those of this version."""
 
@@ -61,7 +68,7 @@ def database(*, migrating: bool = False) -> Iterator[Config]:
     Only who is ``migrating`` makes a new database; others refuse where there is none, or one that is not up to date.
     """
     given = config()
-    url = given.database_url or running_url(given.data)
+    url = _url_at_hand(given)
     if url is not None:
         check(url)
         yield _used(url, migrating=migrating)
@@ -72,6 +79,21 @@ def database(*, migrating: bool = False) -> Iterator[Config]:
         )
     with EmbeddedPostgres(Settings(data=given.data)) as postgres:
         yield _used(postgres.url(), migrating=migrating)
+
+
+def database_of_role(role: str) -> Config:
+    """For a role that runs alone and for long: DATABASE_URL, or the embedded one of a running ``rufaa serve``."""
+    url = _url_at_hand(config())
+    if url is None:
+        raise NoDatabase(
+            f"rufaa {role} needs a database: set DATABASE_URL, or run 'rufaa serve', which brings its own."
+        )
+    check(url)
+    return _used(url, migrating=False)
+
+
+def _url_at_hand(given: Config) -> str | None:
+    return given.database_url or running_url(given.data)
 
 
 def _used(url: str, *, migrating: bool) -> Config:

@@ -5,18 +5,14 @@ from __future__ import annotations
 import uvicorn
 
 from rufaa import log
-from rufaa.cli.database import check, need_migrated, use
-from rufaa.cli.needs import database_url
+from rufaa.cli.database import database_of_role
 from rufaa.config import config
 
 
 def command() -> None:
     """Serve callbacks, the function API and pages on RUFAA_HOST and RUFAA_PORT. Needs DATABASE_URL."""
     log.set_up(config().log)
-    url = database_url("gateway")
-    check(url)
-    settings = use(url)
-    need_migrated()
+    settings = database_of_role("gateway")
     from rufaa.gateway.app import Gateway  # noqa: PLC0415 - needs Django set up
 
     uvicorn.run(

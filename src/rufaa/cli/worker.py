@@ -9,18 +9,14 @@ import os
 import structlog
 
 from rufaa import log
-from rufaa.cli.database import check, need_migrated, use
-from rufaa.cli.needs import database_url
+from rufaa.cli.database import database_of_role
 from rufaa.config import config
 
 
 def command() -> None:
     """Send prompts, settle callbacks, ask about what is open. As many as wanted. Needs DATABASE_URL."""
     log.set_up(config().log)
-    url = database_url("worker")
-    check(url)
-    settings = use(url)
-    need_migrated()
+    settings = database_of_role("worker")
     from rufaa.cli.work import WorkerStuck, work  # noqa: PLC0415 - needs Django set up
 
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -62,6 +62,26 @@ def spend(tx: Tx, account: uuid.UUID, budget: Budget, *, due: str, limit: int) -
     if admission.granted == counted["due"]:
         return admission.granted, None
     return admission.granted, (admission.next_free_at - row["now"]).total_seconds()
+
+
+def claim(
+    tx: Tx, budget: Budget, statements: Mapping[str, str], *, limit: int, **params: object
+) -> tuple[list[dict[str, Any]], float | None]:
+    """Claim what is due of all accounts, up to ``limit`` rows and within each account's budget.
+
+    ``statements`` has the queries ``due_accounts``, ``count_due`` and ``claim``; ``params`` go to the last. Also:
+    seconds until more may be claimed, None if nothing is held back.
+    """
+    rows: list[dict[str, Any]] = []
+    waits: list[float] = []
+    for due in tx.rows(statements["due_accounts"]):
+        account: uuid.UUID = due["account_id"]
+        granted, free_in_s = spend(tx, account, budget, due=statements["count_due"], limit=limit - len(rows))
+        if free_in_s is not None:
+            waits.append(free_in_s)
+        if granted:
+            rows += tx.rows(statements["claim"], {**params, "account": account, "limit": granted})
+    return rows, min(waits, default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from rufaa.db.aside import Aside
 from rufaa.db.atomic import Tx, unit
 from rufaa.errors import RufaaError
 from rufaa.money import Money
-from rufaa.payments.access import Accounts, Budget, spend
+from rufaa.payments import access
+from rufaa.payments.access import Accounts, Budget
 from rufaa.payments.machine import UNKNOWN_WITHOUT_ID_S, PromptEvent, PromptState, next_query_s
 from rufaa.phone import Phone, masked
 
@@ -54,19 +55,10 @@ class Claimed:
 
 def claim_due(tx: Tx, *, limit: int) -> tuple[list[Claimed], float | None]:
     """Claim prompts that are due, within each account's rate. Also: seconds until more may go, None if none wait."""
-    claimed: list[Claimed] = []
-    waits: list[float] = []
-    for account in tx.rows(_SQL["due_accounts"]):
-        granted, free_in_s = spend(
-            tx, account["account_id"], Budget.PUSH, due=_SQL["count_due"], limit=limit - len(claimed)
-        )
-        if free_in_s is not None:
-            waits.append(free_in_s)
-        if granted:
-            params = {"account": account["account_id"], "limit": granted, "lease_s": LEASE_S}
-            claimed += [_claimed(row) for row in tx.rows(_SQL["claim"], params)]
+    rows, wait_s = access.claim(tx, Budget.PUSH, _SQL, limit=limit, lease_s=LEASE_S)
+    claimed = [_claimed(row) for row in rows]
     tx.tell_changed([prompt.id for prompt in claimed])
-    return claimed, min(waits, default=None)
+    return claimed, wait_s
 
 
 def _claimed(row: dict[str, Any]) -> Claimed:

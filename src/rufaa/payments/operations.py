@@ -98,10 +98,18 @@ class SamePerson(RufaaError):
 # --- fees ----------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A new fee, and the facility whose money it is."""
+
+    fee: uuid.UUID
+    payee: uuid.UUID
+
+
 def raise_fee(
     tx: Tx, *, facility: uuid.UUID, receiving: uuid.UUID, account_code: str, deferred: bool, needed: bool = True
-) -> uuid.UUID | None:
-    """Freeze payee, account and amount from the price list of ``facility`` into a fee, and return its id.
+) -> Raised | None:
+    """Freeze payee, account and amount from the price list of ``facility`` into a fee.
 
     ``deferred``: an emergency's fee, which holds nobody up. Without a price: ``NoPrice``, or None where the fee is not
     ``needed``.
@@ -119,7 +127,7 @@ def raise_fee(
         _SQL["insert_fee"],
         {**price, "id": fee, "state": FEE.first[event], "event": event, "account_code": account_code},
     )
-    return fee
+    return Raised(fee, price["payee"])
 
 
 def lock_fee(tx: Tx, fee: uuid.UUID) -> dict[str, Any]:
@@ -127,12 +135,6 @@ def lock_fee(tx: Tx, fee: uuid.UUID) -> dict[str, Any]:
     if row is None:
         raise AssertionError(f"fee {fee} vanished")
     return row
-
-
-def payee_of(tx: Tx, fee: uuid.UUID) -> uuid.UUID:
-    """The facility whose money the fee is."""
-    payee: uuid.UUID = lock_fee(tx, fee)["payee_id"]
-    return payee
 
 
 def cancel_fee(tx: Tx, fee: uuid.UUID, *, reason: str) -> None:

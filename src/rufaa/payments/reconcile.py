@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import dataclass
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 
 import structlog
 
@@ -19,7 +19,8 @@ from rufaa.daraja.outcomes import Answered, NoNews, QueryOutcome
 from rufaa.db import sql
 from rufaa.db.aside import Aside
 from rufaa.db.atomic import Tx, unit
-from rufaa.payments.access import Accounts, Budget, spend
+from rufaa.payments import access
+from rufaa.payments.access import Accounts, Budget
 from rufaa.payments.machine import UNKNOWN_WITHOUT_ID_S, Channel, Report
 from rufaa.payments.operations import open_task_for_prompt
 from rufaa.payments.plan import Item
@@ -43,22 +44,8 @@ class Question:
 
 def claim_questions(tx: Tx, *, limit: int) -> tuple[list[Question], float | None]:
     """Prompts whose time to be asked about has come, oldest first, within each account's rate."""
-    questions: list[Question] = []
-    waits: list[float] = []
-    for account in tx.rows(_SQL["due_accounts"]):
-        params: dict[str, Any] = {"account": account["account_id"], "again_s": ASKED_AGAIN_AFTER_S}
-        granted, free_in_s = spend(
-            tx, account["account_id"], Budget.QUERY, due=_SQL["count_due"], limit=limit - len(questions)
-        )
-        if free_in_s is not None:
-            waits.append(free_in_s)
-        if granted:
-            params["limit"] = granted
-            questions += [
-                Question(row["id"], row["account_id"], row["checkout_request_id"])
-                for row in tx.rows(_SQL["claim"], params)
-            ]
-    return questions, min(waits, default=None)
+    rows, wait_s = access.claim(tx, Budget.QUERY, _SQL, limit=limit, again_s=ASKED_AGAIN_AFTER_S)
+    return [Question(row["id"], row["account_id"], row["checkout_request_id"]) for row in rows], wait_s
 
 
 def hand_over_overdue(tx: Tx) -> int:

@@ -15,7 +15,7 @@ from rufaa.payments.machine import LIVE, OPEN_FEE, FeeState, PromptState
 from rufaa.referrals import machine
 from rufaa.referrals.machine import Event, Facts, Priority, Status
 from rufaa.referrals.models import Referral
-from rufaa.referrals.queries import Seen, facts_of
+from rufaa.referrals.queries import Seen
 
 RIGHT_FOR: Final[Mapping[Event, tuple[Right, ...]]] = {
     Event.APPROVE: (Right.APPROVE,),
@@ -51,7 +51,12 @@ def may_move(rights: frozenset[Right], status: Status, event: Event) -> bool:
 
 def facts(row: Referral) -> Facts:
     """What the law asks about this referral."""
-    return Facts(priority=Priority(row.priority), **facts_of(row))
+    state = row.fee.state if row.fee is not None else None
+    return Facts(
+        priority=Priority(row.priority),
+        fee_is_paid=state == FeeState.PAID,
+        fee_is_exempt=state in {FeeState.WAIVED, FeeState.DEFERRED},
+    )
 
 
 def allowed_actions(

@@ -32,7 +32,7 @@ from rufaa.phone import Phone
 from rufaa.referrals import actions, machine, texts
 from rufaa.referrals.machine import Event, Priority, Status
 from rufaa.referrals.models import Referral
-from rufaa.referrals.queries import Seen, facts_of, rights_on, see
+from rufaa.referrals.queries import Seen, rights_on, see
 
 _SQL: Final = sql.load(__file__, "operations.sql")
 
@@ -211,7 +211,7 @@ def _move(tx: Tx, row: Referral, state: Status, event: Event, reason: str) -> No
 def _raise_fee(tx: Tx, row: Referral, *, needed: bool) -> None:
     """Freeze the fee; an emergency's is deferred from the start. Without a price it is refused, or left where not
     ``needed``."""
-    row.fee_id = payments.raise_fee(
+    raised = payments.raise_fee(
         tx,
         facility=row.referring_id,
         receiving=row.receiving_id,
@@ -219,7 +219,8 @@ def _raise_fee(tx: Tx, row: Referral, *, needed: bool) -> None:
         deferred=row.priority == Priority.EMERGENCY,
         needed=needed,
     )
-    row.payee_id = None if row.fee_id is None else payments.payee_of(tx, row.fee_id)
+    if raised is not None:
+        row.fee_id, row.payee_id = raised.fee, raised.payee
 
 
 def _ask_for_payment(tx: Tx, row: Referral) -> Requested | PaidAlready | RufaaError | None:
@@ -227,7 +228,7 @@ def _ask_for_payment(tx: Tx, row: Referral) -> Requested | PaidAlready | RufaaEr
 
     The move stands whatever becomes of the prompt.
     """
-    if facts_of(row)["fee_is_paid"]:
+    if actions.facts(row).fee_is_paid:
         _move(tx, row, Status.PAID, Event.MONEY_SEEN, "")
         return None
     if row.fee_id is None or not row.particulars.payer_phone or not row.referring.prompts_at_once:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import reduce
@@ -16,7 +16,6 @@ from rufaa import ids
 from rufaa.errors import Kind, RufaaError
 from rufaa.facilities.queries import Actor
 from rufaa.facilities.rights import Right, Side
-from rufaa.payments.machine import FeeState
 from rufaa.referrals.machine import Status
 from rufaa.referrals.models import Referral
 
@@ -157,12 +156,3 @@ def _newest(actor: Actor, wanted: Q, limit: int) -> list[Referral]:
     for gate in _gates(actor):
         keys.update(Referral.objects.filter(gate & wanted).order_by("-pk").values_list("pk", flat=True)[:limit])
     return list(_whole(Referral.objects.filter(pk__in=sorted(keys)[-limit:])).order_by("-pk"))
-
-
-def facts_of(referral: Referral) -> Mapping[str, bool]:
-    """What the law asks about the fee of ``referral``."""
-    state = referral.fee.state if referral.fee is not None else None
-    return {
-        "fee_is_paid": state == FeeState.PAID,
-        "fee_is_exempt": state in {FeeState.WAIVED, FeeState.DEFERRED},
-    }
