@@ -37,6 +37,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     " believed only after a query. 'any': no check. Default: Safaricom's published list in production, else any",
     "RUFAA_POOL_SIZE": "Database connections a process may open. Default: 12",
     "RUFAA_LOG": "json or plain. Default: plain on a terminal, else json",
+    "RUFAA_DIE_AT": "For tests, and refused in production: the failpoint at which the process dies by SIGKILL."
+    " Default: none",
     "MPESA_ENVIRONMENT": "sandbox, production or simulator",
     "MPESA_CONSUMER_KEY": "Daraja app's consumer key",
     "MPESA_CONSUMER_SECRET": "Daraja app's consumer secret",
@@ -95,6 +97,7 @@ class Config:
     callbacks_from_safaricom_only: bool  # nothing is given, and real money is at stake
     pool_size: int
     log: LogForm
+    die_at: str | None
     pushes_per_s: float
     queries_per_min: float
     environ: Mapping[str, str]
@@ -143,6 +146,7 @@ def load(environ: Mapping[str, str]) -> Config:
         and (mpesa == "production" or (mode is Mode.PRODUCTION and not mpesa)),
         pool_size=_whole(environ, "RUFAA_POOL_SIZE", 12, low=4, high=200),
         log=_choice(environ, "RUFAA_LOG", LogForm, LogForm.AUTO),
+        die_at=_die_at(environ.get("RUFAA_DIE_AT"), mode=mode),
         pushes_per_s=_number(environ, "MPESA_PUSHES_PER_S", 5, low=0.01, high=1000),
         queries_per_min=_number(environ, "MPESA_QUERIES_PER_MIN", 5, low=0.1, high=60000),
         environ=environ,
@@ -182,6 +186,12 @@ def _whole(environ: Mapping[str, str], name: str, default: int, *, low: int, hig
     if value % 1:
         raise InvalidSetting(f"{name}={environ[name]!r}: use a whole number from {low} to {high}.")
     return int(value)
+
+
+def _die_at(text: str | None, *, mode: Mode) -> str | None:
+    if text and mode is Mode.PRODUCTION:
+        raise InvalidSetting("RUFAA_DIE_AT kills the server on purpose: it is refused with RUFAA_MODE=production.")
+    return text or None
 
 
 def _database_url(text: str | None) -> str | None:

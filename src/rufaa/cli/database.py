@@ -10,6 +10,7 @@ import django
 import psycopg
 
 from rufaa.config import Config, config
+from rufaa.db import failpoints
 from rufaa.db.durability import check_durability
 from rufaa.db.embedded import EmbeddedPostgres, Settings, has_cluster, running_url
 from rufaa.errors import Kind, RufaaError
@@ -89,7 +90,10 @@ def database_of_role(role: str) -> Config:
             f"rufaa {role} needs a database: set DATABASE_URL, or run 'rufaa serve', which brings its own."
         )
     check(url)
-    return _used(url, migrating=False)
+    settings = _used(url, migrating=False)
+    if settings.die_at is not None:
+        failpoints.die_at(settings.die_at)
+    return settings
 
 
 def _url_at_hand(given: Config) -> str | None:

@@ -16,7 +16,7 @@ import structlog
 from rufaa.config import Config
 from rufaa.daraja.client import Daraja, new_session
 from rufaa.db.aside import Aside, DatabaseSilent
-from rufaa.db.atomic import unit
+from rufaa.db.atomic import look
 from rufaa.db.listen import Listener
 from rufaa.ingest.address import callback_url
 from rufaa.ingest.loop import settle_inbox
@@ -62,10 +62,10 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
             return 0.0 if taken else None
 
         async def sending() -> float | None:
-            return await aside.run(lambda: unit(next_sending_s))
+            return await aside.run(lambda: look(next_sending_s))
 
         async def asking() -> float | None:
-            return await aside.run(lambda: unit(next_question_s))
+            return await aside.run(lambda: look(next_question_s))
 
         listening = asyncio.create_task(listener.run())
         loops = [

@@ -14,6 +14,9 @@ from typing import Any, Final, TypeVar
 from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from rufaa.db import failpoints
+from rufaa.db.failpoints import Step
+
 T = TypeVar("T")
 
 WORK: Final = "rufaa_work"
@@ -83,8 +86,8 @@ def atomic(*, actor: uuid.UUID | None = None) -> Iterator[Tx]:
         yield tx
 
 
-def unit(work: Callable[[Tx], T], *, actor: uuid.UUID | None = None) -> T:
-    """Run ``work`` in a transaction of its own and return what it returns.
+def unit(work: Callable[[Tx], T], *, actor: uuid.UUID | None = None, step: Step | None = None) -> T:
+    """Run ``work`` in a transaction of its own and return what it returns. Its commit is ``step``, where it has a name.
 
     Only what PostgreSQL rolled back for certain is repeated. A connection lost during COMMIT raises: whether it
     committed is not known, and the caller finds out by reading.
@@ -93,7 +96,12 @@ def unit(work: Callable[[Tx], T], *, actor: uuid.UUID | None = None) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with atomic(actor=actor) as tx:
-                    return work(tx)
+                    result = work(tx)
+                    if step is not None:
+                        failpoints.reach(step.before)
+                if step is not None:
+                    failpoints.reach(step.after)
+                return result
             except OperationalError as error:
                 if getattr(error.__cause__, "sqlstate", None) not in _REPEAT or attempt == _ATTEMPTS:
                     raise
@@ -101,3 +109,8 @@ def unit(work: Callable[[Tx], T], *, actor: uuid.UUID | None = None) -> T:
     finally:
         if not connection.in_atomic_block:
             connection.close()
+
+
+def look(work: Callable[[Tx], T]) -> T:
+    """As ``unit``, for work that only reads: its commit is no step that anything depends on."""
+    return unit(work)

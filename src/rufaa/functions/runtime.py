@@ -16,7 +16,8 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from psycopg_pool import PoolTimeout
 
 from rufaa.db.aside import Aside, DatabaseSilent
-from rufaa.db.atomic import Tx, unit
+from rufaa.db.atomic import Tx, look, unit
+from rufaa.db.failpoints import Step
 from rufaa.db.listen import Listener
 from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.facilities import identity, queries
@@ -89,8 +90,10 @@ class Runtime:
 
         def call() -> object:
             # Who acts is read first and apart, since the history's triggers are told at the transaction's start.
-            actor = unit(lambda _: self._actor(user, demo_name))
-            return unit(lambda tx: function.handler(Caller(actor, tx), **args), actor=actor.user)
+            actor = look(lambda _: self._actor(user, demo_name))
+            return unit(
+                lambda tx: function.handler(Caller(actor, tx), **args), actor=actor.user, step=Step.FUNCTION_COMMIT
+            )
 
         result = await self._database(call)
         return await self._wait_for(result) if isinstance(result, Waiting) else result
@@ -111,12 +114,12 @@ class Runtime:
                 async with asyncio.timeout(ANSWER_S):
                     while True:
                         changed.clear()
-                        found = await self._database(lambda: unit(waiting.look))
+                        found = await self._database(lambda: look(waiting.look))
                         if found is not None:
                             return found
                         await changed.wait()
             except TimeoutError:
-                return await self._database(lambda: unit(waiting.at_last))
+                return await self._database(lambda: look(waiting.at_last))
 
     async def _database(self, work: Callable[[], object]) -> object:
         """``work`` in a thread. Trouble with the database is "try again", not a function's failure."""

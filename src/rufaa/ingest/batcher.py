@@ -14,7 +14,9 @@ from typing import Final
 import asyncpg
 import structlog
 
+from rufaa.db import failpoints
 from rufaa.db.atomic import WORK
+from rufaa.db.failpoints import Step
 
 _log = structlog.get_logger()
 
@@ -87,3 +89,5 @@ class Batcher:
                 [callback.body for callback in callbacks],
             )
             await connection.execute("SELECT pg_notify($1, '')", WORK)
+            failpoints.reach(Step.INGEST_STORE.before)
+        failpoints.reach(Step.INGEST_STORE.after)

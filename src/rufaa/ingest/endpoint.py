@@ -14,6 +14,7 @@ from typing import Any, Final
 import structlog
 
 from rufaa.config import Network
+from rufaa.db.failpoints import Step, around
 from rufaa.ingest.address import may_speak_for_safaricom, prompt_at, source_of
 from rufaa.ingest.batcher import Batcher, Callback, NotStored
 
@@ -71,7 +72,8 @@ class Endpoint:
         except NotStored:
             await self._answer(send, 503, "not-stored", b'{"message":"Try again."}', (b"retry-after", b"5"))
             return
-        await self._answer(send, 200, "stored", _ACCEPTED)
+        with around(Step.INGEST_ANSWER):
+            await self._answer(send, 200, "stored", _ACCEPTED)
 
     async def _answer(self, send: Send, status: int, what: str, body: bytes, *more: tuple[bytes, bytes]) -> None:
         self.counts[what] += 1

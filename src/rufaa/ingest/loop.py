@@ -13,7 +13,8 @@ from django.db import InterfaceError, OperationalError
 
 from rufaa.daraja.messages import Malformed, StkCallback, parse_stk_callback
 from rufaa.db import sql
-from rufaa.db.atomic import Tx, unit
+from rufaa.db.atomic import Tx, look, unit
+from rufaa.db.failpoints import Step
 from rufaa.payments.machine import Channel, Report
 from rufaa.payments.operations import open_task_for_prompt
 from rufaa.payments.plan import Item
@@ -34,7 +35,7 @@ def settle_inbox(*, hand_on: HandOn, limit: int = BATCH) -> int:
     database (a lock, a lost connection) stays for the next round.
     """
     try:
-        return unit(lambda tx: _settle(tx, limit=limit, hand_on=hand_on))
+        return unit(lambda tx: _settle(tx, limit=limit, hand_on=hand_on), step=Step.SETTLE_BATCH)
     except Exception:  # noqa: BLE001 - whatever one callback does to us, the others must not wait for it
         _log.exception("ingest.batch_failed")
         return _settle_one_by_one(hand_on=hand_on, limit=limit)
@@ -42,14 +43,15 @@ def settle_inbox(*, hand_on: HandOn, limit: int = BATCH) -> int:
 
 def _settle_one_by_one(*, hand_on: HandOn, limit: int) -> int:
     closed = 0
-    for row in unit(lambda tx: tx.rows(_SQL["peek"], {"limit": limit})):
+    for row in look(lambda tx: tx.rows(_SQL["peek"], {"limit": limit})):
         try:
-            closed += unit(partial(_settle, limit=1, hand_on=hand_on, only=row["id"]))
+            closed += unit(partial(_settle, limit=1, hand_on=hand_on, only=row["id"]), step=Step.SETTLE_ALONE)
         except (OperationalError, InterfaceError):
             _log.exception("ingest.callback_waits", inbox=row["id"])
         except Exception as error:  # noqa: BLE001 - as above
             _log.exception("ingest.callback_failed", inbox=row["id"])
-            unit(partial(_give_to_person, row["id"], row["prompt"], f"failed: {type(error).__name__}"))
+            failed = f"failed: {type(error).__name__}"
+            unit(partial(_give_to_person, row["id"], row["prompt"], failed), step=Step.SETTLE_GIVE_UP)
             closed += 1
     return closed
 

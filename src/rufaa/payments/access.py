@@ -21,7 +21,8 @@ from rufaa.daraja.credentials import Credentials
 from rufaa.daraja.tokens import RENEW_AHEAD_S, TokenUnavailable
 from rufaa.db import sql
 from rufaa.db.aside import Aside
-from rufaa.db.atomic import Tx, unit
+from rufaa.db.atomic import Tx, look, unit
+from rufaa.db.failpoints import Step, around
 from rufaa.facilities.models import MpesaAccount
 from rufaa.facilities.operations import credentials_of
 
@@ -103,7 +104,7 @@ class Accounts:
 
     async def get(self, account: uuid.UUID) -> Account:
         """Raises ``CannotUnseal`` where the keys cannot be read."""
-        row = await self._aside.run(lambda: unit(lambda _: MpesaAccount.objects.get(pk=account)))
+        row = await self._aside.run(lambda: look(lambda _: MpesaAccount.objects.get(pk=account)))
         version = bytes(row.sealed_keys) + row.base_url.encode()
         known = self._known.get(account)
         if known is None or known[0] != version:
@@ -131,10 +132,10 @@ class SharedTokens:
         async with self._one_at_a_time, asyncio.timeout(_WAIT_S + _RENEWAL_S):
             until = asyncio.get_running_loop().time() + _WAIT_S
             while True:
-                held, renewal = await self._unit(self._read)
+                held, renewal = await self._aside.run(lambda: look(self._read))
                 if held is not None and held != rejected:
                     return held
-                mine = await self._unit(partial(self._begin, seen=renewal))
+                mine = await self._commit(Step.TOKEN_BEGIN, partial(self._begin, seen=renewal))
                 if mine is not None:
                     return await self._renew(mine)
                 if asyncio.get_running_loop().time() > until:
@@ -147,14 +148,16 @@ class SharedTokens:
 
     async def _renew(self, mine: int) -> str:
         try:
-            fetched = await self._daraja.fetch_token(self._credentials)
+            with around(Step.TOKEN_CALL):
+                fetched = await self._daraja.fetch_token(self._credentials)
         except BaseException:
-            await asyncio.shield(self._unit(lambda tx: tx.execute(_SQL["end_renewal"], self._mine(mine))))
+            ended = self._commit(Step.TOKEN_END, lambda tx: tx.execute(_SQL["end_renewal"], self._mine(mine)))
+            await asyncio.shield(ended)
             raise
         sealed = secret.seal(self._keys, fetched.access_token.encode(), context=self._context)
         lives_s = max(fetched.expires_in_s - RENEW_AHEAD_S, fetched.expires_in_s / 2)
         params = {**self._mine(mine), "sealed": sealed, "lives_s": lives_s}
-        await self._unit(lambda tx: tx.execute(_SQL["store_token"], params))
+        await self._commit(Step.TOKEN_STORE, lambda tx: tx.execute(_SQL["store_token"], params))
         return fetched.access_token
 
     def _read(self, tx: Tx) -> tuple[str | None, int]:
@@ -176,8 +179,8 @@ class SharedTokens:
     def _mine(self, renewal: int) -> dict[str, object]:
         return {"account": self._account, "renewal": renewal}
 
-    async def _unit(self, work: Callable[[Tx], T]) -> T:
-        return await self._aside.run(lambda: unit(work))
+    async def _commit(self, step: Step, work: Callable[[Tx], T]) -> T:
+        return await self._aside.run(lambda: unit(work, step=step))
 
     @property
     def _context(self) -> str:

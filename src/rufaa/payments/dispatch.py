@@ -22,6 +22,7 @@ from rufaa.daraja.outcomes import Accepted, Because, Declined, Exchange, NotSent
 from rufaa.db import sql
 from rufaa.db.aside import Aside
 from rufaa.db.atomic import Tx, unit
+from rufaa.db.failpoints import Step, around
 from rufaa.errors import RufaaError
 from rufaa.money import Money
 from rufaa.payments import access
@@ -154,9 +155,11 @@ class Dispatcher:
         if room <= 0:
             await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
             return 0.0
-        await self._aside.run(lambda: unit(tidy))
+        await self._aside.run(lambda: unit(tidy, step=Step.DISPATCH_TIDY))
         claimed_at = _uptime_s()
-        claimed, wait_s = await self._aside.run(lambda: unit(lambda tx: claim_due(tx, limit=room)))
+        claimed, wait_s = await self._aside.run(
+            lambda: unit(lambda tx: claim_due(tx, limit=room), step=Step.DISPATCH_CLAIM)
+        )
         for prompt in claimed:
             task = asyncio.create_task(self._send(prompt, claimed_at=claimed_at))
             self._flying.add(task)
@@ -179,7 +182,7 @@ class Dispatcher:
             took_s=round(outcome.exchange.took_s, 3),
         )
         try:
-            await self._aside.run(lambda: unit(lambda tx: record(tx, prompt, outcome)))
+            await self._aside.run(lambda: unit(lambda tx: record(tx, prompt, outcome), step=Step.DISPATCH_RECORD))
         except Exception:  # noqa: BLE001
             # Not written down: the lease runs out and the prompt becomes UNKNOWN, which is what it is.
             _log.exception("prompt.outcome_not_recorded", prompt=prompt.id.hex)
@@ -198,15 +201,16 @@ class Dispatcher:
             # This process was frozen. Its lease may have run out, and a person may have asked anew meanwhile.
             return NotSent("late", "The worker was held up for too long to send it.", 0.0, nothing)
         try:
-            return await self._daraja.stk_push(
-                account.credentials,
-                account.tokens,
-                phone=prompt.phone,
-                amount=prompt.amount,
-                account_reference=prompt.account_code,
-                description=DESCRIPTION,
-                callback_url=self._callback_url(prompt.id),
-                at=started_at,
-            )
+            with around(Step.DISPATCH_CALL):
+                return await self._daraja.stk_push(
+                    account.credentials,
+                    account.tokens,
+                    phone=prompt.phone,
+                    amount=prompt.amount,
+                    account_reference=prompt.account_code,
+                    description=DESCRIPTION,
+                    callback_url=self._callback_url(prompt.id),
+                    at=started_at,
+                )
         except RufaaError as error:  # the client checks before it sends: a wrong callback address, say
             return Declined(error.code, error.message, Because.BAD_REQUEST, nothing)

@@ -19,6 +19,7 @@ from rufaa.daraja.outcomes import Answered, NoNews, QueryOutcome
 from rufaa.db import sql
 from rufaa.db.aside import Aside
 from rufaa.db.atomic import Tx, unit
+from rufaa.db.failpoints import Step, around
 from rufaa.payments import access
 from rufaa.payments.access import Accounts, Budget
 from rufaa.payments.machine import UNKNOWN_WITHOUT_ID_S, Channel, Report
@@ -77,8 +78,10 @@ class Reconciler:
 
     async def round(self) -> float | None:
         """Ask what is due and settle the answers; returns seconds until more may be asked, None if nothing waits."""
-        await self._aside.run(lambda: unit(hand_over_overdue))
-        questions, wait_s = await self._aside.run(lambda: unit(lambda tx: claim_questions(tx, limit=self._at_once)))
+        await self._aside.run(lambda: unit(hand_over_overdue, step=Step.QUERY_OVERDUE))
+        questions, wait_s = await self._aside.run(
+            lambda: unit(lambda tx: claim_questions(tx, limit=self._at_once), step=Step.QUERY_CLAIM)
+        )
         if not questions:
             return wait_s
         for item in await asyncio.gather(*map(self._ask, questions)):
@@ -89,19 +92,22 @@ class Reconciler:
     async def _settle(self, item: Item) -> None:
         """Each answer alone: one that cannot be settled is asked for again, and holds up no other."""
         try:
-            await self._aside.run(lambda: unit(lambda tx: settle(tx, [item], hand_on=self._hand_on)))
+            await self._aside.run(
+                lambda: unit(lambda tx: settle(tx, [item], hand_on=self._hand_on), step=Step.QUERY_SETTLE)
+            )
         except Exception:  # noqa: BLE001
             _log.exception("query.not_settled", prompt=item.prompt.hex)
 
     async def _ask(self, question: Question) -> Item | None:
         try:
             account = await self._accounts.get(question.account)
-            outcome = await self._daraja.stk_query(
-                account.credentials,
-                account.tokens,
-                checkout_request_id=question.checkout_request_id,
-                at=clock.now(),
-            )
+            with around(Step.QUERY_CALL):
+                outcome = await self._daraja.stk_query(
+                    account.credentials,
+                    account.tokens,
+                    checkout_request_id=question.checkout_request_id,
+                    at=clock.now(),
+                )
         except Exception:  # noqa: BLE001 - this prompt is asked about again later; the others must not wait for it
             _log.exception("query.failed", prompt=question.prompt.hex)
             return None
