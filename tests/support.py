@@ -25,7 +25,7 @@ import uvicorn
 
 from rufaa import clock
 from rufaa.config import Config, load
-from rufaa.daraja.client import AccountKind, Credentials, Daraja, Environment, new_session
+from rufaa.daraja.client import AccountKind, Credentials, Daraja, Environment, MemoryTokens, new_session
 from rufaa.db.aside import Aside
 from rufaa.db.atomic import Tx, unit
 from rufaa.facilities import identity
@@ -40,6 +40,8 @@ from rufaa.money import Money
 from rufaa.payments.access import Accounts
 from rufaa.payments.dispatch import Dispatcher
 from rufaa.payments.reconcile import Reconciler
+from rufaa.payments.strays import Strays
+from rufaa.phone import Phone
 from rufaa.referrals import operations as referrals
 from rufaa.referrals.machine import Priority, Status
 from rufaa.referrals.operations import fees_paid
@@ -94,7 +96,7 @@ def advance(seconds: float, simulator: RunningSimulator | None = None) -> None:
 
 SNAPSHOT = (
     *("referral", "particulars", "fee", "exemption", "prompt", "receipt"),
-    *("evidence", "task", "transfer", "history", "inbox"),
+    *("evidence", "stray", "task", "transfer", "history", "inbox"),
 )
 
 
@@ -357,6 +359,14 @@ class Worker:
 
         self._run(once)
 
+    def find_strays(self) -> None:
+        """Ask about the strays that are due."""
+
+        async def once(daraja: Daraja, accounts: Accounts, aside: Aside) -> None:
+            await Strays(daraja, accounts, aside).round()
+
+        self._run(once)
+
     def settle(self) -> int:
         """Settle every stored callback."""
         total = 0
@@ -386,7 +396,8 @@ def check_books(simulator: RunningSimulator | None = None) -> None:
         )
         == []
     )
-    assert rows("SELECT id FROM prompt WHERE state = 'paid' AND id NOT IN (SELECT prompt_id FROM receipt)") == []
+    without_money = "SELECT id FROM prompt WHERE state = 'paid' AND id NOT IN (SELECT prompt_id FROM receipt"
+    assert rows(f"{without_money} WHERE prompt_id IS NOT NULL)") == []
     live = "state IN ('created', 'sending', 'pending', 'unknown')"
     for column in ("fee_id", "payer_phone"):
         assert rows(f"SELECT {column} FROM prompt WHERE {live} GROUP BY {column} HAVING count(*) > 1") == []
@@ -501,6 +512,27 @@ def _head(checkout: object, code: object) -> dict[str, object]:
         "ResultCode": code,
         "ResultDesc": "as the test says",
     }
+
+
+def push_beyond(simulator: RunningSimulator, *, callback_url: str, phone: str = PAYS) -> None:
+    """A push on the town's account that no row of the database knows: made before it was restored from a backup."""
+
+    async def push() -> None:
+        async with new_session() as session:
+            daraja = Daraja(session)
+            account = credentials(simulator.url)
+            await daraja.stk_push(
+                account,
+                MemoryTokens(daraja, account),
+                phone=Phone(phone),
+                amount=FEE,
+                account_reference="RESTORED",
+                description="Referral fee",
+                callback_url=callback_url,
+                at=simulator.now(),
+            )
+
+    asyncio.run(push())
 
 
 def query_body(checkout: str, code: str) -> str:

@@ -38,6 +38,7 @@ from support import (
     inbox_outcomes,
     open_tasks,
     post,
+    push_beyond,
     pushes,
     rows,
     value,
@@ -98,6 +99,7 @@ ENDINGS: Final[dict[str, Ending]] = {
         for step in (Step.QUERY_CLAIM, Step.QUERY_CALL, Step.QUERY_SETTLE)
         for point in (step.before, step.after)
     },
+    **{point: PAID for step in Step if step.startswith("stray.") for point in (step.before, step.after)},
 }
 
 
@@ -131,7 +133,7 @@ class Story:
 
     def let_time_pass(self, *, until: Callable[[], bool]) -> None:
         for _ in range(60):
-            wait_until(lambda: self._is_down() or self._nothing_is_due(), what="an idle worker")
+            wait_until(lambda: self.is_down() or self._nothing_is_due(), what="an idle worker")
             self.revive()
             if until() and self._nothing_is_due():
                 return
@@ -145,17 +147,18 @@ class Story:
             try:
                 return post(f"{self.roles.url}/api/mutation", {"path": path, "args": args, "format": "json"}).json
             except (OSError, ValueError):
-                wait_until(self._is_down, what="the gateway's end")
+                wait_until(self.is_down, what="the gateway's end")
                 self.revive()
         raise AssertionError("the gateway died twice")
 
-    def _is_down(self) -> bool:
+    def is_down(self) -> bool:
         return self.victim.process.poll() is not None
 
     def _nothing_is_due(self) -> bool:
         return not value(
             "SELECT EXISTS (SELECT FROM inbox WHERE settled_at IS NULL)"
             " OR EXISTS (SELECT FROM prompt WHERE next_at <= rufaa_now() OR lease_until < rufaa_now())"
+            " OR EXISTS (SELECT FROM stray WHERE next_at <= rufaa_now())"
             # who is sending is waited for, unless it died, or waits itself until a dead one's renewal has run out
             " OR (EXISTS (SELECT FROM prompt WHERE state = 'sending' AND id <> ALL (%(orphans)s))"
             "     AND NOT EXISTS (SELECT FROM mpesa_access WHERE renewing_until > rufaa_now()))",
@@ -164,7 +167,10 @@ class Story:
 
 
 def ended(prompt: uuid.UUID) -> Callable[[], bool]:
-    return lambda: value("SELECT state FROM prompt WHERE id = %(id)s", id=prompt) in {"paid", "review"}
+    return lambda: (
+        value("SELECT state FROM prompt WHERE id = %(id)s", id=prompt) in {"paid", "review"}
+        and value("SELECT count(*) FROM stray WHERE next_at IS NOT NULL") == 0
+    )
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -180,7 +186,7 @@ def test_a_process_killed_at_any_failpoint_charges_once_and_loses_nothing(
 
         # then
         ending = ENDINGS[point]
-        others = 1 if step is Step.SETTLE_ALONE else 0
+        others = 1 if step is Step.SETTLE_ALONE or step.startswith("stray.") else 0
         assert pushes(simulator) == ending.pushes + others
         assert town.prompt(prompt)["state"] == ending.prompt
         assert receipt_of(prompt) == ending.receipt
@@ -312,7 +318,26 @@ def poisoned_itself(story: Story) -> Iterator[tuple[str, uuid.UUID]]:
     assert set(open_tasks()) == {"contradiction"}
 
 
+@contextmanager
+def beside_a_stray(story: Story) -> Iterator[tuple[str, uuid.UUID]]:
+    """A callback of a push that this database has never heard of, since it was restored from before."""
+    forgotten = uuid.uuid4()
+    push_beyond(story.simulator, callback_url=story.roles.callback_url(forgotten))
+    story.start("gateway")
+    advance(2, story.simulator)
+    wait_until(lambda: inbox_outcomes() == [None], what="the callback")
+    story.start("worker")
+    wait_until(story.is_down, what="the worker's end")
+    story.revive()
+    yield story.town.prompted(PAYS)
+    assert rows("SELECT number, state FROM receipt WHERE prompt_id IS NULL") == [
+        {"number": story.simulator.prompts()[0].receipt, "state": "unapplied"}
+    ]
+    assert "unapplied" in open_tasks()
+
+
 STAGES: Final = {
+    **{step: beside_a_stray for step in Step if step.startswith("stray.")},
     Step.FUNCTION_COMMIT: by_a_click,
     Step.DISPATCH_TIDY: after_a_dead_worker,
     Step.TOKEN_END: without_a_token,

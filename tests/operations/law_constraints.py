@@ -212,6 +212,36 @@ _add("referral", "referral_fee_id_key", _on_one("fee", "fee", "referral"), "one_
 _add("referral", "referral_particulars_id_key", _referrals_of_one_patient, "particulars_shared")
 _add("exemption", "exemption_one_open", _on_one("fee", "fee", "exemption"), "two_open_proposals")
 _add("task", "task_one_open", _on_one("fee", "fee", "task"), "one_task_twice")
+_add(
+    "task",
+    "task_of_something",
+    lambda sql: sql.insert("task", id=uuid.uuid4(), kind="review", why="to test"),
+    "task_about_nothing",
+)
+_add(
+    "stray",
+    "stray_once",
+    lambda sql: [sql.stray(checkout_request_id="ws_CO_1", receipt_number="UBN7XY1234") for _ in range(2)],
+    "one_stray_twice",
+)
+_add(
+    "stray",
+    "stray_one_receipt",
+    lambda sql: [sql.stray(checkout_request_id="ws_CO_1", receipt_id=sql.receipt()) for _ in range(2)],
+    "two_receipts_of_one_stray_push",
+)
+_add(
+    "evidence",
+    "evidence_of_one_thing",
+    lambda sql: sql.evidence(sql.prompt(), stray_id=sql.stray()),
+    "evidence_of_a_prompt_and_a_stray",
+)
+_add(
+    "evidence",
+    "evidence_of_one_thing",
+    lambda sql: sql.insert("evidence", channel="callback", verdict="ask"),
+    "evidence_of_nothing",
+)
 _add("evidence", "evidence_once", _on_one("prompt", "prompt", "evidence", inbox=1), "one_callback_twice_as_evidence")
 
 

@@ -18,7 +18,19 @@ from psycopg.rows import dict_row
 MACHINE_TABLES: Final = ("fee", "prompt", "receipt", "referral")
 CENTS: Final = 100_000
 _EMPTIED: Final = (
-    *("referral", "evidence", "exemption", "task", "transfer", "receipt", "prompt", "fee", "price", "mpesa_access"),
+    *(
+        "referral",
+        "evidence",
+        "exemption",
+        "task",
+        "stray",
+        "transfer",
+        "receipt",
+        "prompt",
+        "fee",
+        "price",
+        "mpesa_access",
+    ),
     *("mpesa_account", "membership", "particulars", "inbox", "rufaa_user", "facility"),
 )
 _FORCED: Final = "forced"
@@ -184,6 +196,10 @@ class Town:
     def inbox(self) -> int:
         self.insert("inbox", prompt=uuid.uuid4(), source="127.0.0.1", trusted=True, body=b"{}")
         return int(self.one("SELECT max(id) FROM inbox"))
+
+    def stray(self, **values: object) -> uuid.UUID:
+        row: dict[str, object] = {"id": uuid.uuid4(), "prompt": uuid.uuid4(), "inbox": next(self.numbers)}
+        return self.insert("stray", **(row | values))
 
     def task(self, fee: uuid.UUID, **values: object) -> uuid.UUID:
         row: dict[str, object] = {

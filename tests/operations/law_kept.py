@@ -19,7 +19,9 @@ _FROZEN: Final = {
     ("exemption", "exemption_1_frozen"): "id fee_id kind reason proposed_by seconded_by seconded_at",
     ("referral", "referral_2_frozen"): "id token account_code priority referring_id receiving_id physician_id"
     " created_by_id particulars_id fee_id",
-    ("task", "task_1_frozen"): "id opened_at kind facility_id fee_id prompt_id receipt_id why closed_at",
+    ("task", "task_1_frozen"): "id opened_at kind facility_id fee_id stray_id prompt_id receipt_id why closed_at",
+    ("stray", "stray_1_frozen"): "id created_at prompt inbox checkout_request_id receipt_number amount_cents paid_at"
+    " receipt_id",
 }
 
 
@@ -47,7 +49,11 @@ def _whole(sql: Town, table: str) -> uuid.UUID:
             return receipt
         case "task":
             prompt = sql.prompt()
-            return sql.task(sql.fee(), prompt_id=prompt, receipt_id=sql.receipt(prompt), closed_at="2026-01-01")
+            about = {"prompt_id": prompt, "receipt_id": sql.receipt(prompt), "stray_id": sql.stray()}
+            return sql.task(sql.fee(), **about, closed_at="2026-01-01")
+        case "stray":
+            known = {"checkout_request_id": "ws_CO_1", "receipt_number": "UBN7XY1234", "amount_cents": CENTS}
+            return sql.stray(**known, paid_at="2026-01-01", receipt_id=sql.receipt())
         case "exemption":
             return sql.exemption(sql.fee(), agreed=True)
         case _:
@@ -70,6 +76,10 @@ def _another(sql: Town, column: str) -> object:
         "kind": "defer",
         "seconded_at": "2026-02-02",
         "opened_at": "2026-02-02",
+        "created_at": "2026-02-02",
+        "paid_at": "2026-02-02",
+        "inbox": 99,
+        "prompt": uuid.uuid4(),
         "closed_at": "2026-02-02",
     }
     if column in made:
@@ -155,12 +165,13 @@ TRUNCATE_GUARDS: Final = {
     "inbox": "inbox_3_kept",
     "exemption": "exemption_3_kept",
     "task": "task_3_kept",
+    "stray": "stray_3_kept",
 }
 
 for _table, _name in (
     *(("fee", "fee_6_kept"), ("prompt", "prompt_6_kept"), ("receipt", "receipt_6_kept")),
     *(("referral", "referral_6_kept"), ("exemption", "exemption_2_kept"), ("evidence", "evidence_1_only_grows")),
-    ("task", "task_2_kept"),
+    *(("task", "task_2_kept"), ("stray", "stray_2_kept")),
     *(("history", "history_only_grows"), ("transfer", "transfer_only_grows"), ("inbox", "inbox_2_kept")),
 ):
     trigger(_table, _name, "kept")(_deletes(_table))

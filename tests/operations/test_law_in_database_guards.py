@@ -18,8 +18,8 @@ from operations.law_guards import CONSTRAINTS, TRIGGERS, Guard
 
 GUARDS: Final = [*TRIGGERS, *CONSTRAINTS]
 OURS: Final = (
-    *("fee", "prompt", "receipt", "referral", "exemption", "evidence", "task", "transfer", "history", "inbox", "law"),
-    *("facility", "membership", "mpesa_account", "mpesa_access", "particulars", "price", "rufaa_clock"),
+    *("fee", "prompt", "receipt", "referral", "exemption", "evidence", "stray", "task", "transfer", "history"),
+    *("inbox", "law", "facility", "membership", "mpesa_account", "mpesa_access", "particulars", "price", "rufaa_clock"),
 )
 WRITERS: Final = {
     "fee_4_history": "history",
@@ -106,6 +106,7 @@ def fill(place: Town) -> None:
     place.exemption(fee)
     place.evidence(prompt)
     place.task(fee)
+    place.stray()
     place.referral(fee=fee)
     place.insert("membership", id=uuid.uuid4(), user_id=place.user, facility_id=place.facility, role="finance")
     place.insert("mpesa_access", account_id=place.account)
@@ -125,6 +126,7 @@ def point_nowhere(place: Town, key: dict[str, Any]) -> str | None:
     try:
         with place.sql.transaction(force_rollback=True):
             place.do(f"ALTER TABLE {key['table']} DISABLE TRIGGER USER")
+            place.do("ALTER TABLE evidence DROP CONSTRAINT evidence_of_one_thing")
             changed = place.do(f"UPDATE {key['table']} SET {key['column']} = gen_random_uuid()")
             assert changed > 0
             place.do("SET CONSTRAINTS ALL IMMEDIATE")

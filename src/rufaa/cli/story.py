@@ -93,18 +93,21 @@ _MEANS: Final[Mapping[Verdict, str]] = {
 
 
 def tell(tx: Tx, what: str) -> Iterator[str]:
-    """The stories of all fees that ``what`` leads to. Raises ``NothingFound``."""
-    found = tx.rows(_SQL["find"], _clues(what.strip()))
-    if not found:
+    """The stories of all fees, and of payments of unknown prompts, that ``what`` leads to. Raises ``NothingFound``."""
+    clues = _clues(what.strip())
+    found = tx.rows(_SQL["find"], clues)
+    strays = tx.rows(_SQL["find_strays"], clues)
+    if not found and not strays:
         raise NothingFound(
             f"Nothing is known by {what!r}."
             " Give a referral's or prompt's id, an account code, a receipt number, or a phone."
         )
+    stories = [*(_story(tx, row) for row in found), *(_stray_story(tx, row) for row in strays)]
     lines: list[str] = []
-    for number, row in enumerate(found):
+    for number, story in enumerate(stories):
         if number:
             lines.append("")
-        lines += _story(tx, row)
+        lines += story
     return iter(lines)
 
 
@@ -132,6 +135,34 @@ def _story(tx: Tx, row: Mapping[str, Any]) -> Iterator[str]:
     yield from _conclusion(tx, row)
 
 
+def _stray_story(tx: Tx, row: Mapping[str, Any]) -> Iterator[str]:
+    """Money reported for a prompt that is not in this database."""
+    yield f"A callback about prompt {row['prompt'].hex}, which this server does not know"
+    for heard in tx.rows(_SQL["stray_evidence"], {"stray": row["id"]}):
+        yield f"  {heard['heard_at'].astimezone(EAT):%Y-%m-%d %H:%M:%S}  {_said(heard)}."
+    if row["receipt_id"] is not None:
+        yield (
+            f"  {Money(row['amount_cents'])} are in the books on {row['books']}, receipt"
+            f" {row['number'] or 'number awaited'}, {row['receipt_state']}."
+        )
+    elif row["next_at"] is not None:
+        when = f"{row['next_at'].astimezone(EAT):%Y-%m-%d %H:%M:%S}"
+        yield f"  It is not in the books: no account has confirmed it. Asked {row['queries']} times; next at {when}."
+    else:
+        yield f"  It is not in the books: no account has confirmed it. Asked {row['queries']} times."
+    for task in tx.rows(_SQL["stray_tasks"], {"stray": row["id"]}):
+        yield f"  For a person: {task['kind']}. {task['why']}"
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    known = row["result_code"] in codes.KNOWN_CODES
+    said = codes.in_plain_words(row["result_code"]) if known else row["result_desc"]
+    number = f", receipt {row['receipt_number']}" if row["receipt_number"] else ""
+    source = "Safaricom's callback" if row["channel"] == Channel.CALLBACK else "A status query"
+    about = f" about prompt {row['attempt']}" if row.get("attempt") else ""
+    return f"{source}{about} says {row['result_code']} ({said.rstrip('.')}){number}: {_MEANS[Verdict(row['verdict'])]}"
+
+
 def _moves(tx: Tx, subjects: Mapping[str, uuid.UUID | None]) -> Iterator[tuple[datetime, str]]:
     for move in tx.rows(_SQL["moves"], dict(subjects)):
         words = _WORDS[move["machine"], move["event"]].format(
@@ -145,12 +176,7 @@ def _moves(tx: Tx, subjects: Mapping[str, uuid.UUID | None]) -> Iterator[tuple[d
 
 def _evidence(tx: Tx, fee: uuid.UUID) -> Iterator[tuple[datetime, str]]:
     for row in tx.rows(_SQL["evidence"], {"fee": fee}):
-        known = row["result_code"] in codes.KNOWN_CODES
-        said = codes.in_plain_words(row["result_code"]) if known else row["result_desc"]
-        number = f", receipt {row['receipt_number']}" if row["receipt_number"] else ""
-        source = "Safaricom's callback" if row["channel"] == Channel.CALLBACK else "A status query"
-        report = f"{source} about prompt {row['attempt']} says {row['result_code']} ({said.rstrip('.')}){number}"
-        yield row["heard_at"], f"{report}: {_MEANS[Verdict(row['verdict'])]}."
+        yield row["heard_at"], f"{_said(row)}."
 
 
 def _inbox(tx: Tx, fee: uuid.UUID) -> Iterator[tuple[datetime, str]]:

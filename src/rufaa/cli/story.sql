@@ -49,3 +49,19 @@ SELECT * FROM prompt WHERE fee_id = %(fee)s ORDER BY attempt
 
 -- name: tasks
 SELECT kind, why FROM task WHERE fee_id = %(fee)s AND closed_at IS NULL ORDER BY opened_at
+
+-- name: find_strays
+SELECT stray.*, receipt.number, receipt.state AS receipt_state, mpesa_books(receipt.account_id) AS books
+FROM stray LEFT JOIN receipt ON receipt.id = stray.receipt_id
+WHERE stray.prompt = %(id)s OR stray.id = %(id)s OR stray.checkout_request_id = %(raw)s
+    OR stray.receipt_number = %(text)s OR receipt.number = %(text)s
+ORDER BY stray.id DESC
+LIMIT 20
+
+-- name: stray_evidence
+SELECT evidence.*, coalesce(inbox.at, evidence.at) AS heard_at
+FROM evidence LEFT JOIN inbox ON inbox.id = evidence.inbox
+WHERE evidence.stray_id = %(stray)s ORDER BY evidence.id
+
+-- name: stray_tasks
+SELECT kind, why FROM task WHERE stray_id = %(stray)s AND closed_at IS NULL ORDER BY opened_at

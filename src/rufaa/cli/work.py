@@ -23,6 +23,7 @@ from rufaa.ingest.loop import settle_inbox
 from rufaa.payments.access import Accounts
 from rufaa.payments.dispatch import Dispatcher, next_sending_s
 from rufaa.payments.reconcile import Reconciler, next_question_s
+from rufaa.payments.strays import Strays, next_stray_s
 from rufaa.referrals.operations import fees_paid
 
 _log = structlog.get_logger()
@@ -56,6 +57,7 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
             callback_url=partial(callback_url, config.public_url, keys=config.secret_keys),
         )
         reconciler = Reconciler(daraja, accounts, aside, hand_on=fees_paid)
+        strays = Strays(daraja, accounts, aside)
 
         async def settle() -> float | None:
             taken = await aside.run(lambda: settle_inbox(hand_on=fees_paid))
@@ -67,11 +69,15 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
         async def asking() -> float | None:
             return await aside.run(lambda: look(next_question_s))
 
+        async def finding() -> float | None:
+            return await aside.run(lambda: look(next_stray_s))
+
         listening = asyncio.create_task(listener.run())
         loops = [
             asyncio.create_task(_loop("settle", settle, listener, stop)),
             asyncio.create_task(_loop("dispatch", dispatcher.round, listener, stop, next_due=sending)),
             asyncio.create_task(_loop("query", reconciler.round, listener, stop, next_due=asking)),
+            asyncio.create_task(_loop("stray", strays.round, listener, stop, next_due=finding)),
         ]
         stopping = asyncio.create_task(_wait_for(stop))
         try:

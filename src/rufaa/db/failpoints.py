@@ -43,6 +43,10 @@ class Step(StrEnum):
     QUERY_CLAIM = "query.claim"
     QUERY_CALL = "query.call"
     QUERY_SETTLE = "query.settle"
+    # payments of unknown prompts
+    STRAY_CLAIM = "stray.claim"
+    STRAY_CALL = "stray.call"
+    STRAY_NOTE = "stray.note"
 
     @property
     def before(self) -> str:

@@ -15,6 +15,7 @@ from rufaa.daraja.messages import Malformed, StkCallback, parse_stk_callback
 from rufaa.db import sql
 from rufaa.db.atomic import Tx, look, unit
 from rufaa.db.failpoints import Step
+from rufaa.payments import strays
 from rufaa.payments.machine import Channel, Report
 from rufaa.payments.operations import open_task_for_prompt
 from rufaa.payments.plan import Item
@@ -24,6 +25,7 @@ _SQL: Final = sql.load(__file__, "loop.sql")
 _log = structlog.get_logger()
 
 BATCH: Final = 500
+UNKNOWN_PROMPT: Final = "unknown-prompt"
 _UNREADABLE: Final = "A callback for this prompt could not be taken in; its bytes are kept in the inbox."
 
 
@@ -58,7 +60,14 @@ def _settle_one_by_one(*, hand_on: HandOn, limit: int) -> int:
 
 def _give_to_person(inbox: int, prompt: uuid.UUID, outcome: str, tx: Tx) -> None:
     _name({inbox: outcome}, tx)
-    open_task_for_prompt(tx, prompt, kind="contradiction", why=_UNREADABLE)
+    _ask_person(inbox, prompt, tx)
+
+
+def _ask_person(inbox: int, prompt: uuid.UUID, tx: Tx) -> None:
+    if tx.rows(_SQL["known"], {"prompt": prompt}):
+        open_task_for_prompt(tx, prompt, kind="contradiction", why=_UNREADABLE)
+    else:
+        strays.hand_over(tx, prompt, inbox=inbox, why=_UNREADABLE)
 
 
 def _settle(tx: Tx, *, limit: int, hand_on: HandOn, only: int | None = None) -> int:
@@ -72,12 +81,17 @@ def _settle(tx: Tx, *, limit: int, hand_on: HandOn, only: int | None = None) -> 
     for entry in read:
         if entry.item is not None:
             verdict = verdicts[place]
-            entry.outcome = str(verdict) if verdict is not None else "unknown-prompt"
+            entry.outcome = str(verdict) if verdict is not None else UNKNOWN_PROMPT
             place += 1
     _name({entry.id: entry.outcome for entry in read}, tx)
     for entry in read:
         if entry.item is None:  # the right secret, and no report: whatever it meant, somebody should look
-            open_task_for_prompt(tx, entry.prompt, kind="contradiction", why=_UNREADABLE)
+            _ask_person(entry.id, entry.prompt, tx)
+        elif entry.outcome == UNKNOWN_PROMPT:
+            item = entry.item
+            strays.take_in(
+                tx, entry.prompt, item.report, result_desc=item.result_desc, paid_at=item.paid_at, inbox=entry.id
+            )
     _report(read)
     return len(rows)
 
@@ -117,5 +131,5 @@ def _read(row: Mapping[str, Any]) -> tuple[uuid.UUID, Item | None, str]:
 def _report(read: Sequence[_Read]) -> None:
     for entry in read:
         # "unknown-prompt" is money that this database knows nothing of: it was restored from before the push
-        say = _log.error if entry.outcome == "unknown-prompt" else _log.info
+        say = _log.error if entry.outcome == UNKNOWN_PROMPT else _log.info
         say("callback.settled", inbox=entry.id, prompt=entry.prompt.hex, outcome=entry.outcome)

@@ -11,3 +11,6 @@ SELECT id, prompt FROM inbox WHERE settled_at IS NULL ORDER BY id LIMIT %(limit)
 UPDATE inbox SET settled_at = rufaa_now(), outcome = new.outcome
 FROM unnest(%(ids)s::bigint[], %(outcomes)s::text[]) AS new (id, outcome)
 WHERE inbox.id = new.id
+
+-- name: known
+SELECT id FROM prompt WHERE id = %(prompt)s

@@ -151,12 +151,45 @@ class Receipt(models.Model):
         ]
 
 
+class Stray(models.Model):
+    """A payment reported for a prompt that is not in this database, until an account confirms it (see ``strays``)."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    created_at = models.DateTimeField(db_default=RufaaNow())
+    prompt = models.UUIDField()  # as the callback's address says
+    inbox = models.BigIntegerField()  # the callback
+    checkout_request_id = models.TextField(null=True)
+    receipt_number = models.TextField(null=True)
+    amount_cents = models.BigIntegerField(null=True)  # as the callback says; no query tells it
+    paid_at = models.DateTimeField(null=True)
+    account = models.ForeignKey(MpesaAccount, models.PROTECT, null=True)  # the one to ask next, at last the one paid
+    next_at = models.DateTimeField(null=True)  # when to ask; None: not any more
+    queries = models.IntegerField(default=0, db_default=0)
+    code = models.TextField(default="", db_default="")  # the last answer's
+    receipt = models.ForeignKey(Receipt, models.PROTECT, null=True)  # where the money was found
+
+    class Meta:
+        db_table = "stray"
+        indexes: ClassVar = [
+            models.Index(fields=["next_at"], condition=models.Q(next_at__isnull=False), name="stray_due"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["checkout_request_id", "receipt_number"], name="stray_once"),
+            models.UniqueConstraint(
+                fields=["checkout_request_id"],
+                condition=models.Q(receipt__isnull=False),
+                name="stray_one_receipt",
+            ),
+        ]
+
+
 class Evidence(models.Model):
-    """One report from outside about one prompt, verbatim, with what was made of it. Append-only."""
+    """One report from outside about one prompt or stray, verbatim, with what was made of it. Append-only."""
 
     at = models.DateTimeField(db_default=RufaaNow())
     channel = models.TextField()  # callback or query
-    prompt = models.ForeignKey(Prompt, models.PROTECT)
+    prompt = models.ForeignKey(Prompt, models.PROTECT, null=True)
+    stray = models.ForeignKey(Stray, models.PROTECT, null=True)
     receipt = models.ForeignKey(Receipt, models.PROTECT, null=True)  # the receipt that it reports, where it does
     inbox = models.BigIntegerField(null=True)  # the stored callback, where it is one
     verdict = models.TextField()
@@ -172,7 +205,10 @@ class Evidence(models.Model):
         db_table = "evidence"
         indexes: ClassVar = [models.Index(fields=["prompt", "id"], name="evidence_prompt")]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["inbox"], condition=models.Q(inbox__isnull=False), name="evidence_once")
+            models.UniqueConstraint(fields=["inbox"], condition=models.Q(inbox__isnull=False), name="evidence_once"),
+            models.CheckConstraint(
+                condition=models.Q(prompt__isnull=False) ^ models.Q(stray__isnull=False), name="evidence_of_one_thing"
+            ),
         ]
 
 
@@ -181,9 +217,10 @@ class Task(models.Model):
 
     id = models.UUIDField(primary_key=True, default=ids.new_id)
     opened_at = models.DateTimeField(db_default=RufaaNow())
-    kind = models.TextField()  # unapplied, review, contradiction, refund
-    facility = models.ForeignKey(Facility, models.PROTECT)  # whose finance people work it
-    fee = models.ForeignKey(Fee, models.PROTECT)
+    kind = models.TextField()  # unapplied, review, contradiction, refund, stray
+    facility = models.ForeignKey(Facility, models.PROTECT, null=True)  # whose finance people work it; None: not known
+    fee = models.ForeignKey(Fee, models.PROTECT, null=True)
+    stray = models.ForeignKey(Stray, models.PROTECT, null=True)
     prompt = models.ForeignKey(Prompt, models.PROTECT, null=True)
     receipt = models.ForeignKey(Receipt, models.PROTECT, null=True)
     why = models.TextField()
@@ -193,11 +230,15 @@ class Task(models.Model):
         db_table = "task"
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["kind", "fee", "prompt", "receipt"],
+                fields=["kind", "fee", "prompt", "receipt", "stray"],
                 condition=models.Q(closed_at=None),
                 name="task_one_open",
                 nulls_distinct=False,
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(fee__isnull=False, facility__isnull=False) | models.Q(stray__isnull=False),
+                name="task_of_something",
+            ),
         ]
 
 
