@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from demo_process import RINGS, ROOT, Demo, environment, need_program
+from npm_project import installed
 from support import free_port, post, wait_until
 
 EXAMPLE = ROOT / "examples" / "seed"
@@ -22,13 +22,7 @@ CREATED = re.compile(r"created: ([0-9a-f]{32})")
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the example with its locked packages, as ``npm ci`` installs them."""
-    need_program("node")
-    npm = need_program("npm")
-    copy = tmp_path_factory.mktemp("seed") / "example"
-    shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns("node_modules"))
-    done = subprocess.run([npm, "ci"], cwd=copy, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return copy
+    return installed(EXAMPLE, into=tmp_path_factory.mktemp("seed") / "example")
 
 
 def run(project: Path, demo: Demo, script: str, **more: str) -> subprocess.CompletedProcess[str]:
