@@ -336,6 +336,19 @@ def test_an_answer_that_is_lost_is_an_error_to_the_client_and_rings_all_the_same
     assert pushes(counter.simulator) == 1
 
 
+def test_a_client_that_sends_again_after_a_time_out_is_paid_twice(station: Station) -> None:
+    """Daraja knows no idempotency (daraja.md §3). mpesakit waits ten seconds for an answer, then pushes again."""
+    counter = station("mpesakit", manual_clock=False)
+    counter.simulator.script(Fault(FaultKind.ANSWER_DELAYED, delay_s=60))
+
+    asked = counter.pushed(PAYS)  # one call
+
+    counter.simulator.wait_until(lambda: counter.simulator.till(DEMO_SHORT_CODE) == Money.from_shillings(2000))
+    first, second = counter.simulator.prompts()
+    assert second.checkout_request_id == asked
+    assert counter.simulator.wallet(PAYS) == Money(NEW_WALLET.cents - first.amount.cents - second.amount.cents)
+
+
 def test_a_token_that_another_process_killed_is_not_renewed_by_clients_that_keep_theirs(counter: Counter) -> None:
     """daraja.md §2: each new token is documented to kill the one before."""
     counter.pushed()
