@@ -131,3 +131,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def roles(database: str, tmp_path: Path) -> Iterator[Roles]:
     with ExitStack() as stack:
         yield Roles(database, tmp_path, stack, free_port())
+
+
+@pytest.fixture(scope="module")
+def lasting_gateway(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a gateway for tests that kill only workers."""
+    with ExitStack() as stack:
+        roles = Roles(database_url, tmp_path_factory.mktemp("gateway"), stack, free_port())
+        roles.start("gateway")
+        yield roles.port
