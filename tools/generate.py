@@ -291,6 +291,33 @@ def settings() -> str:
     return "\n".join(lines) + "\n"
 
 
+def metrics() -> str:
+    from rufaa import metrics as module  # noqa: PLC0415
+    from rufaa.functions import load  # noqa: PLC0415
+
+    lines = ["# Metrics", "", MADE, ""]
+    lines += [
+        "What `/metrics` shows; [operate/monitoring.md](../operate/monitoring.md) says how to read it. No label has"
+    ]
+    lines += [
+        "other values than these, and none is a phone, a name or an id. Figures of the database are the same in every"
+    ]
+    lines += ["process: take their `max`, not their `sum`.", ""]
+    lines += table(
+        ("metric", "type", "means", "labels"),
+        [(f"`{told.name}`", told.kind, told.help, _labels(told.labels)) for told in module.DESCRIBED.values()],
+    )
+    names = ", ".join(f"`{function.name}`" for function in load().functions())
+    lines += ["", f"The registered functions: {names}.", ""]
+    lines += ["Besides: `process_*`, `python_info` and `python_gc_*` of Prometheus's own library."]
+    return "\n".join(lines) + "\n"
+
+
+def _labels(labels: Mapping[str, Sequence[str]]) -> str:
+    told = {name: [value if " " in value else f"`{value}`" for value in values] for name, values in labels.items()}
+    return "; ".join(f"`{name}`: {', '.join(values)}" for name, values in told.items())
+
+
 def commands() -> str:
     import typer.main  # noqa: PLC0415
 
@@ -383,6 +410,7 @@ PAGES: Final = {
     "docs/reference/errors.md": errors,
     "docs/reference/settings.md": settings,
     "docs/reference/commands.md": commands,
+    "docs/reference/metrics.md": metrics,
 }
 
 

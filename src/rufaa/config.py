@@ -36,6 +36,11 @@ SETTINGS: Final[Mapping[str, str]] = {
     "RUFAA_CALLBACK_ADDRESSES": "Addresses or networks that callbacks may come from; from elsewhere a report is"
     " believed only after a query. 'any': no check. Default: Safaricom's published list in production, else any",
     "RUFAA_POOL_SIZE": "Database connections a process may open. Default: 12",
+    "RUFAA_METRICS_TOKEN": "Who presents it may read /metrics on the public port: at least 16 characters."
+    " Default: none, and nobody may",
+    "RUFAA_WORKER_METRICS_PORT": "Where a worker shows /healthz, /readyz and /metrics, on 127.0.0.1. Default: nowhere",
+    "RUFAA_DRAIN_S": "Seconds for which a gateway that was told to stop still takes requests, while /readyz says 503,"
+    " so that a proxy can turn away. Default: 1",
     "RUFAA_LOG": "json or plain. Default: plain on a terminal, else json",
     "RUFAA_DIE_AT": "For tests, and refused in production: the failpoint at which the process dies by SIGKILL."
     " Default: none",
@@ -96,6 +101,9 @@ class Config:
     callback_networks: tuple[Network, ...] | None  # None: not given, or "any"
     callbacks_from_safaricom_only: bool  # nothing is given, and real money is at stake
     pool_size: int
+    metrics_token: str | None
+    worker_metrics_port: int | None
+    drain_s: float
     log: LogForm
     die_at: str | None
     pushes_per_s: float
@@ -145,6 +153,9 @@ def load(environ: Mapping[str, str]) -> Config:
         callbacks_from_safaricom_only=not environ.get("RUFAA_CALLBACK_ADDRESSES")
         and (mpesa == "production" or (mode is Mode.PRODUCTION and not mpesa)),
         pool_size=_whole(environ, "RUFAA_POOL_SIZE", 12, low=4, high=200),
+        metrics_token=_metrics_token(environ.get("RUFAA_METRICS_TOKEN")),
+        worker_metrics_port=_whole(environ, "RUFAA_WORKER_METRICS_PORT", 0, low=1, high=65535) or None,
+        drain_s=_number(environ, "RUFAA_DRAIN_S", 1, low=0, high=60),
         log=_choice(environ, "RUFAA_LOG", LogForm, LogForm.AUTO),
         die_at=_die_at(environ.get("RUFAA_DIE_AT"), mode=mode),
         pushes_per_s=_number(environ, "MPESA_PUSHES_PER_S", 5, low=0.01, high=1000),
@@ -191,6 +202,12 @@ def _whole(environ: Mapping[str, str], name: str, default: int, *, low: int, hig
 def _die_at(text: str | None, *, mode: Mode) -> str | None:
     if text and mode is Mode.PRODUCTION:
         raise InvalidSetting("RUFAA_DIE_AT kills the server on purpose: it is refused with RUFAA_MODE=production.")
+    return text or None
+
+
+def _metrics_token(text: str | None) -> str | None:
+    if text and (len(text) < 16 or not text.isascii() or not text.isprintable() or " " in text):
+        raise InvalidSetting("RUFAA_METRICS_TOKEN: use at least 16 characters, of letters, digits and signs.")
     return text or None
 
 

@@ -52,6 +52,7 @@ def command() -> None:
     log.set_up(given.log)
     serve.need_port(given.host, given.port)
     serve.need_port("127.0.0.1", simulator_port, what="the simulator")
+    serve.need_worker_port(given)
     said: list[str] = []
     journal = given.data / "simulator.jsonl"
     simulator = serve.part(

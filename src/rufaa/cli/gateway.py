@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import signal
+import time
+from types import FrameType
+from typing import TYPE_CHECKING
+
 import uvicorn
 
 from rufaa import log
 from rufaa.cli.database import database_of_role
 from rufaa.config import config
+
+if TYPE_CHECKING:
+    from rufaa.gateway.app import Gateway
 
 
 def command() -> None:
@@ -15,18 +23,48 @@ def command() -> None:
     settings = database_of_role("gateway")
     from rufaa.gateway.app import Gateway  # noqa: PLC0415 - needs Django set up
 
-    uvicorn.run(
-        Gateway(settings),
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        log_level="warning",  # of uvicorn's own; ours are events
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # whose X-Forwarded-For is believed is ours to say, see ingest.address
-        timeout_graceful_shutdown=8,
+    app = Gateway(settings)
+    server = Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            log_level="warning",  # of uvicorn's own; ours are events
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # whose X-Forwarded-For is believed is ours to say, see ingest.address
+            timeout_graceful_shutdown=8,
+        ),
+        app,
+        drain_s=settings.drain_s,
     )
+    server.run()
+    if not server.started:
+        raise SystemExit(3)
+
+
+class Server(uvicorn.Server):
+    """Says on ``/readyz`` that it will stop; ``drain_s`` later refuses connections. A second signal hurries."""
+
+    def __init__(self, config: uvicorn.Config, app: Gateway, *, drain_s: float) -> None:
+        super().__init__(config)
+        self._app = app
+        self._drain_s = drain_s
+        self._stops_at: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._stops_at is not None or not self.started or sig == signal.SIGINT:
+            super().handle_exit(sig, frame)
+            return
+        self._app.stopping = True
+        self._stops_at = time.monotonic() + self._drain_s
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._stops_at is not None and time.monotonic() >= self._stops_at and not self.should_exit:
+            super().handle_exit(signal.SIGTERM, None)
+        return await super().on_tick(counter)

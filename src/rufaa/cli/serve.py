@@ -30,6 +30,7 @@ def command() -> None:
     log.set_up(config().log)
     given = config()
     need_port(given.host, given.port)
+    need_worker_port(given)
 
     def ready() -> None:
         print(f"ready {given.public_url}", flush=True)
@@ -61,7 +62,7 @@ def run(
     here = {**env, "DATABASE_URL": url}
     parts = (
         *more,
-        part("gateway", env=here, ready=lambda: answers(f"{local_url(given.host, given.port)}/healthz")),
+        part("gateway", env=here, ready=lambda: answers(f"{local_url(given.host, given.port)}/readyz")),
         part("worker", env=here),
     )
     return supervise.run(parts, postgres=postgres, before_parts=before_parts, on_ready=on_ready)
@@ -78,7 +79,7 @@ def part(name: str, *arguments: str, env: Mapping[str, str], ready: Callable[[],
     )
 
 
-def need_port(host: str, port: int, *, what: str = "the server") -> None:
+def need_port(host: str, port: int, *, what: str = "the server", change: str = "PORT=… (make) or RUFAA_PORT") -> None:
     """Refuse a port that is taken before anything is started. Raises ``PortTaken``.
 
     A part that finds out by itself would die again and again, and whoever has the port might answer our health requests
@@ -92,9 +93,13 @@ def need_port(host: str, port: int, *, what: str = "the server") -> None:
             except OSError as error:
                 taken = error.errno == errno.EADDRINUSE
                 why = "is taken by another program" if taken else f"cannot be used: {error.strerror}"
-                raise PortTaken(
-                    f"Port {port}, for {what}, {why}. Choose another by PORT=… (make) or RUFAA_PORT.", port=port
-                ) from None
+                raise PortTaken(f"Port {port}, for {what}, {why}. Choose another by {change}.", port=port) from None
+
+
+def need_worker_port(given: Config) -> None:
+    """As ``need_port``, for what a worker shows; nothing where it shows nothing."""
+    if given.worker_metrics_port is not None:
+        need_port("127.0.0.1", given.worker_metrics_port, what="the worker", change="RUFAA_WORKER_METRICS_PORT")
 
 
 def answers(url: str) -> bool:

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Final
 
 import structlog
 
+from rufaa import metrics
+from rufaa.cli import monitor
+from rufaa.cli.monitor import Rounds
 from rufaa.config import Config
 from rufaa.daraja.client import Daraja, new_session
 from rufaa.db.aside import Aside, DatabaseSilent
 from rufaa.db.atomic import look
 from rufaa.db.listen import Listener
+from rufaa.gateway.monitor import Monitor, function_connections
+from rufaa.gateway.vitals import Vitals
 from rufaa.ingest.address import callback_url
 from rufaa.ingest.loop import settle_inbox
 from rufaa.payments.access import Accounts
@@ -30,6 +36,8 @@ _log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 5.0
 """The longest that a loop sleeps: a lost notification costs no more than this."""
+BOUNDS_S: Final[Mapping[str, float]] = {"settle": 60.0, "dispatch": 90.0, "query": 180.0}
+"""A loop without a round for so long is stuck. Above what one may take: deadlines of the database and of Daraja."""
 _AFTER_ERROR_S: Final = 1.0
 _SHORTEST_S: Final = 0.05
 _SILENCES: Final = 3
@@ -47,7 +55,11 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
     stop = stop or _stop_on_signals()
     aside = Aside(threads=_THREADS, name="work")
     listener = Listener(config.database_url)
-    async with new_session() as session:
+    rounds = Rounds(BOUNDS_S)
+    async with new_session() as session, AsyncExitStack() as stack:
+        if config.worker_metrics_port is not None:
+            watched = await _monitor(config.database_url, rounds, listener, stop, stack)
+            await stack.enter_async_context(monitor.port(config.worker_metrics_port, watched))
         daraja = Daraja(session)
         accounts = Accounts(daraja, aside, keys=config.secret_keys)
         dispatcher = Dispatcher(
@@ -72,12 +84,13 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
         async def finding() -> float | None:
             return await aside.run(lambda: look(next_stray_s))
 
+        loop = partial(_loop, listener=listener, stop=stop, done=rounds.done)
         listening = asyncio.create_task(listener.run())
         loops = [
-            asyncio.create_task(_loop("settle", settle, listener, stop)),
-            asyncio.create_task(_loop("dispatch", dispatcher.round, listener, stop, next_due=sending)),
-            asyncio.create_task(_loop("query", reconciler.round, listener, stop, next_due=asking)),
-            asyncio.create_task(_loop("stray", strays.round, listener, stop, next_due=finding)),
+            asyncio.create_task(loop("settle", settle)),
+            asyncio.create_task(loop("dispatch", dispatcher.round, next_due=sending)),
+            asyncio.create_task(loop("query", reconciler.round, next_due=asking)),
+            asyncio.create_task(loop("stray", strays.round, next_due=finding)),
         ]
         stopping = asyncio.create_task(_wait_for(stop))
         try:
@@ -94,6 +107,23 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
             aside.close()
 
 
+async def _monitor(
+    database_url: str, rounds: Rounds, listener: Listener, stop: asyncio.Event, stack: AsyncExitStack
+) -> Monitor:
+    vitals = Vitals(database_url)
+    await vitals.start()
+    stack.push_async_callback(vitals.aclose)
+    return Monitor(
+        vitals,
+        parts={name: partial(rounds.trouble, name) for name in BOUNDS_S},
+        ready={
+            "listening": lambda: "" if listener.connected.is_set() else "not connected for notifications",
+            "stopping": lambda: "told to stop" if stop.is_set() else "",
+        },
+        pools=function_connections,
+    )
+
+
 async def _wait_for(stop: asyncio.Event) -> None:
     await stop.wait()
 
@@ -105,6 +135,7 @@ async def _loop(
     stop: asyncio.Event,
     *,
     next_due: Callable[[], Awaitable[float | None]] | None = None,
+    done: Callable[[str], None] = metrics.round_done,
 ) -> None:
     """``round_`` again and again: at once after 0, else when woken, or when it or ``next_due`` says."""
     silences = 0
@@ -120,13 +151,16 @@ async def _loop(
                     # What is due but held back by a rate waits for the rate; the rest waits for its time.
                     wait_s = due_s if wait_s is None else max(wait_s, due_s or 0.0)
                 silences = 0
+                done(name)
             except DatabaseSilent as error:
                 silences += 1
+                metrics.ROUNDS.labels(name, "failed").inc()
                 if silences >= _SILENCES:
                     raise WorkerStuck(name) from error
                 wait_s = _AFTER_ERROR_S
             except Exception:  # noqa: BLE001 - whatever it was, the other loops and the next round go on
                 _log.exception("worker.round_failed", loop=name)
+                metrics.ROUNDS.labels(name, "failed").inc()
                 wait_s = _AFTER_ERROR_S
                 woken.clear()
             if not again:

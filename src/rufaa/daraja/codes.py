@@ -70,7 +70,13 @@ PAY_AGAIN_AFTER_S: Final[Mapping[str, int]] = MappingProxyType(
 )
 """Seconds before another prompt to the same phone is sensible. An unknown code is not in it and needs no wait."""
 
+_LOGGABLE: Final = re.compile(r"[0-9]{0,6}|[0-9]{3}(?:\.[0-9]{2,4}){1,3}|[a-z]+(?:-[a-z0-9]+)*")
 _PRINTABLE_CODE: Final = re.compile(r"[0-9A-Za-z_.-]{1,40}")
+
+
+def loggable(code: str) -> str:
+    """``code`` where it is known, or its form leaves no room for a phone or a name; else ``other``."""
+    return code if code in _CODES or _LOGGABLE.fullmatch(code) else "other"
 
 
 def verdict(result_code: str) -> Verdict:

@@ -1,10 +1,9 @@
-"""The public port as one ASGI application: callbacks, the function API, health, and Django for everything else."""
+"""The public port as one ASGI application: callbacks, the function API, health and metrics, and Django for the rest."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final, cast
 
@@ -18,9 +17,13 @@ from rufaa.config import Config, Mode
 from rufaa.db.aside import Aside
 from rufaa.db.listen import Listener
 from rufaa.functions.runtime import Runtime
+from rufaa.gateway import monitor
+from rufaa.gateway.monitor import Answer, Monitor
+from rufaa.gateway.vitals import Vitals
 from rufaa.ingest.address import PREFIX, callback_networks
-from rufaa.ingest.batcher import Batcher
+from rufaa.ingest.batcher import BEHIND, Batcher
 from rufaa.ingest.endpoint import Endpoint
+from rufaa.metrics import Sample
 from rufaa.sync.http import FunctionApi
 
 Scope = MutableMapping[str, Any]
@@ -28,9 +31,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 API: Final = "/api/"
-HEALTH: Final = "/healthz"
 FUNCTION_THREADS: Final = 8
-_HEALTH_S: Final = 2.0
 _log = structlog.get_logger()
 
 
@@ -49,8 +50,22 @@ class Gateway:
         runtime = Runtime(self._aside, self._listener, keys=config.secret_keys, demo=config.demo)
         self._api = FunctionApi(functions.load(), runtime, development=config.mode is not Mode.PRODUCTION)
         self._pool: asyncpg.Pool | None = None
+        self._batcher: Batcher | None = None
         self._parts: list[asyncio.Task[None]] = []
         self._ingest: Endpoint | None = None
+        self._vitals = Vitals(self._url)
+        self._monitor = Monitor(
+            self._vitals,
+            parts={"parts": self._parts_trouble},
+            ready={
+                "listening": lambda: "" if self._listener.connected.is_set() else "not connected for notifications",
+                "callbacks": self._batcher_trouble,
+                "stopping": lambda: "told to stop" if self.stopping else "",
+            },
+            pools=self._connections,
+        )
+        self.stopping = False
+        """Set when the end is near: requests are still answered, but no more should come here."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
@@ -71,8 +86,12 @@ class Gateway:
             await self._ingest(scope, receive, send)
         elif path.startswith(API):
             await self._api(scope, receive, send)
-        elif path == HEALTH:
-            await self._health(send)
+        elif path == monitor.HEALTH:
+            await _send(send, await self._monitor.health())
+        elif path == monitor.READY:
+            await _send(send, await self._monitor.ready())
+        elif path == monitor.METRICS and self._config.metrics_token is not None:
+            await _send(send, await self._metrics(scope, token=self._config.metrics_token))
         else:
             await self._django(scope, receive, send)
 
@@ -83,7 +102,7 @@ class Gateway:
                 await self._start(stack)
             except Exception as error:  # noqa: BLE001 - whatever it is, the server must say it and end
                 _log.exception("gateway.not_started")
-                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
                 return
             await send({"type": "lifespan.startup.complete"})
             await receive()
@@ -92,14 +111,16 @@ class Gateway:
     async def _start(self, stack: AsyncExitStack) -> None:
         self._pool = await asyncpg.create_pool(self._url, min_size=0, max_size=4, timeout=5, command_timeout=5)
         stack.push_async_callback(self._close_pool)
-        batcher = Batcher(self._pool)
+        await self._vitals.start()
+        stack.push_async_callback(self._vitals.aclose)
+        self._batcher = Batcher(self._pool)
         self._ingest = Endpoint(
-            batcher,
+            self._batcher,
             keys=self._config.secret_keys,
             trusted_proxies=self._config.trusted_proxies,
             callback_networks=callback_networks(self._config),
         )
-        self._parts = [asyncio.create_task(work()) for work in (batcher.run, self._listener.run)]
+        self._parts = [asyncio.create_task(work()) for work in (self._batcher.run, self._listener.run)]
         for task in self._parts:
             stack.push_async_callback(_end, task)
         stack.push_async_callback(self._api.aclose)
@@ -113,21 +134,36 @@ class Gateway:
         except TimeoutError:
             self._pool.terminate()
 
-    async def _health(self, send: Send) -> None:
-        """200 where a call would work: the database answers, and news from it would reach us."""
+    async def _metrics(self, scope: Scope, *, token: str) -> Answer:
+        given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+        if len(given) == 1 and monitor.may_see_metrics(given[0], token):
+            return await self._monitor.metrics()
+        return Answer(401, "text/plain", b"Authorization: Bearer <RUFAA_METRICS_TOKEN> is needed.\n")
+
+    def _parts_trouble(self) -> str:
+        return "a part has ended" if any(task.done() for task in self._parts) else ""
+
+    def _batcher_trouble(self) -> str:
+        assert self._batcher is not None
+        return f"{self._batcher.backlog} wait to be stored" if self._batcher.backlog >= BEHIND else ""
+
+    def _connections(self) -> Sequence[Sample]:
         assert self._pool is not None
-        trouble = "" if self._listener.connected.is_set() else "not listening"
-        if any(task.done() for task in self._parts):
-            trouble = "a part has ended"
-        try:
-            async with asyncio.timeout(_HEALTH_S):
-                await self._pool.fetchval("SELECT 1", timeout=_HEALTH_S)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            trouble = f"database: {type(error).__name__}"
-        body = json.dumps({"status": trouble or "ok"}).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 503 if trouble else 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        size, idle = self._pool.get_size(), self._pool.get_idle_size()
+        callbacks = monitor.connections_of("callbacks", used=size - idle, idle=idle, waiting=0)
+        return [*monitor.function_connections(), *callbacks]
+
+
+async def _send(send: Send, answer: Answer) -> None:
+    headers = [
+        (b"content-type", answer.content_type.encode()),
+        (b"content-length", str(len(answer.body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    if answer.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 async def _end(task: asyncio.Task[None]) -> None:

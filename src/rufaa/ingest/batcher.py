@@ -14,6 +14,7 @@ from typing import Final
 import asyncpg
 import structlog
 
+from rufaa import metrics
 from rufaa.db import failpoints
 from rufaa.db.atomic import WORK
 from rufaa.db.failpoints import Step
@@ -23,6 +24,8 @@ _log = structlog.get_logger()
 PATIENCE_S: Final = 5.0
 _BATCH: Final = 1000
 _WAITING: Final = 5000  # callbacks held in memory; each is at most 64 KiB
+BEHIND: Final = _WAITING // 2
+"""From so many on, this process should get no more traffic."""
 _AGAIN_S: Final = 0.2
 
 _STORE: Final = """
@@ -52,6 +55,11 @@ class Batcher:
         self._pool = pool
         self._waiting: asyncio.Queue[tuple[Callback, asyncio.Future[None]]] = asyncio.Queue(_WAITING)
 
+    @property
+    def backlog(self) -> int:
+        """How many callbacks wait for their batch."""
+        return self._waiting.qsize()
+
     async def store(self, callback: Callback) -> None:
         """Returns once it is committed. Raises ``NotStored`` when that takes too long; it may be stored even so."""
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -75,6 +83,7 @@ class Batcher:
                     _log.warning("ingest.store_failed", error=type(error).__name__, waiting=len(batch))
                     await asyncio.sleep(_AGAIN_S)
                 else:
+                    metrics.CALLBACK_BATCH.observe(len(batch))
                     for _, stored in batch:
                         if not stored.done():
                             stored.set_result(None)

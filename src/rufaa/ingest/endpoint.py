@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import structlog
 
+from rufaa import metrics
 from rufaa.config import Network
 from rufaa.db.failpoints import Step, around
 from rufaa.ingest.address import may_speak_for_safaricom, prompt_at, source_of
@@ -61,6 +62,7 @@ class Endpoint:
             await self._answer(send, 408, "slow", b'{"message":"The body took too long."}')
             return
         if body is None:
+            metrics.CALLBACKS.labels(end="broken-off").inc()
             return  # the sender hung up half-way: nobody is there to answer, and half a body is no report
         if len(body) > LIMIT_BYTES:
             await self._answer(send, 413, "too-long", b'{"message":"At most 64 KiB."}')
@@ -68,7 +70,8 @@ class Endpoint:
         source = source_of(_peer(scope), _header(scope, b"x-forwarded-for"), trusted_proxies=self._proxies)
         trusted = may_speak_for_safaricom(source, self._networks)
         try:
-            await self._batcher.store(Callback(prompt, source, trusted, body))
+            with metrics.CALLBACK_STORE.time():
+                await self._batcher.store(Callback(prompt, source, trusted, body))
         except NotStored:
             await self._answer(send, 503, "not-stored", b'{"message":"Try again."}', (b"retry-after", b"5"))
             return
@@ -77,6 +80,7 @@ class Endpoint:
 
     async def _answer(self, send: Send, status: int, what: str, body: bytes, *more: tuple[bytes, bytes]) -> None:
         self.counts[what] += 1
+        metrics.CALLBACKS.labels(end=what).inc()
         count = self.counts[what]
         if what not in {"stored", "method"} and count & (count - 1) == 0:  # 1, 2, 4, 8, …: a flood fills no disk
             _log.warning("callback.refused", why=what, count=count)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
 import structlog
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, transaction
 
+from rufaa import metrics
 from rufaa.daraja.messages import Malformed, StkCallback, parse_stk_callback
 from rufaa.db import sql
 from rufaa.db.atomic import Tx, look, unit
@@ -54,6 +56,7 @@ def _settle_one_by_one(*, hand_on: HandOn, limit: int) -> int:
             _log.exception("ingest.callback_failed", inbox=row["id"])
             failed = f"failed: {type(error).__name__}"
             unit(partial(_give_to_person, row["id"], row["prompt"], failed), step=Step.SETTLE_GIVE_UP)
+            metrics.SETTLED.labels(verdict="failed").inc()
             closed += 1
     return closed
 
@@ -74,7 +77,7 @@ def _settle(tx: Tx, *, limit: int, hand_on: HandOn, only: int | None = None) -> 
     rows = tx.rows(_SQL["take"], {"limit": limit, "only": only})
     if not rows:
         return 0
-    read = [_Read(row["id"], *_read(row)) for row in rows]
+    read = [_Read(row["id"], row["waited_s"], *_read(row)) for row in rows]
     items = [entry.item for entry in read if entry.item is not None]
     verdicts = settle(tx, items, hand_on=hand_on)
     place = 0
@@ -93,6 +96,7 @@ def _settle(tx: Tx, *, limit: int, hand_on: HandOn, only: int | None = None) -> 
                 tx, entry.prompt, item.report, result_desc=item.result_desc, paid_at=item.paid_at, inbox=entry.id
             )
     _report(read)
+    transaction.on_commit(partial(_count, read))  # a batch that is taken apart is counted once
     return len(rows)
 
 
@@ -104,9 +108,11 @@ def _name(outcomes: Mapping[int, str], tx: Tx) -> None:
 @dataclass(slots=True)
 class _Read:
     id: int
+    waited_s: float  # since its commit, when it was taken
     prompt: uuid.UUID
     item: Item | None
     outcome: str
+    taken: float = field(default_factory=time.monotonic)
 
 
 def _read(row: Mapping[str, Any]) -> tuple[uuid.UUID, Item | None, str]:
@@ -133,3 +139,8 @@ def _report(read: Sequence[_Read]) -> None:
         # "unknown-prompt" is money that this database knows nothing of: it was restored from before the push
         say = _log.error if entry.outcome == UNKNOWN_PROMPT else _log.info
         say("callback.settled", inbox=entry.id, prompt=entry.prompt.hex, outcome=entry.outcome)
+
+
+def _count(read: Sequence[_Read]) -> None:
+    for entry in read:
+        metrics.settled(entry.outcome, waited_s=entry.waited_s + time.monotonic() - entry.taken)

@@ -1,5 +1,5 @@
 -- name: take
-SELECT id, prompt, trusted, body FROM inbox
+SELECT id, prompt, trusted, body, greatest(extract(epoch FROM rufaa_now() - at), 0)::float8 AS waited_s FROM inbox
 WHERE settled_at IS NULL AND (%(only)s::bigint IS NULL OR id = %(only)s)
 ORDER BY id LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED

@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from rufaa import secret
+from rufaa import metrics, secret
 from rufaa.daraja import rate
 from rufaa.daraja.client import Daraja
 from rufaa.daraja.credentials import Credentials
@@ -151,6 +151,7 @@ class SharedTokens:
             with around(Step.TOKEN_CALL):
                 fetched = await self._daraja.fetch_token(self._credentials)
         except BaseException:
+            metrics.RENEWALS.labels(outcome="failed").inc()
             ended = self._commit(Step.TOKEN_END, lambda tx: tx.execute(_SQL["end_renewal"], self._mine(mine)))
             await asyncio.shield(ended)
             raise
@@ -158,6 +159,7 @@ class SharedTokens:
         lives_s = max(fetched.expires_in_s - RENEW_AHEAD_S, fetched.expires_in_s / 2)
         params = {**self._mine(mine), "sealed": sealed, "lives_s": lives_s}
         await self._commit(Step.TOKEN_STORE, lambda tx: tx.execute(_SQL["store_token"], params))
+        metrics.RENEWALS.labels(outcome="renewed").inc()
         return fetched.access_token
 
     def _read(self, tx: Tx) -> tuple[str | None, int]:

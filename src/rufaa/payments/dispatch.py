@@ -16,7 +16,8 @@ from typing import Any, Final, assert_never
 import structlog
 from django.db import IntegrityError, transaction
 
-from rufaa import clock
+from rufaa import clock, metrics
+from rufaa.daraja import codes
 from rufaa.daraja.client import Daraja
 from rufaa.daraja.outcomes import Accepted, Because, Declined, Exchange, NotSent, PushOutcome, Unknown
 from rufaa.db import sql
@@ -177,10 +178,11 @@ class Dispatcher:
             "prompt.answered",
             prompt=prompt.id.hex,
             outcome=type(outcome).__name__,
-            code=getattr(outcome, "code", ""),
+            code=codes.loggable(getattr(outcome, "code", "")),
             phone=masked(prompt.phone),
             took_s=round(outcome.exchange.took_s, 3),
         )
+        metrics.pushed(type(outcome).__name__, status=outcome.exchange.status, took_s=outcome.exchange.took_s)
         try:
             await self._aside.run(lambda: unit(lambda tx: record(tx, prompt, outcome), step=Step.DISPATCH_RECORD))
         except Exception:  # noqa: BLE001

@@ -13,7 +13,8 @@ from typing import Final, assert_never
 
 import structlog
 
-from rufaa import clock
+from rufaa import clock, metrics
+from rufaa.daraja import codes
 from rufaa.daraja.client import Daraja
 from rufaa.daraja.outcomes import Answered, NoNews, QueryOutcome
 from rufaa.db import sql
@@ -110,9 +111,11 @@ class Reconciler:
                 )
         except Exception:  # noqa: BLE001 - this prompt is asked about again later; the others must not wait for it
             _log.exception("query.failed", prompt=question.prompt.hex)
+            metrics.QUERIES.labels(outcome="failed").inc()
             return None
         item = _item(question, outcome)
-        _log.info("query.answered", prompt=question.prompt.hex, code=item.report.result_code)
+        _log.info("query.answered", prompt=question.prompt.hex, code=codes.loggable(item.report.result_code))
+        metrics.QUERIES.labels(outcome=codes.verdict(item.report.result_code)).inc()
         return item
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, assert_never
 
+from rufaa import metrics
 from rufaa.errors import RufaaError
 from rufaa.log import trace
 from rufaa.sync import names, values
@@ -45,6 +47,7 @@ class Failure:
     """The function failed, or was refused as a function. Never an HTTP status of its own (protocol §2.2)."""
 
     message: str
+    invalid: bool = False  # it was not even begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +105,45 @@ class Calls:
 
         ``args`` is an object, or a list of one object. Raises ``Overloaded`` and ``TookTooLong``.
         """
-        request_id = secrets.token_hex(8)
         function = self._registry.get(name)
+        kind = kind if function is None else kind or function.kinds[0]
+        began, status = time.monotonic(), "abandoned"
+        try:
+            outcome = await self._call(name, function, kind=kind, args=args, identity=identity, form=form)
+            status = _status(outcome)
+        except Overloaded:
+            status = "overloaded"
+            raise
+        except TookTooLong:
+            status = "slow"
+            raise
+        finally:
+            known = None if function is None else function.name
+            metrics.called(known, kind, status, took_s=time.monotonic() - began)
+        return outcome
+
+    async def _call(
+        self,
+        name: str,
+        function: Function | None,
+        *,
+        kind: FunctionKind | None,
+        args: JsonValue,
+        identity: object,
+        form: Form,
+    ) -> Outcome:
+        request_id = secrets.token_hex(8)
         if function is None:
-            return Failure(_message(request_id, f"Could not find public function for '{name}'."))
-        kind = kind or function.kinds[0]
+            return Failure(_message(request_id, f"Could not find public function for '{name}'."), invalid=True)
+        assert kind is not None
         if kind not in function.kinds:
-            return Failure(_message(request_id, _wrong_kind(function, kind)))
+            return Failure(_message(request_id, _wrong_kind(function, kind)), invalid=True)
         try:
             arguments = function.bind(_decoded(args))
         except InvalidValue as error:
-            return Failure(_message(request_id, f"Invalid arguments for {names.as_file(name)}: {error}"))
+            return Failure(_message(request_id, f"Invalid arguments for {names.as_file(name)}: {error}"), invalid=True)
         except ArgumentValidationError as error:
-            return Failure(_message(request_id, f"ArgumentValidationError: {error}"))
+            return Failure(_message(request_id, f"ArgumentValidationError: {error}"), invalid=True)
         return await self._run(_Call(function, kind, identity, arguments, form, request_id))
 
     async def aclose(self) -> int:
@@ -179,6 +208,18 @@ class Calls:
         )
         shown = f"Uncaught {type(error).__name__}: {_utf8(str(error))}" if self._development else ""
         return Failure(_message(call.request_id, shown))
+
+
+def _status(outcome: Outcome) -> str:
+    match outcome:
+        case Success():
+            return "ok"
+        case ApplicationFailure():
+            return "refused"
+        case Failure(invalid=invalid):
+            return "invalid" if invalid else "failed"
+        case _:
+            assert_never(outcome)
 
 
 def _decoded(args: JsonValue) -> Mapping[str, values.Value]:
