@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -190,8 +191,9 @@ def test_a_part_alone_without_a_database_says_what_it_needs(demo: Demo) -> None:
     for role in ("gateway", "worker"):
         done = demo.rufaa_elsewhere(role)
         assert done.returncode == 1
-        assert done.stderr == (
-            f"rufaa: rufaa {role} needs a database: set DATABASE_URL, or run 'rufaa serve', which brings its own.\n"
+        (line,) = done.stderr.splitlines()
+        assert json.loads(line)["message"] == (
+            f"rufaa {role} needs a database: set DATABASE_URL, or run 'rufaa serve', which brings its own."
         )
 
 

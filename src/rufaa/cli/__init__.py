@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import sys
 
+from rufaa import log
 from rufaa.errors import RufaaError
 
 
 def main() -> None:
-    """Run a command; a refusal is one line on standard error and exit status 1."""
+    """Run a command; a refusal is one line on standard error and exit status 1.
+
+    What fails otherwise is one line too, without the exception's text: it may quote a patient's row.
+    """
     from rufaa.cli.commands import app  # noqa: PLC0415 - the commands import what they need
 
+    log.catch_the_rest()
     try:
         app(prog_name="rufaa")
     except RufaaError as error:
-        print(f"rufaa: {error.message}", file=sys.stderr)
+        if log.writes_json():
+            sys.stderr.write(log.line("refused", level="error", code=error.code, message=error.message).decode())
+        else:
+            print(f"rufaa: {error.message}", file=sys.stderr)
         raise SystemExit(1) from None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from rufaa import log
 from rufaa.cli.database import database, need_migrated
-from rufaa.config import Config
+from rufaa.config import Config, config
 
 
 def command() -> None:
     """Bring the database up to date. Harmless to repeat, and from several nodes at once."""
-    with database(migrating=True) as config:
-        migrate(config)
+    log.set_up(config().log)
+    with database(migrating=True) as given:
+        migrate(given)
         need_migrated()
     print("The database is up to date.")
 

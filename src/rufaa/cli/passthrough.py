@@ -1,6 +1,6 @@
 """Hands on what child processes print, line by line, to our own output. Nothing here can make a child wait, or stop us.
 
-Never: what the lines mean.
+Never: what the lines mean. Who wants them otherwise than with a prefix gives a function for it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ class Sink:
     lines are thrown away.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, missing: Callable[[int], bytes] | None = None) -> None:
         self._descriptor = descriptor
+        self._missing = missing or (lambda lines: b"(%d lines left out: the reader was too slow)\n" % lines)
         self._lines: deque[bytes] = deque()
         self._size = 0
         self._left_out = 0
@@ -40,7 +41,7 @@ class Sink:
                 self._left_out += 1
                 return
             if self._left_out:
-                self._lines.append(b"(%d lines left out: the reader was too slow)\n" % self._left_out)
+                self._lines.append(self._missing(self._left_out))
                 self._left_out = 0
             self._lines.append(line)
             self._size += len(line)
@@ -69,11 +70,23 @@ class Sink:
 
 
 class Forwarder:
-    """Reads one stream of a child to its end and offers each line, with a prefix, to a sink."""
+    """Reads one stream of a child to its end and offers each line, with a prefix, to a sink.
 
-    def __init__(self, stream: IO[bytes], *, prefix: str, sink: Sink, seen: Callable[[bytes], None]) -> None:
+    ``written`` makes of a line what is seen and offered in its place, without the prefix.
+    """
+
+    def __init__(
+        self,
+        stream: IO[bytes],
+        *,
+        prefix: str,
+        sink: Sink,
+        seen: Callable[[bytes], None],
+        written: Callable[[bytes], bytes] | None = None,
+    ) -> None:
         self._stream = stream
-        self._prefix = prefix.encode()
+        self._prefix = b"" if written is not None else prefix.encode()
+        self._written = written or (lambda line: line)
         self._sink = sink
         self._seen = seen
         self._thread = threading.Thread(target=self._forward, name=f"forward-{prefix.strip()}", daemon=True)
@@ -86,6 +99,6 @@ class Forwarder:
     def _forward(self) -> None:
         with self._stream:
             while line := self._stream.readline(_LINE_LIMIT_BYTES):
-                whole = line if line.endswith(b"\n") else line + b"\n"
+                whole = self._written(line if line.endswith(b"\n") else line + b"\n")
                 self._seen(whole)
                 self._sink.offer(self._prefix + whole)

@@ -16,9 +16,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from types import FrameType
 from typing import Final, Protocol
 
+from rufaa import log
 from rufaa.cli.passthrough import LAST_LINES, Forwarder, Sink
 from rufaa.db import _tethered, tether
 from rufaa.errors import Kind, RufaaError
@@ -151,7 +153,8 @@ class _Job:
         self._signals = 0
         self._interruptible = False
         self._log_checked_at = time.monotonic()
-        self._out, self._err = Sink(1), Sink(2)
+        missing = _left_out if log.writes_json() else None
+        self._out, self._err = Sink(1, missing=missing), Sink(2, missing=missing)
         self._woken, self._waker = socket.socketpair()
 
     # -- signals ---------------------------------------------------------------------------------------------------
@@ -247,8 +250,9 @@ class _Job:
         assert process.stderr is not None
         prefix = f"{part.name:{self._width}} | "
         running.last_lines = deque(maxlen=LAST_LINES)
+        written = partial(log.child_line, part.name) if log.writes_json() else None
         running.forwarders = [
-            Forwarder(stream, prefix=prefix, sink=sink, seen=running.last_lines.append)
+            Forwarder(stream, prefix=prefix, sink=sink, seen=running.last_lines.append, written=written)
             for stream, sink in ((process.stdout, self._out), (process.stderr, self._err))
         ]
         running.process = process
@@ -348,6 +352,9 @@ class _Job:
         return PartFailed(f"{running.part.name} {what}. {output}", part=running.part.name)
 
     def _say(self, message: str) -> None:
+        if log.writes_json():
+            self._err.offer(log.line("supervisor.said", level="warning", message=message))
+            return
         for line in message.splitlines():
             self._err.offer(f"{'rufaa':{self._width}} | {line}\n".encode(errors="backslashreplace"))
 
@@ -357,6 +364,10 @@ class _Job:
         if readable:
             with suppress(BlockingIOError):
                 self._woken.recv(4096)
+
+
+def _left_out(lines: int) -> bytes:
+    return log.line("supervisor.lines_left_out", level="warning", lines=lines)
 
 
 def _is_ready(part: Part) -> bool:
