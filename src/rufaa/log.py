@@ -16,7 +16,7 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import PurePath
 from types import TracebackType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -81,6 +81,8 @@ def set_up(form: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[_without_foreign_texts, *shared],
+            pass_foreign_args=True,
+            use_get_message=False,  # arguments that do not fit would cost the event
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
         )
     )
@@ -167,19 +169,23 @@ def _exception_without_texts(_logger: WrappedLogger, _method: str, event: EventD
 def _without_foreign_texts(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """A library's record as an event of its logger's name: where it was written, and what is certainly constant."""
     record: logging.LogRecord | None = event.get("_record")
-    if record is None or record.name.startswith(_OURS):
+    args = event.pop("positional_args", None)
+    if record is None:
         return event
+    if record.name.startswith(_OURS):  # "function.failed request_id=… error=…"
+        name, _, told = (str(record.msg) % args if args else str(record.msg)).partition(" ")
+        return {**event, "event": name, **({"said": told} if told else {})}
     event["event"] = record.name
     event["at"] = f"{PurePath(record.pathname).name}:{record.lineno} in {record.funcName}"
     if isinstance(record.msg, BaseException):
         event["error"] = trace(record.msg)
     elif record.name == "py.warnings":
-        warned = _WARNING.match(str(cast("tuple[Any, ...]", record.args)[0])) if record.args else None
+        warned = _WARNING.match(str(args[0]) if args else str(record.msg))
         if warned is not None:
             event["at"], event["said"] = warned["at"], warned["category"]
     else:
         said = str(record.msg).partition("\n")[0].strip()
-        if (record.args or said in _CONSTANT) and re.search(r"[a-z]{3}", said):
+        if (args or said in _CONSTANT) and re.search(r"[A-Za-z]{3}", said):
             event["said"] = said  # with its placeholders: what stands for them is not told
     status = getattr(record, "status_code", None)
     if isinstance(status, int):
@@ -190,9 +196,21 @@ def _without_foreign_texts(_logger: WrappedLogger, _method: str, event: EventDic
 def _blotted(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """The last guard, for what should not have been given at all."""
     for name, value in event.items():
-        if isinstance(value, str) and name not in {"time", "level"}:
-            event[name] = blotted(value)
+        if name not in {"time", "level"} and not name.startswith("_"):
+            event[name] = _blotted_value(value)
     return event
+
+
+def _blotted_value(value: Any) -> Any:
+    match value:
+        case str():
+            return blotted(value)
+        case dict():
+            return {name: _blotted_value(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_blotted_value(each) for each in value]
+        case _:
+            return value
 
 
 def blotted(text: str) -> str:

@@ -156,11 +156,13 @@ def _stray_story(tx: Tx, row: Mapping[str, Any]) -> Iterator[str]:
 
 def _said(row: Mapping[str, Any]) -> str:
     known = row["result_code"] in codes.KNOWN_CODES
-    said = codes.in_plain_words(row["result_code"]) if known else row["result_desc"]
+    # the words beside a code that nobody knows may come from anybody
+    said = codes.in_plain_words(row["result_code"]) if known else "a code that Rufaa does not know"
     number = f", receipt {row['receipt_number']}" if row["receipt_number"] else ""
     source = "Safaricom's callback" if row["channel"] == Channel.CALLBACK else "A status query"
     about = f" about prompt {row['attempt']}" if row.get("attempt") else ""
-    return f"{source}{about} says {row['result_code']} ({said.rstrip('.')}){number}: {_MEANS[Verdict(row['verdict'])]}"
+    code = codes.loggable(row["result_code"])
+    return f"{source}{about} says {code} ({said.rstrip('.')}){number}: {_MEANS[Verdict(row['verdict'])]}"
 
 
 def _moves(tx: Tx, subjects: Mapping[str, uuid.UUID | None]) -> Iterator[tuple[datetime, str]]:
@@ -169,8 +171,8 @@ def _moves(tx: Tx, subjects: Mapping[str, uuid.UUID | None]) -> Iterator[tuple[d
             attempt=move["attempt"], phone=masked(move["payer_phone"] or "")
         )
         who = f" By {move['username']}." if move["username"] else ""
-        # a referral's reason may be medical
-        why = f" Reason: {move['reason'].rstrip('.')}." if move["reason"] and move["machine"] != "referral" else ""
+        # what a person wrote may name the patient, or say what ails them
+        why = " A reason was given." if move["reason"] else ""
         yield move["at"], f"{words}{who}{why}  [{move['machine']} {move['to_state']}]"
 
 
