@@ -49,6 +49,7 @@ _PRIVATE: Final = re.compile(
     r"|(?<=://)[^\s/@:]*:[^\s/@]*(?=@)"  # a password in an address
     r"|[\w.+-]+@[\w-]+\.[\w.-]+"
 )
+_PLAIN: Final = re.compile(r"[a-z._-]{0,40}|[0-9a-f]{32}")  # an event's name, an id: nothing of the above, and quick
 _CRASH: Final = re.compile(
     r'Traceback \(most recent call last\):|  File "[^"]+", line \d+, in \S+|Fatal Python error: [\w :-]+|rufaa: .*'
     r"|(?P<type>[A-Za-z_][\w.]*(?:Error|Exception|Violation|Interrupt|Exit)\b)"
@@ -215,6 +216,8 @@ def _blotted_value(value: Any) -> Any:
 
 def blotted(text: str) -> str:
     """``text`` without what has the form of a phone, an e-mail address, a token, a callback's secret, a password."""
+    if _PLAIN.fullmatch(text):
+        return text
     return _PRIVATE.sub(lambda found: f"{found['callback'] or ''}[private]", text)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -16,7 +19,7 @@ import pytest
 
 from rufaa.cli.monitor import Rounds
 from rufaa.gateway import app
-from rufaa.gateway.vitals import STATE_KEPT_S
+from rufaa.gateway.vitals import DEADLINE_S, STATE_KEPT_S
 from support import Answer, Running, execute, free_port, post, rows, running_gateway, value, wait_until
 
 GATEWAY = ["database", "parts", "writable", "migrations", "listening", "callbacks", "stopping"]
@@ -54,6 +57,25 @@ def test_without_a_database_it_is_neither_healthy_nor_ready() -> None:
             "migrations": "not known",
             "listening": "not connected for notifications",
         }
+
+
+def test_a_database_that_freezes_holds_nobody_up(database: str, gateway: Running) -> None:
+    """Its sockets stay open, and nothing ever comes."""
+    wait_until(lambda: look(f"{gateway.url}/readyz")[0] == 200, what="readiness")
+    ours = "SELECT pid FROM pg_stat_activity WHERE application_name = 'rufaa vitals' AND datname = current_database()"
+    pids = [int(row["pid"]) for row in rows(ours)]
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        wait_until(lambda: wrong(f"{gateway.url}/healthz") == {"database": "TimeoutError"}, what="the check")
+        assert time.monotonic() - began < 3 * DEADLINE_S
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: look(f"{gateway.url}/readyz")[0] == 200, what="readiness")
 
 
 def test_a_database_that_takes_no_writes_is_healthy_and_not_ready(database: str) -> None:

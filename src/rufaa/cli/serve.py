@@ -8,7 +8,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from rufaa import log
 from rufaa.cli import supervise
@@ -16,6 +16,9 @@ from rufaa.cli.database import check, use
 from rufaa.config import Config, config, local_url
 from rufaa.db.embedded import EmbeddedPostgres, Settings
 from rufaa.errors import Kind, RufaaError
+
+_STOP_S: Final = 10.0
+"""Above the 8 s that a gateway gives to what it still answers, once it has been drained."""
 
 
 class PortTaken(RufaaError):
@@ -65,7 +68,13 @@ def run(
         part("gateway", env=here, ready=lambda: answers(f"{local_url(given.host, given.port)}/readyz")),
         part("worker", env=here),
     )
-    return supervise.run(parts, postgres=postgres, before_parts=before_parts, on_ready=on_ready)
+    return supervise.run(
+        parts,
+        postgres=postgres,
+        before_parts=before_parts,
+        on_ready=on_ready,
+        stop_timeout_s=_STOP_S + given.drain_s,
+    )
 
 
 def part(name: str, *arguments: str, env: Mapping[str, str], ready: Callable[[], bool] | None = None) -> supervise.Part:

@@ -28,7 +28,6 @@ DEADLINE_S: Final = 2.0
 STATE_KEPT_S: Final = 0.5
 """Health is asked for by anybody: a flood of questions must not become a flood of queries."""
 FIGURES_KEPT_S: Final = 5.0
-_TROUBLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Kept(Generic[T]):
@@ -70,7 +69,12 @@ class Vitals:
 
     async def start(self) -> None:
         self._pool = await asyncpg.create_pool(
-            self._url, min_size=0, max_size=2, timeout=DEADLINE_S, command_timeout=DEADLINE_S
+            self._url,
+            min_size=0,
+            max_size=2,
+            timeout=DEADLINE_S,
+            command_timeout=DEADLINE_S,
+            server_settings={"application_name": "rufaa vitals"},
         )
 
     async def aclose(self) -> None:
@@ -94,7 +98,7 @@ class Vitals:
                 round_trip_s = time.monotonic() - began
                 row = await connection.fetchrow(_SQL["state"])
                 applied = await connection.fetch(_SQL["applied"]) if row["has_migrations"] else []
-        except _TROUBLE as error:
+        except Exception as error:  # noqa: BLE001 - asyncpg has many, and who asks must be answered
             return State(f"{type(error).__name__}")
         missing = self._ours - {(each["app"], each["name"]) for each in applied}
         return State("", round_trip_s, row["writable"], len(missing))
@@ -108,7 +112,7 @@ class Vitals:
                 found: list[Sample] = [("rufaa_database_round_trip_seconds", {}, time.monotonic() - began)]
                 async with connection.transaction(isolation="repeatable_read", readonly=True):
                     found += await _figures(connection)
-        except _TROUBLE as error:
+        except Exception as error:  # noqa: BLE001 - as above
             _log.warning("metrics.database_not_read", error=type(error).__name__)
             return [("rufaa_database_up", {}, 0.0)]
         return [("rufaa_database_up", {}, 1.0), *found]
