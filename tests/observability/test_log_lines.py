@@ -183,3 +183,31 @@ def test_the_last_guard_blots_out_what_has_the_form_of_a_secret(text: str, blott
 )
 def test_a_code_from_outside_is_logged_only_where_its_form_holds_no_person(code: str, told: str) -> None:
     assert codes.loggable(code) == told
+
+
+SUPERVISOR = """
+from rufaa.cli import supervise
+child = "import sys; print({words!r}); print({words!r}, file=sys.stderr); int({words!r})"
+part = supervise.Part("talker", [sys.executable, "-c", child.format(words=WORDS)], ready=lambda: False)
+sys.exit(supervise.run([part], postgres=None, on_ready=lambda: None))
+"""
+
+
+def test_a_supervisor_hands_on_no_stray_print_not_even_when_it_gives_up() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HEAD + SUPERVISOR],
+        env={"PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert list(search({"output": done.stdout + done.stderr}, secrets={})) == []
+    lines = [json.loads(line) for line in (done.stdout + done.stderr).splitlines()]
+    printed = [line for line in lines if line["event"] == "part.printed"]
+    assert [line["part"] for line in printed] == ["talker"] * len(printed)
+    assert [line["withheld_bytes"] for line in printed if "withheld_bytes" in line][:2] == [len(WORDS) + 1] * 2
+    assert "ValueError" in [line.get("text") for line in printed]
+    assert "talker ended with status 1 before it was ready" in lines[-1]["message"]
