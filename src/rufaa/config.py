@@ -52,6 +52,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "MPESA_TILL_NUMBER": "The till that is paid, with till_number",
     "MPESA_PASSKEY": "The Lipa na M-Pesa passkey. Also: MPESA_PASS_KEY",
     "MPESA_BASE_URL": "The simulator's address, with MPESA_ENVIRONMENT=simulator",
+    "MPESA_CALLBACKS": "expected or none. none: prompts carry no callback address of ours, and results are found by"
+    " status queries alone; for trying, with MPESA_ENVIRONMENT=sandbox or simulator. Default: expected",
     "MPESA_PUSHES_PER_S": "Prompts a second that the account may send. Default: 5",
     "MPESA_QUERIES_PER_MIN": "Status queries a minute that the account may send. Default: 5, measured in the sandbox",
 }
@@ -64,6 +66,13 @@ class Mode(StrEnum):
     DEMO = "demo"
     DEVELOPMENT = "development"
     PRODUCTION = "production"
+
+
+class Callbacks(StrEnum):
+    """Whether Safaricom is told where to post results."""
+
+    EXPECTED = "expected"
+    NONE = "none"  # results are found by status queries alone: a trial without a public address
 
 
 class LogForm(StrEnum):
@@ -100,6 +109,7 @@ class Config:
     trusted_proxies: tuple[Network, ...]
     callback_networks: tuple[Network, ...] | None  # None: not given, or "any"
     callbacks_from_safaricom_only: bool  # nothing is given, and real money is at stake
+    callbacks: Callbacks
     pool_size: int
     metrics_token: str | None
     worker_metrics_port: int | None
@@ -139,6 +149,11 @@ def load(environ: Mapping[str, str]) -> Config:
         raise InvalidSetting(
             "RUFAA_MODE=demo lets anybody be anybody: it runs with MPESA_ENVIRONMENT=simulator and on 127.0.0.1 only."
         )
+    callbacks = _choice(environ, "MPESA_CALLBACKS", Callbacks, Callbacks.EXPECTED)
+    if callbacks is Callbacks.NONE and mpesa not in {"sandbox", "simulator"}:
+        raise InvalidSetting(
+            "MPESA_CALLBACKS=none is for trying: it runs with MPESA_ENVIRONMENT=sandbox or simulator only."
+        )
     return Config(
         mode=mode,
         data=data,
@@ -152,6 +167,7 @@ def load(environ: Mapping[str, str]) -> Config:
         # A node may have no MPESA_* of its own, since the account is in the database: then real money is assumed.
         callbacks_from_safaricom_only=not environ.get("RUFAA_CALLBACK_ADDRESSES")
         and (mpesa == "production" or (mode is Mode.PRODUCTION and not mpesa)),
+        callbacks=callbacks,
         pool_size=_whole(environ, "RUFAA_POOL_SIZE", 12, low=4, high=200),
         metrics_token=_metrics_token(environ.get("RUFAA_METRICS_TOKEN")),
         worker_metrics_port=_whole(environ, "RUFAA_WORKER_METRICS_PORT", 0, low=1, high=65535) or None,
@@ -221,8 +237,11 @@ def _public_url(text: str) -> str:
     try:
         parts = urlsplit(text)
         good = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        named = parts.username is not None
     except ValueError:  # a port that is no number, a bracket that is not closed
-        good = False
+        good = named = False
+    if named:  # not shown: there may be a password
+        raise InvalidSetting("RUFAA_PUBLIC_URL: use an address without a user's name and password.")
     if not good or parts.query or parts.fragment:
         raise InvalidSetting(f"RUFAA_PUBLIC_URL={text!r}: use an http:// or https:// address without query.")
     return text.rstrip("/")

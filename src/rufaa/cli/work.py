@@ -24,7 +24,7 @@ from rufaa.db.atomic import look
 from rufaa.db.listen import Listener
 from rufaa.gateway.monitor import Monitor, function_connections
 from rufaa.gateway.vitals import Vitals
-from rufaa.ingest.address import callback_url
+from rufaa.ingest.address import callback_urls
 from rufaa.ingest.loop import settle_inbox
 from rufaa.payments.access import Accounts
 from rufaa.payments.dispatch import Dispatcher, next_sending_s
@@ -62,12 +62,7 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
             await stack.enter_async_context(monitor.port(config.worker_metrics_port, watched))
         daraja = Daraja(session)
         accounts = Accounts(daraja, aside, keys=config.secret_keys)
-        dispatcher = Dispatcher(
-            daraja,
-            accounts,
-            aside,
-            callback_url=partial(callback_url, config.public_url, keys=config.secret_keys),
-        )
+        dispatcher = Dispatcher(daraja, accounts, aside, callback_url=callback_urls(config))
         reconciler = Reconciler(daraja, accounts, aside, hand_on=fees_paid)
         strays = Strays(daraja, accounts, aside)
 

@@ -10,20 +10,32 @@ from __future__ import annotations
 import ipaddress
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from rufaa import secret
-from rufaa.config import Config, Network
+from rufaa.config import Callbacks, Config, Network
 from rufaa.daraja.settings import CALLBACK_ADDRESSES
 
 PREFIX: Final = "/h/"
+NOWHERE: Final = "http://no-callbacks.example.com/"
+"""The callback address of prompts whose results are only asked for (``MPESA_CALLBACKS=none``). It keeps Safaricom's
+rules for the sandbox, holds no secret, and its name is reserved for examples and leads nowhere. It is http, so that
+the client refuses to send it to production (daraja.md §13)."""
 _PATH: Final = re.compile(r"/h/([0-9a-f]{32})-([0-9a-f]{32})", re.ASCII)
 _LABEL: Final = "callback"
 
 
 def callback_url(public_url: str, prompt: uuid.UUID, *, keys: Sequence[str]) -> str:
     return f"{public_url}{PREFIX}{prompt.hex}-{secret.signature(keys, _LABEL, prompt.hex)}"
+
+
+def callback_urls(config: Config) -> Callable[[uuid.UUID], str]:
+    """The callback address of each prompt, as the operator's settings want it."""
+    if config.callbacks is Callbacks.NONE:
+        return lambda _prompt: NOWHERE
+    return partial(callback_url, config.public_url, keys=config.secret_keys)
 
 
 def prompt_at(path: str, *, keys: Sequence[str]) -> uuid.UUID | None:
