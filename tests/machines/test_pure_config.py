@@ -100,6 +100,9 @@ BAD: list[tuple[str, str, str]] = [
     ("RUFAA_POOL_SIZE", "12.9", "from 4 to 200"),
     ("RUFAA_PUBLIC_URL", "http://[::1", "http:// or https://"),
     ("RUFAA_PUBLIC_URL", "http://rufaa.or.ke:http", "http:// or https://"),
+    ("RUFAA_PUBLIC_URL", "https://amina:secret@rufaa.or.ke", "without a user's name"),
+    ("MPESA_CALLBACKS", "some", "expected, none"),
+    ("MPESA_CALLBACKS", "none", "sandbox or simulator only"),
     ("RUFAA_LOG", "loud", "auto, json, plain"),
     ("DATABASE_URL", "mysql://localhost/rufaa", "postgresql://"),
 ]
@@ -114,6 +117,7 @@ def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(
 
     assert refused.value.code == "invalid-setting"
     assert refused.value.message.startswith(name)
+    assert "amina:secret" not in refused.value.message
     assert allowed in refused.value.message
 
 

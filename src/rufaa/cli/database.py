@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import django
 import psycopg
 
+from rufaa.cli import production
 from rufaa.config import Config, config
 from rufaa.db import failpoints
 from rufaa.db.durability import check_durability
@@ -47,7 +48,7 @@ class NotMigrated(RufaaError):
 def use(url: str) -> Config:
     """Make ``url`` this process's database and set Django up. Called once, before any noun is touched."""
     os.environ["DATABASE_URL"] = url
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rufaa.settings")
+    os.environ["DJANGO_SETTINGS_MODULE"] = "rufaa.settings"  # another one could switch DEBUG on
     config.cache_clear()
     django.setup()
     return config()
@@ -84,6 +85,7 @@ def database(*, migrating: bool = False) -> Iterator[Config]:
 
 def database_of_role(role: str) -> Config:
     """For a role that runs alone and for long: DATABASE_URL, or the embedded one of a running ``rufaa serve``."""
+    production.check_settings(config())
     url = _url_at_hand(config())
     if url is None:
         raise NoDatabase(
@@ -91,6 +93,7 @@ def database_of_role(role: str) -> Config:
         )
     check(url)
     settings = _used(url, migrating=False)
+    production.check_database(settings)
     if settings.die_at is not None:
         failpoints.die_at(settings.die_at)
     return settings

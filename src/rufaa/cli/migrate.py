@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rufaa import log
+from rufaa.cli import production
 from rufaa.cli.database import database, need_migrated
 from rufaa.config import Config, config
 
@@ -10,13 +11,14 @@ from rufaa.config import Config, config
 def command() -> None:
     """Bring the database up to date. Harmless to repeat, and from several nodes at once."""
     log.set_up(config().log)
-    with database(migrating=True) as given:
-        migrate(given)
+    production.check_settings(config())
+    with database(migrating=True) as settings:
+        migrate(settings)
         need_migrated()
     print("The database is up to date.")
 
 
-def migrate(config: Config) -> None:
+def migrate(settings: Config) -> None:
     """Tables, then the law, then the account of the MPESA_* settings; one node at a time."""
     from django.core.management import call_command  # noqa: PLC0415 - needs Django set up
     from django.db import connection  # noqa: PLC0415
@@ -28,7 +30,7 @@ def migrate(config: Config) -> None:
     from rufaa.payments.machine import MACHINES  # noqa: PLC0415
     from rufaa.referrals.machine import MACHINE  # noqa: PLC0415
 
-    credentials = credentials_from(config.environ)
+    credentials = credentials_from(settings.environ)
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
         cursor.execute("SET lock_timeout = 0")
@@ -48,9 +50,9 @@ def migrate(config: Config) -> None:
             lambda tx: keep_account(
                 tx,
                 credentials,
-                keys=config.secret_keys,
-                pushes_per_s=config.pushes_per_s,
-                queries_per_min=config.queries_per_min,
+                keys=settings.secret_keys,
+                pushes_per_s=settings.pushes_per_s,
+                queries_per_min=settings.queries_per_min,
             )
         )
 

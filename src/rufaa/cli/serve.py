@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from rufaa import log
-from rufaa.cli import supervise
+from rufaa.cli import production, supervise
 from rufaa.cli.database import check, use
 from rufaa.config import Config, config, local_url
 from rufaa.db.embedded import EmbeddedPostgres, Settings
@@ -32,6 +32,7 @@ def command() -> None:
     """Run the server: gateway and worker, and a PostgreSQL of its own unless DATABASE_URL names another."""
     log.set_up(config().log)
     given = config()
+    production.check_settings(given)
     need_port(given.host, given.port)
     need_worker_port(given)
 
@@ -59,6 +60,7 @@ def run(
 
         now = use(url)
         migrate(now)
+        production.check_database(now)
         prepare(now)
         close_pool()
 

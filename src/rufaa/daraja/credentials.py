@@ -5,6 +5,7 @@ Where the values come from (environment, a table of facilities) is not decided h
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,6 +17,9 @@ from rufaa.errors import InvalidArgument
 _SHORT_CODE: Final = re.compile(r"[0-9]{5,7}")
 _TILL_NUMBER: Final = re.compile(r"[0-9]{5,10}")
 _SECRET: Final = re.compile(r"[!-~]{1,512}")
+SANDBOX_SHORT_CODE: Final = "174379"  # everybody's, as is its passkey (daraja.md §13)
+_SANDBOX_PASSKEY_SHA256: Final = "6b933448d12f658cae3204515c314d7745b132307854ba107b16922825446b73"
+_SIMULATORS_KEYS: Final = frozenset({"demo-key", "demo-secret", "demo-passkey"})
 
 
 class Environment(StrEnum):
@@ -108,6 +112,31 @@ def problems(account: Credentials) -> list[str]:
     if ":" in account.consumer_key:  # HTTP Basic would split it there
         found.append("the consumer key has a colon")
     found.extend(_base_url_problems(account))
+    found.extend(_public_values(account))
+    return found
+
+
+def is_sandbox_passkey(passkey: str) -> bool:
+    """Whether it is the one that Safaricom shows to every developer."""
+    return hashlib.sha256(passkey.encode()).hexdigest() == _SANDBOX_PASSKEY_SHA256
+
+
+def _public_values(account: Credentials) -> list[str]:
+    """What everybody knows, and therefore opens nothing, where it must open something."""
+    found: list[str] = []
+    if account.environment is Environment.PRODUCTION:
+        if account.short_code == SANDBOX_SHORT_CODE:
+            found.append(f"the short code {SANDBOX_SHORT_CODE} is the sandbox's, and production needs your own")
+        if is_sandbox_passkey(account.passkey):
+            found.append("the passkey is the sandbox's, and production needs the one that Safaricom sent you by e-mail")
+    if account.environment is not Environment.SIMULATOR:
+        for name, value in (
+            ("consumer key", account.consumer_key),
+            ("consumer secret", account.consumer_secret),
+            ("passkey", account.passkey),
+        ):
+            if value in _SIMULATORS_KEYS:
+                found.append(f"the {name} is the simulator's, which Safaricom does not know")
     return found
 
 
