@@ -133,8 +133,13 @@ class Config:
 @cache
 def config() -> Config:
     """This process's settings: the environment over ``.env`` in the working directory."""
+    return load(environment())
+
+
+def environment() -> dict[str, str]:
+    """Everything that is set, good or bad: the environment over ``.env`` in the working directory."""
     from_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-    return load({**from_file, **os.environ})
+    return {**from_file, **os.environ}
 
 
 def load(environ: Mapping[str, str]) -> Config:

@@ -6,6 +6,7 @@ import typer
 
 from rufaa.cli import (
     demo,
+    doctor,
     explain,
     facility,
     gateway,
@@ -32,6 +33,7 @@ app.command("migrate")(migrate.command)
 app.command("simulator")(simulator.command)
 app.command("token")(token.command)
 app.command("explain")(explain.command)
+app.command("doctor")(doctor.command)
 app.add_typer(user.app, name="user")
 app.add_typer(facility.app, name="facility")
 app.add_typer(price.app, name="price")

@@ -38,7 +38,7 @@ def migrate(settings: Config) -> None:
         try:
             cursor.execute("SET lock_timeout = '5s'")
             call_command("migrate", verbosity=0, interactive=False)
-            if not _database_is_newer():  # its law is then another's to write
+            if not database_is_newer():  # its law is then another's to write
                 with atomic() as tx:
                     law.write(tx, (MACHINE, *MACHINES))
         finally:
@@ -57,7 +57,7 @@ def migrate(settings: Config) -> None:
         )
 
 
-def _database_is_newer() -> bool:
+def database_is_newer() -> bool:
     """Whether migrations were applied that this version does not know: a newer node runs beside us."""
     from django.db import connection  # noqa: PLC0415 - needs Django set up
     from django.db.migrations.loader import MigrationLoader  # noqa: PLC0415
