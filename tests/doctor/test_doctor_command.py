@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import pytest
 
+from demo_process import ROOT
 from rufaa.cli.diagnosis import finding
 from rufaa.cli.diagnosis.finding import CODES
 from rufaa.db.atomic import unit
@@ -101,6 +102,17 @@ def test_a_production_that_would_not_start_is_told_why(run: Any) -> None:
     seen = states(report(run("doctor", "--json", "--no-network", **settings)))
 
     assert (seen["simulator-in-production"], seen["weak-secret-key"]) == ("problem", "problem")
+
+
+def test_a_node_without_the_key_over_the_demos_database_is_told_both_and_makes_no_key(
+    world: World, database: str, run: Any, tmp_path: Path
+) -> None:
+    told = report(run("doctor", "--json", "--no-network", DATABASE_URL=database, RUFAA_SECRET_KEYS=""))
+
+    seen = states(told)
+    assert (seen["mpesa-keys"], seen["demo-database"]) == ("problem", "problem")
+    assert (seen["database"], seen["database-migrated"]) == ("ok", "ok")
+    assert not (tmp_path / "data").exists()
 
 
 @contextmanager
@@ -191,3 +203,12 @@ def test_each_code_is_told_by_somebody_and_none_is_told_that_is_not_listed() -> 
 def test_what_is_wrong_says_what_to_do(state: str) -> None:
     with pytest.raises(AssertionError):
         getattr(finding, state)("mode", "It is wrong.", "")
+
+
+def test_the_guide_names_codes_that_there_are() -> None:
+    text = (ROOT / "docs" / "howto" / "go-live.md").read_text()
+    shown = re.findall(r"^   (?:OK|WARNING|PROBLEM|NOT CHECKED) +([a-z-]+): ", text, re.MULTILINE)
+    cited = re.findall(r"`([a-z-]+)` in `rufaa doctor`", text)
+
+    assert len(shown) > 5
+    assert set(shown) | (set(cited) - {"public-"}) <= set(CODES)
