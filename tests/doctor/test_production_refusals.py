@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from demo_process import port_pair
 from rufaa.cli import production
 from rufaa.cli.demo import PEOPLE
 from rufaa.cli.production import is_weak
@@ -21,7 +22,7 @@ from rufaa.daraja.credentials import Credentials, Environment, InvalidCredential
 from rufaa.db.atomic import unit
 from rufaa.facilities import operations as facilities
 from rufaa.simulator.config import DEMO_CONSUMER_KEY, DEMO_CONSUMER_SECRET, DEMO_PASSKEY
-from support import KEYS, credentials, free_port, make_world, post, wait_until
+from support import KEYS, credentials, free_port, make_world, post, rows, wait_until
 
 SANDBOX_PASSKEY = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"
 """Safaricom shows it to every developer."""
@@ -52,9 +53,6 @@ def only_line(done: subprocess.CompletedProcess[str]) -> str:
         ("serve", {"RUFAA_SECRET_KEYS": "changeme-" * 4}, "a key that can be guessed", "openssl rand -hex 32"),
         ("serve", {**LIVE, "RUFAA_PUBLIC_URL": ""}, "RUFAA_PUBLIC_URL is not set", "RUFAA_PUBLIC_URL=https://"),
         ("gateway", {**LIVE, "RUFAA_PUBLIC_URL": "http://rufaa.or.ke"}, "production needs https", "https://"),
-        ("serve", {**LIVE, "RUFAA_PUBLIC_URL": "https://127.0.0.1"}, "its host is not public", "https://"),
-        ("serve", {**LIVE, "RUFAA_PUBLIC_URL": "https://mpesa.hospital.co.ke"}, "contains 'mpesa'", "https://"),
-        ("serve", {**LIVE, "RUFAA_PUBLIC_URL": "https://a.ngrok.io"}, "it uses ngrok", "https://"),
         ("serve", {**LIVE, "MPESA_SHORTCODE": "174379"}, "174379 is the sandbox's", "needs your own"),
         ("serve", {**LIVE, "MPESA_PASSKEY": SANDBOX_PASSKEY}, "the passkey is the sandbox's", "by e-mail"),
         ("serve", {**LIVE, "MPESA_CONSUMER_KEY": DEMO_CONSUMER_KEY}, "consumer key is the simulator's", ""),
@@ -81,6 +79,20 @@ def test_development_takes_what_production_refuses() -> None:
         "weak-secret-key",
         "simulator-in-production",
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("https://127.0.0.1", "its host is not public"),
+        ("https://mpesa.hospital.co.ke", "contains 'mpesa'"),
+        ("https://a.ngrok.io", "it uses ngrok"),
+    ],
+)
+def test_an_address_that_safaricom_would_refuse_is_refused_in_every_mode(url: str, says: str) -> None:
+    for mode in ("production", "development"):
+        (refusal,) = production.of_settings(load({**LIVE, "RUFAA_PUBLIC_URL": url, "RUFAA_MODE": mode}))
+        assert (refusal.code, says in refusal.found) == ("public-url", True)
 
 
 def test_a_server_without_an_account_or_with_the_sandboxs_may_start() -> None:
@@ -150,13 +162,39 @@ def test_a_database_of_the_demo_is_refused(database: str, run: Any) -> None:
     assert "RUFAA_DATA" in line
 
 
-def test_serve_refuses_a_database_with_the_demos_people(database: str, run: Any) -> None:
+def environments() -> list[str]:
+    return [row["environment"] for row in rows("SELECT environment FROM mpesa_account ORDER BY environment")]
+
+
+def test_serve_refuses_a_database_with_the_demos_people_and_stores_nothing_there(database: str, run: Any) -> None:
     for name, (full_name, _) in PEOPLE.items():
         unit(lambda tx, name=name, full_name=full_name: facilities.add_user(tx, name, full_name=full_name))  # type: ignore[misc]
 
-    done = run("serve", DATABASE_URL=database, RUFAA_PORT=str(free_port()))
+    done = run("serve", **LIVE, DATABASE_URL=database, RUFAA_PORT=str(free_port()))
 
     assert "has the demo's people" in only_line(done)
+    assert environments() == []  # else the demo could not go on with it, either
+
+
+def test_the_demo_started_over_a_real_database_by_mistake_spoils_nothing(database: str, run: Any) -> None:
+    live_account()
+    port = port_pair()
+
+    done = run("demo", DATABASE_URL=database, RUFAA_PORT=str(port))
+
+    assert "This database has a real M-Pesa account" in only_line(done)
+    assert environments() == ["production"]
+    assert rows("SELECT * FROM rufaa_user") == []
+    production.check_database(load({**LIVE, "RUFAA_SECRET_KEYS": KEYS[0]}))
+
+
+def test_the_simulator_is_kept_out_of_a_real_database_in_development_too(database: str) -> None:
+    live_account()
+    trying = {"RUFAA_MODE": "development", "MPESA_ENVIRONMENT": "simulator", "RUFAA_SECRET_KEYS": KEYS[0]}
+
+    found = production.of_database(load(trying))
+
+    assert [each.code for each in found] == ["real-database"]
 
 
 def test_a_person_with_a_name_like_one_of_the_demos_is_nobodys_demo(database: str) -> None:

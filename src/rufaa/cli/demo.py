@@ -79,7 +79,6 @@ def prepare(now: Config, *, simulator_url: str) -> str:
     from rufaa.cli.token import token_for  # noqa: PLC0415 - needs Django set up
     from rufaa.db.atomic import unit  # noqa: PLC0415
 
-    unit(_refuse_real_accounts)
     unit(_people)
     tokens = {name: token_for(name, config=now, lifetime=timedelta(days=_TOKEN_DAYS)) for name in PEOPLE}
     lines = [
@@ -100,16 +99,6 @@ def prepare(now: Config, *, simulator_url: str) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def _refuse_real_accounts(_tx: object) -> None:
-    """The demo's people and its simulator must not get into a database where real money is."""
-    from rufaa.facilities.models import MpesaAccount  # noqa: PLC0415 - needs Django set up
-
-    if MpesaAccount.objects.exclude(environment="simulator").exists():
-        raise InvalidSetting(
-            "This database has a real M-Pesa account. Run the demo on another data folder or database."
-        )
 
 
 def _people(tx: object) -> None:

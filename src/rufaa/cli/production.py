@@ -82,7 +82,17 @@ def of_database(config: Config) -> list[Refusal]:
     from rufaa.facilities.models import MpesaAccount  # noqa: PLC0415
 
     environments = unit(lambda _: set(MpesaAccount.objects.values_list("environment", flat=True)))
+    given = (config.environ.get("MPESA_ENVIRONMENT") or "").strip().lower()
     found: list[Refusal] = []
+    if given == Environment.SIMULATOR and environments - {Environment.SIMULATOR}:
+        found.append(
+            Refusal(
+                "real-database",
+                "This database has a real M-Pesa account, where neither the simulator nor demo people belong.",
+                "Run the demo or the simulator on another data folder or database.",
+            )
+        )
+        return found
     if config.mode is Mode.PRODUCTION and (Environment.SIMULATOR in environments or demo_people()):
         what = "has a simulator's account" if Environment.SIMULATOR in environments else "has the demo's people"
         found.append(
@@ -94,7 +104,7 @@ def of_database(config: Config) -> list[Refusal]:
             )
         )
     if Environment.PRODUCTION in environments:
-        if config.environ.get("MPESA_ENVIRONMENT", "").strip().lower() != Environment.PRODUCTION:
+        if given != Environment.PRODUCTION:
             found += _of_public_url(config)  # else the settings were refused for it before
         if config.callbacks is Callbacks.NONE:
             found.append(

@@ -60,7 +60,6 @@ def run(
 
         now = use(url)
         migrate(now)
-        production.check_database(now)
         prepare(now)
         close_pool()
 

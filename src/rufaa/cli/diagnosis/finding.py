@@ -46,6 +46,7 @@ CODES: Final[Mapping[str, Group]] = {
     "database-migrated": Group.DATABASE,
     "database-connections": Group.DATABASE,
     "demo-database": Group.DATABASE,
+    "real-database": Group.DATABASE,
     "clock-database": Group.CLOCK,
     "clock-moved": Group.CLOCK,
     "clock-daraja": Group.CLOCK,
