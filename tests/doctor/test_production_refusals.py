@@ -162,6 +162,14 @@ def test_a_database_of_the_demo_is_refused(database: str, run: Any) -> None:
     assert "RUFAA_DATA" in line
 
 
+def test_serve_refuses_the_demos_database_without_an_account_of_its_own_too(database: str, run: Any) -> None:
+    make_world()
+
+    done = run("serve", DATABASE_URL=database, RUFAA_PORT=str(free_port()))
+
+    assert "has a simulator's account" in only_line(done)
+
+
 def environments() -> list[str]:
     return [row["environment"] for row in rows("SELECT environment FROM mpesa_account ORDER BY environment")]
 

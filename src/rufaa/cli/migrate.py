@@ -20,7 +20,7 @@ def command() -> None:
 
 def migrate(settings: Config) -> None:
     """Tables, then the law, then the account of the MPESA_* settings; one node at a time. Raises what ``production``
-    refuses, before the account is stored."""
+    refuses, before an account is stored."""
     from django.core.management import call_command  # noqa: PLC0415 - needs Django set up
     from django.db import connection  # noqa: PLC0415
 
@@ -46,8 +46,8 @@ def migrate(settings: Config) -> None:
             cursor.execute("SELECT pg_advisory_unlock(hashtext('rufaa migrate'))")
             cursor.execute("RESET ALL")
     connection.close()
-    production.check_database(settings)  # before an account is stored that would spoil the database for its own use
     if credentials is not None:
+        production.check_database(settings)  # before an account is stored that would spoil the database for its own use
         unit(
             lambda tx: keep_account(
                 tx,

@@ -60,6 +60,7 @@ def run(
 
         now = use(url)
         migrate(now)
+        production.check_database(now)
         prepare(now)
         close_pool()
 
