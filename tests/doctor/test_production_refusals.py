@@ -62,7 +62,7 @@ def only_line(done: subprocess.CompletedProcess[str]) -> str:
 def test_a_start_is_refused_with_what_to_set(
     run: Any, tmp_path: Path, command: str, settings: dict[str, str], says: str, do: str
 ) -> None:
-    line = only_line(run(command, **settings))
+    line = only_line(run(command, RUFAA_LOG="plain", **settings))
 
     assert line.startswith("rufaa: ")
     assert says in line
