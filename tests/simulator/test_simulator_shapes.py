@@ -17,7 +17,7 @@ from rufaa.simulator import callbacks, codes, words
 from rufaa.simulator.chance import Chance
 from rufaa.simulator.config import Rate
 from rufaa.simulator.rates import SpikeArrest
-from rufaa.simulator.state import Prompt, State
+from rufaa.simulator.state import PhoneForm, Prompt, State
 
 AT = datetime(2026, 11, 23, 6, 12, 7, 45_999, tzinfo=UTC)  # 9:12:07 in Nairobi
 PHONE = Phone("254708374149")
@@ -43,21 +43,25 @@ PAID = Prompt(
 )
 
 
+def callback_text(prompt: Prompt) -> str:
+    return callbacks.write(callbacks.result(prompt, phone_form=PhoneForm.WHOLE))
+
+
 def test_a_paid_callback_is_written_as_safaricom_writes_it() -> None:
-    assert callbacks.text(PAID) == (
+    assert callback_text(PAID) == (
         '{"Body":{"stkCallback":{"MerchantRequestID":"847c-4573-85db-96a68dacad1991145870",'
         '"CheckoutRequestID":"ws_CO_23112026091207045708374149","ResultCode":0,'
         '"ResultDesc":"The service request is processed successfully.","CallbackMetadata":{"Item":['
         '{"Name":"Amount","Value":1000.00},{"Name":"MpesaReceiptNumber","Value":"UKN2Y7LDKC"},{"Name":"Balance"},'
         '{"Name":"TransactionDate","Value":20261123091207},{"Name":"PhoneNumber","Value":254708374149}]}}}}'
     )
-    assert '"Balance"' not in callbacks.text(replace(PAID, callback_balance=False))
+    assert '"Balance"' not in callback_text(replace(PAID, callback_balance=False))
 
 
 @pytest.mark.parametrize(("code", "written"), [("1032", "1032"), ("SFC_IC0003", '"SFC_IC0003"')])
 def test_a_failed_callback_has_no_metadata_and_its_code_in_the_true_type(code: str, written: str) -> None:
     failed = replace(PAID, state=State.UNPAID, result_code=code, result_desc='It "failed"', receipt=None)
-    assert callbacks.text(failed).endswith(f'"ResultCode":{written},"ResultDesc":"It \\"failed\\""}}}}}}')
+    assert callback_text(failed).endswith(f'"ResultCode":{written},"ResultDesc":"It \\"failed\\""}}}}}}')
 
 
 def test_callbacks_have_the_shape_of_the_real_ones(corpus: Path) -> None:
@@ -68,7 +72,7 @@ def test_callbacks_have_the_shape_of_the_real_ones(corpus: Path) -> None:
     }
     assert len(real) >= 2
     for made in (PAID, replace(PAID, state=State.UNPAID, result_code="1032", receipt=None)):
-        assert shape(json.loads(callbacks.text(made))) in real
+        assert shape(json.loads(callback_text(made))) in real
 
 
 def shape(value: Any) -> str:

@@ -18,11 +18,13 @@ from rufaa.simulator.state import (
     Cancelled,
     Ends,
     PinEntered,
+    Posting,
     Prompt,
     PromptCreated,
     PromptEnded,
     PromptPutAside,
     PutAside,
+    Says,
     State,
     StaysLive,
     TooLate,
@@ -54,7 +56,7 @@ PAID = PromptEnded(
     moved=Transfer("UKN1AAAAAA", PHONE, "174379", Money(100_000)),
     ended_at=NOON,
     callback_balance=False,
-    callbacks_due=(NOON,),
+    postings=(Posting(NOON, Says.RESULT, "http://127.0.0.1/h/a", "{}"),),
 )
 
 

@@ -15,10 +15,14 @@ def command(
     journal: Annotated[
         Path | None, typer.Option(help="Keep what happened in this file, and know it again after a restart.")
     ] = None,
+    chaos: Annotated[
+        int | None, typer.Option(min=0, metavar="SEED", help="Let things go wrong by chance: one seed is one story.")
+    ] = None,
     quiet: Annotated[bool, typer.Option(help="Do not say when it is ready.")] = False,
 ) -> None:
     """Run a pretend Safaricom with a virtual handset. Short code 174379, demo-key, demo-secret, demo-passkey."""
-    from rufaa.simulator.config import SimulatorSettings  # noqa: PLC0415 - other commands need no aiohttp
+    from rufaa.simulator.config import Chaos, SimulatorSettings  # noqa: PLC0415 - other commands need no aiohttp
     from rufaa.simulator.server import run  # noqa: PLC0415
 
-    run(SimulatorSettings(seed=seed, journal=journal), host=host, port=port, announce=not quiet)
+    settings = SimulatorSettings(seed=seed, journal=journal, chaos=None if chaos is None else Chaos(chaos))
+    run(settings, host=host, port=port, announce=not quiet)

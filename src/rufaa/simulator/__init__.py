@@ -10,7 +10,9 @@ not made twice. It knows nothing of referrals, Django or a database.
 ``chance.py``    seeded ids, receipts and alternations
 ``clock.py``     the real clock and the one that tests drive
 ``journal.py``   what happened, in memory and as JSON lines
-``faults.py``    scripted misbehaviour
+``faults.py``    scripted misbehaviour: its kinds, and what each does
+``presets.py``   Safaricom's bad answers by name; ``shapes.py`` bad callbacks
+``chaos.py``     the random mode: faults drawn from one seed
 ``engine.py``    what happens when: prompts, answers, timeouts, callbacks
 ``checks.py``    Daraja's own checks of a push and a query
 ``oauth.py`` ``stk.py`` ``query.py``  the three endpoints

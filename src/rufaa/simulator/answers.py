@@ -23,6 +23,7 @@ class Answer:
     status: int
     body: str
     content_type: str = JSON
+    torn: bool = False  # half of it is sent, and the connection cut
 
 
 class Refused(Exception):
@@ -90,6 +91,15 @@ def being_processed() -> Refused:
 
 def does_not_exist() -> Refused:
     return Refused(500, "500.001.1001", "The transaction does not Exist")
+
+
+def bare_error() -> Refused:
+    """Between correct answers 4 of 19 were so (daraja.md §5)."""
+    return Refused(500, "500.001.1001", "")
+
+
+def maintenance() -> Refused:
+    return Refused(500, "500.002.1001", "Service is currently under maintenance")
 
 
 def no_resource() -> Refused:

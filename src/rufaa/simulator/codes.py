@@ -12,11 +12,13 @@ PAID: Final = "0"
 BALANCE_LOW: Final = "1"
 CANCELLED: Final = "1032"
 NOT_REACHED: Final = "1037"
+EXPIRED: Final = "1019"
 WRONG_PIN: Final = "2001"
 PROMPT_TOO_LONG: Final = "1025"
 NOT_PERMITTED: Final = "2028"
 NO_SUCH_OPERATOR: Final = "SFC_IC0003"
 STILL_PROCESSING: Final = "4999"
+NO_FAILURES: Final = (PAID, STILL_PROCESSING)
 
 PROMPT_TEXT_LIMIT: Final = 182  # characters; a longer prompt cannot be sent (daraja.md §3)
 
@@ -31,7 +33,7 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "17": ("Rule limited.",),
     "26": ("System busy. The service request is rejected.",),
     "1001": ("Unable to lock subscriber.",),
-    "1019": ("Transaction has expired",),
+    EXPIRED: ("Transaction has expired",),
     PROMPT_TOO_LONG: ("Error Occurred while sending push request",),
     "1031": ("Request cancelled by user",),
     CANCELLED: ("Request cancelled by user", "Request Cancelled by user.", "[STK_CB - ]Request cancelled by user"),

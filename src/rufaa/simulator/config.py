@@ -14,6 +14,7 @@ from typing import Final
 
 from rufaa.errors import InvalidArgument
 from rufaa.money import Money
+from rufaa.simulator.state import PhoneForm
 
 DEMO_SHORT_CODE: Final = "174379"
 DEMO_CONSUMER_KEY: Final = "demo-key"
@@ -78,6 +79,19 @@ class LimitForm(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Chaos:
+    """The random mode. ``seed`` chooses which faults there are and when each comes; with ``rate`` they come more often:
+    it is the share of the requests that meet the kind that comes most."""
+
+    seed: int
+    rate: float = 0.25
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rate <= 1:
+            raise InvalidSettings("rate is above 0 and at most 1.", argument="rate")
+
+
+@dataclass(frozen=True, slots=True)
 class SimulatorSettings:
     """All that can be set. Times are in seconds of the simulator's clock, except ``callback_timeout_s``: real ones."""
 
@@ -93,6 +107,9 @@ class SimulatorSettings:
     callback_after_s: float = 0.5  # between the end of a prompt and its callback; not measured
     callback_timeout_s: float = 5.0  # daraja.md §12
     callback_balance_share: float = 0.65  # callbacks with a Balance item without Value: 736 of 1,132 (daraja.md §4)
+    callback_phones: PhoneForm = PhoneForm.WHOLE  # masked ones are announced (daraja.md §4)
+    forger_address: str | None = "127.0.0.2"  # where forged callbacks come from, if server and machine are on loopback
+    chaos: Chaos | None = None
 
     wallet_balance: Money = NEW_WALLET
     pin: str = DEMO_PIN

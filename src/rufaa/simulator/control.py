@@ -18,9 +18,12 @@ from rufaa import phone as phones
 from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.money import Money
 from rufaa.phone import Phone
+from rufaa.simulator.config import Chaos
 from rufaa.simulator.engine import Engine
-from rufaa.simulator.faults import Fault, FaultKind, Operation
+from rufaa.simulator.faults import KINDS, Fault, FaultKind, Operation
 from rufaa.simulator.journal import to_data
+from rufaa.simulator.presets import PRESETS
+from rufaa.simulator.shapes import FIELDS, SHAPES
 from rufaa.simulator.state import Answer, Cancelled, PinEntered, PutAside
 
 _STATUSES: Final = {
@@ -73,6 +76,15 @@ class Control:
         router.add_get("/control/faults", self._faults)
         router.add_post("/control/faults", self._script)
         router.add_delete("/control/faults", self._forget_faults)
+        router.add_get("/control/faults/kinds", self._kinds)
+        router.add_get("/control/faults/presets", self._presets)
+        router.add_get("/control/faults/shapes", self._shapes)
+        router.add_get("/control/maintenance", self._maintenance)
+        router.add_post("/control/maintenance", self._maintain)
+        router.add_delete("/control/maintenance", self._end_maintenance)
+        router.add_get("/control/chaos", self._chaos)
+        router.add_post("/control/chaos", self._start_chaos)
+        router.add_delete("/control/chaos", self._stop_chaos)
         router.add_post("/control/phones/{phone}/answer", self._answer)
 
     async def _journal(self, request: web.Request) -> web.Response:
@@ -122,7 +134,7 @@ class Control:
         return web.json_response(self._time())
 
     async def _faults(self, _request: web.Request) -> web.Response:
-        return web.json_response({"faults": [to_data(each) for each in self._engine.faults.waiting]})
+        return web.json_response({"faults": [each.to_data() for each in self._engine.faults.waiting]})
 
     async def _script(self, request: web.Request) -> web.Response:
         """One fault, or ``{"faults": [...]}``: all of them or, if one makes no sense, none."""
@@ -137,6 +149,68 @@ class Control:
     async def _forget_faults(self, _request: web.Request) -> web.Response:
         self._engine.faults.clear()
         return web.json_response({"faults": []})
+
+    async def _kinds(self, _request: web.Request) -> web.Response:
+        """Every kind of fault, with its parameters and what they are if not given."""
+        return web.json_response(
+            {
+                "kinds": {
+                    kind: {"line": about.line, "on": sorted(about.on), "parameters": dict(about.parameters)}
+                    for kind, about in KINDS.items()
+                }
+            }
+        )
+
+    async def _presets(self, _request: web.Request) -> web.Response:
+        """The answers that ``answer-preset`` knows; ``accepted`` may be true with those that ``may_ring``."""
+        return web.json_response(
+            {
+                "presets": {
+                    name: {"line": each.line, "status": each.status, "may_ring": each.may_ring}
+                    for name, each in PRESETS.items()
+                }
+            }
+        )
+
+    async def _shapes(self, _request: web.Request) -> web.Response:
+        """What ``callback-tampered`` knows: shapes with a line each, and fields."""
+        return web.json_response({"shapes": {name: each.line for name, each in SHAPES.items()}, "fields": FIELDS})
+
+    async def _maintenance(self, _request: web.Request) -> web.Response:
+        window = self._engine.books.maintenance
+        now = self._engine.clock.now()
+        shown = None if window is None or window.until <= now else to_data(window)
+        return web.json_response({"maintenance": shown})
+
+    async def _maintain(self, request: web.Request) -> web.Response:
+        """``{"for_s": 600, "delay_s": 0}``; both may be left out."""
+        body = await _body(request, allowed={"for_s", "delay_s"})
+        self._engine.script(Fault(FaultKind.MAINTENANCE, **body))
+        return await self._maintenance(request)
+
+    async def _end_maintenance(self, request: web.Request) -> web.Response:
+        self._engine.end_maintenance()
+        return await self._maintenance(request)
+
+    async def _chaos(self, _request: web.Request) -> web.Response:
+        swarm = self._engine.swarm
+        told = None if swarm is None else {**to_data(swarm.chaos), "kinds": self._engine.chaos_kinds}
+        return web.json_response({"chaos": told})
+
+    async def _start_chaos(self, request: web.Request) -> web.Response:
+        """``{"seed": 7}``, and ``"rate"``: above 0, at most 1."""
+        body = await _body(request, allowed={"seed", "rate"})
+        seed, rate = body.get("seed"), body.get("rate", Chaos(0).rate)
+        if type(seed) is not int or not 0 <= seed <= 10**12:
+            raise InvalidArgument("seed is a whole number from 0 on.", argument="seed")
+        if isinstance(rate, bool) or not isinstance(rate, int | float):
+            raise InvalidArgument("rate is a number above 0 and at most 1.", argument="rate")
+        self._engine.set_chaos(Chaos(seed, rate))
+        return await self._chaos(request)
+
+    async def _stop_chaos(self, request: web.Request) -> web.Response:
+        self._engine.set_chaos(None)
+        return await self._chaos(request)
 
     async def _answer(self, request: web.Request) -> web.Response:
         """``{"pin": "1234"}`` or ``{"action": "cancel" | "ignore"}``; with ``"prompt"``, only if that one rings."""
@@ -154,29 +228,14 @@ def fault_of(body: object) -> Fault:
     """A fault from JSON. Raises ``InvalidArgument``."""
     if not isinstance(body, dict):
         raise InvalidArgument("A fault is an object.", argument="fault")
-    forms: dict[str, type | tuple[type, ...]] = {
-        "kind": str,
-        "count": int,
-        "on": str,
-        "delay_s": (int, float),
-        "copies": int,
-        "status": int,
-        "body": str,
-        "content_type": str,
-        "accepted": bool,
-    }
-    for name, value in body.items():
-        if name not in forms:
-            raise InvalidArgument(f"A fault has no {name[:40]}: it has {', '.join(forms)}.", argument=name)
-        if not isinstance(value, forms[name]) or (isinstance(value, bool) and name != "accepted"):
-            raise InvalidArgument(f"{name} has a wrong form.", argument=name)
     try:
         kind = FaultKind(body.get("kind", ""))
-        operation = Operation(body.get("on", Operation.PUSH))
+        on = None if "on" not in body else Operation(body["on"])
     except ValueError as error:
         kinds, operations = ", ".join(FaultKind), ", ".join(Operation)
         raise InvalidArgument(f"kind is one of {kinds}; on is one of {operations}.", argument="kind") from error
-    return Fault(**{**body, "kind": kind, "on": operation})
+    given = {name: value for name, value in body.items() if name not in {"kind", "on"}}
+    return Fault(kind, on=on, **given)
 
 
 def _phone(request: web.Request) -> Phone:

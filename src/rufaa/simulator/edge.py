@@ -6,23 +6,28 @@ of its own. The three endpoints are bound here to their functions, which know no
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from aiohttp import web
 
 from rufaa.simulator import answers, stk
 from rufaa.simulator.answers import Answer, Refused, Throttled
+from rufaa.simulator.chaos import NOTHING, Drawn
 from rufaa.simulator.engine import Engine
 from rufaa.simulator.faults import Fault, FaultKind, Operation
+from rufaa.simulator.presets import PRESETS
 from rufaa.simulator.query import Queries
 from rufaa.simulator.rates import SpikeArrest
 
 LONGEST_BODY: Final = 64 * 1024
 _JOURNALLED: Final = 20_000  # characters of a body; more is noise
 
-Handler = Callable[[web.Request, bytes], Awaitable["Effect"]]
+_MAINTENANCE: Final = ("maintenance", "html-503")  # both are seen, and take turns by the clock's seconds
+
+Handler = Callable[[web.Request, bytes, Drawn], Awaitable["Effect"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class Daraja:
             router.add_route("*", path, self._edge(handler, method=method, operation=operation))
         router.add_route("*", "/{nowhere:(?:oauth|mpesa|pulltransactions)/.*}", self._edge(self._nowhere))
 
-    async def _token(self, request: web.Request, _body: bytes) -> Effect:
+    async def _token(self, request: web.Request, _body: bytes, _drawn: Drawn) -> Effect:
         answer = self._engine.tokens.generate(
             authorization=request.headers.get("Authorization", ""),
             grant_type=request.query.get("grant_type"),
@@ -60,17 +65,18 @@ class Daraja:
         )
         return Effect(answer)
 
-    async def _push(self, request: web.Request, body: bytes) -> Effect:
+    async def _push(self, request: web.Request, body: bytes, drawn: Drawn) -> Effect:
         answer, prompt = stk.push(
             self._engine,
             authorization=request.headers.get("Authorization"),
             content_type=request.headers.get("Content-Type", ""),
             body=body,
             limit=self._push_limit,
+            drawn=drawn,
         )
         return Effect(answer, prompt.checkout_request_id)
 
-    async def _query(self, request: web.Request, body: bytes) -> Effect:
+    async def _query(self, request: web.Request, body: bytes, _drawn: Drawn) -> Effect:
         answer = self._queries.answer(
             authorization=request.headers.get("Authorization"),
             content_type=request.headers.get("Content-Type", ""),
@@ -78,7 +84,7 @@ class Daraja:
         )
         return Effect(answer)
 
-    async def _nowhere(self, _request: web.Request, _body: bytes) -> Effect:
+    async def _nowhere(self, _request: web.Request, _body: bytes, _drawn: Drawn) -> Effect:
         raise answers.no_resource()
 
     def _edge(
@@ -96,9 +102,9 @@ class Daraja:
                 answer = self._refusal(answers.internal_error())
             self._journal(request, body, answer)
             if answer is None:
-                if request.transport is not None:
-                    request.transport.abort()
-                return web.Response()  # goes nowhere
+                return _cut(request)
+            if answer.torn:
+                return await _tear(request, answer)
             return web.Response(
                 status=answer.status, body=answer.body.encode(), headers={"Content-Type": answer.content_type}
             )
@@ -109,36 +115,73 @@ class Daraja:
         self, request: web.Request, body: bytes, handler: Handler, *, method: str | None, operation: Operation | None
     ) -> Answer | None:
         """None: the connection is to be cut."""
+        drawn = NOTHING
+        fault: Fault | None = None
         if operation is not None:
-            instead = self._engine.faults.take_answer(operation, before_effect=True)
-            if instead is not None:
-                return Answer(instead.status, instead.body, instead.content_type)
+            drawn = self._engine.draw(operation, _subject(operation, body))
+            if operation is not Operation.TOKEN and self._engine.books.under_maintenance(self._engine.clock.now()):
+                return self._under_maintenance()
+            fault = self._fault(operation, drawn, before_effect=True)
+        if fault is not None:
+            match fault.kind:
+                case FaultKind.REQUEST_LOST:
+                    return None
+                case FaultKind.TOKEN_KILLED:
+                    self._engine.tokens.kill_all()
+                case FaultKind.TOKEN_SHORT_LIVED:
+                    self._engine.tokens.next_life_s = fault["for_s"]
+                case _:
+                    return _instead(fault)
         try:
             if method not in (None, request.method):
                 raise answers.wrong_method()
-            effect = await handler(request, body)
+            effect = await handler(request, body, drawn)
         except Refused as refused:
             return self._refusal(refused)
         except Throttled as throttled:
             return answers.gateway_throttle(throttled.rate)
-        if operation is None:
-            return effect.answer
-        fault = self._engine.faults.take_answer(operation, before_effect=False)
-        return effect.answer if fault is None else await self._spoiled(effect, fault)
+        after = None if operation is None else self._fault(operation, drawn, before_effect=False)
+        return effect.answer if after is None else await self._spoiled(effect, after)
+
+    def _fault(self, operation: Operation, drawn: Drawn, *, before_effect: bool) -> Fault | None:
+        """The answer fault for this moment: the script's, else the one that chance has drawn."""
+        scripted = self._engine.faults.take_answer(operation, before_effect=before_effect)
+        if scripted is not None:
+            return scripted
+        if drawn.answer is None or drawn.answer.before_effect is not before_effect:
+            return None
+        self._engine.fault_used(drawn.answer)
+        return drawn.answer
+
+    def _under_maintenance(self) -> Answer:
+        name = _MAINTENANCE[self._engine.clock.now().second % len(_MAINTENANCE)]
+        preset = PRESETS[name]
+        return Answer(preset.status, preset.body, preset.content_type)
 
     async def _spoiled(self, effect: Effect, fault: Fault) -> Answer | None:
+        answer = effect.answer
         match fault.kind:
             case FaultKind.ANSWER_LOST:
                 return None
             case FaultKind.ANSWER_DELAYED:
-                await self._engine.clock.sleep(fault.delay_s)
-                return effect.answer
-            case FaultKind.ANSWER_REPLACED:
-                return Answer(fault.status, fault.body, fault.content_type)
+                await self._engine.clock.sleep(fault["delay_s"])
+                return answer
+            case FaultKind.ANSWER_TRUNCATED:
+                return replace(answer, body=answer.body[: len(answer.body) // 2])
+            case FaultKind.ANSWER_TORN:
+                return replace(answer, torn=True)
+            case FaultKind.ANSWER_REPLACED | FaultKind.ANSWER_PRESET:
+                return _instead(fault)
             case FaultKind.CALLBACK_FIRST:
                 if effect.checkout_request_id is not None:
                     await self._engine.deliver_first(effect.checkout_request_id)
-                return effect.answer
+                return answer
+            case FaultKind.ID_REPEATED:
+                own = effect.checkout_request_id
+                if own is None:
+                    return answer
+                said = self._engine.repeat_id(own, everywhere=fault["everywhere"])
+                return replace(answer, body=answer.body.replace(own, said))
             case _:
                 raise ValueError(f"{fault.kind} is not about answers")
 
@@ -158,3 +201,39 @@ class Daraja:
                 "answer": None if answer is None else answer.body[:_JOURNALLED],
             },
         )
+
+
+def _subject(operation: Operation, body: bytes) -> str:
+    """What a request is about, as far as it can be read: chance asks for it before anything is checked."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    name = "PhoneNumber" if operation is Operation.PUSH else "CheckoutRequestID"
+    return str(said.get(name, ""))[:100] if isinstance(said, dict) else ""
+
+
+def _instead(fault: Fault) -> Answer:
+    if fault.kind is FaultKind.ANSWER_PRESET:
+        preset = PRESETS[fault["preset"]]
+        return Answer(preset.status, preset.body, preset.content_type)
+    return Answer(fault["status"], fault["body"], fault["content_type"])
+
+
+def _cut(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()  # goes nowhere
+
+
+async def _tear(request: web.Request, answer: Answer) -> web.StreamResponse:
+    """Promise the whole answer, send half of it and cut the connection."""
+    whole = answer.body.encode()
+    response = web.StreamResponse(
+        status=answer.status, headers={"Content-Type": answer.content_type, "Content-Length": str(len(whole))}
+    )
+    await response.prepare(request)
+    await response.write(whole[: len(whole) // 2])
+    if request.transport is not None:
+        request.transport.close()  # what is written is sent first
+    return response

@@ -72,6 +72,7 @@ class Handset:
                 {"name": each.name, "shortCode": each.short_code, "balance": words.ksh(books.till(each.short_code))}
                 for each in self._engine.settings.merchants
             ],
+            "chaos": self._chaos(),
         }
 
     def phone(self, phone: Phone) -> dict[str, Any]:
@@ -87,6 +88,13 @@ class Handset:
             "prompt": None if live is None or not live.rings else {"id": live.checkout_request_id, "text": live.text},
             "messages": list(shown),
         }
+
+    def _chaos(self) -> str | None:
+        """What the random mode does, in one line."""
+        swarm = self._engine.swarm
+        if swarm is None:
+            return None
+        return f"Chaos {swarm.chaos.seed} is on: {', '.join(self._engine.chaos_kinds) or 'nothing'}."
 
     def _message(self, prompt: Prompt) -> dict[str, str] | None:
         merchant = self._engine.settings.merchant(prompt.short_code)

@@ -26,9 +26,14 @@ from rufaa.simulator import state
 EVENT_KINDS: Final[dict[str, type[Any]]] = {
     "prompt-created": state.PromptCreated,
     "prompt-put-aside": state.PromptPutAside,
+    "prompt-held": state.PromptHeld,
     "prompt-ended": state.PromptEnded,
     "callback-sent": state.CallbackSent,
     "wallet-set": state.WalletSet,
+    "id-repeated": state.IdRepeated,
+    "query-planned": state.QueryPlanned,
+    "query-misled": state.QueryMisled,
+    "maintenance": state.MaintenanceSet,
 }
 _KIND_OF: Final = {event: kind for kind, event in EVENT_KINDS.items()}
 
@@ -50,7 +55,7 @@ class JournalInUse(RufaaError):
 @dataclass(frozen=True, slots=True)
 class Entry:
     """``n`` counts from 1 without gaps. ``kind`` is an event's, or one of ``started``, ``exchange``, ``clock``,
-    ``fault-scripted``, ``fault-used``, ``internal-error``."""
+    ``fault-scripted``, ``fault-used``, ``chaos``, ``internal-error``."""
 
     n: int
     at: datetime
@@ -183,7 +188,7 @@ def _alternatives(hint: Any) -> tuple[Any, ...]:
 _READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     Money: Money,
     datetime: datetime.fromisoformat,
-    state.State: state.State,
+    **{each: each for each in (state.State, state.PhoneForm, state.Forgery, state.Says)},
 }
 
 
@@ -197,6 +202,9 @@ def _from_data(hint: Any, value: Any) -> Any:
         return _READERS[hint](value)
     if dataclasses.is_dataclass(hint):
         hints = _hints(hint)
-        arguments = {each.name: value[_key(cast("type[Any]", hint), each.name)] for each in dataclasses.fields(hint)}
+        keys = {each: _key(cast("type[Any]", hint), each.name) for each in dataclasses.fields(hint)}
+        arguments = {  # a field that came later is not in an older journal, and has its default
+            each.name: value[key] for each, key in keys.items() if key in value or each.default is dataclasses.MISSING
+        }
         return cast("type[Any]", hint)(**{name: _from_data(hints[name], item) for name, item in arguments.items()})
     return value

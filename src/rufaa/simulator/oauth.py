@@ -31,6 +31,7 @@ class Tokens:
         self._secrets = {each.consumer_key: each.consumer_secret for each in settings.merchants}
         self._live: dict[str, _Token] = {}
         self._dead: set[str] = set()
+        self.next_life_s: float | None = None  # how long the next token really lives, if not as it says
 
     def generate(self, *, authorization: str, grant_type: str | None, now: datetime) -> Answer:
         app = self._app(authorization)
@@ -39,12 +40,21 @@ class Tokens:
         if grant_type != "client_credentials":
             raise Refused(400, "400.008.02", "Invalid grant type passed")
         if self._settings.new_token_kills_old:
-            self._bury([text for text, token in self._live.items() if token.app == app])
+            self.kill(app)
         self._bury([text for text, token in self._live.items() if token.expires_at <= now])
         text = self._chance.token()
         life_s = self._settings.token_life_s
-        self._live[text] = _Token(app, now + timedelta(seconds=life_s))
+        lives_s, self.next_life_s = life_s if self.next_life_s is None else self.next_life_s, None
+        self._live[text] = _Token(app, now + timedelta(seconds=lives_s))
         return Answer(200, json.dumps({"access_token": text, "expires_in": str(life_s - 1)}))
+
+    def kill(self, app: str) -> None:
+        """The tokens of ``app`` are dead from now on."""
+        self._bury([text for text, token in self._live.items() if token.app == app])
+
+    def kill_all(self) -> None:
+        """As if somebody had asked for a new one of each app."""
+        self._bury(list(self._live))
 
     def app(self, authorization: str | None, *, now: datetime) -> str:
         """The consumer key of the app whose token is in the Authorization header. Raises ``Refused``.

@@ -1,6 +1,7 @@
 """``POST /mpesa/stkpushquery/v1/query``: what became of a push, as unhelpfully as Daraja says it (daraja.md §5).
 
-While a prompt lives, two answers alternate; which comes first is drawn for each prompt.
+While a prompt lives, two answers alternate; which comes first is drawn for each prompt. A prompt's ``query_plan`` may
+make it worse.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Queries:
         self._engine = engine
         self._limit = limit
         self._turns: dict[str, bool] = {}  # by prompt: whether its next answer in flight is 4999
+        self._flapped: set[str] = set()  # prompts whose last answer was a bare 500.001.1001 by plan
 
     def answer(self, *, authorization: str | None, content_type: str, body: bytes) -> Answer:
         """Raises ``Refused`` or ``Throttled``."""
@@ -38,8 +40,18 @@ class Queries:
         prompt = engine.books.prompts.get(asked)
         if prompt is None or prompt.short_code != merchant.short_code:
             raise answers.does_not_exist()
-        if (now - prompt.created_at).total_seconds() < engine.settings.query_too_early_s:
+        prompt = engine.plan_queries(prompt)
+        plan = prompt.query_plan
+        age_s = (now - prompt.created_at).total_seconds()
+        if age_s < max(engine.settings.query_too_early_s, plan.too_early_s):
             raise answers.invalid("CheckoutRequestID")
+        if plan.flaps:
+            self._flapped ^= {asked}
+            if asked in self._flapped:
+                raise answers.bare_error()
+        if plan.says is not None and (plan.times == 0 or prompt.misled < plan.times):
+            engine.query_misled(prompt)
+            return self._result(prompt, code=plan.says, words=codes.wordings(plan.says)[0])
         if prompt.result_code is not None:
             return self._result(prompt, code=prompt.result_code, words=prompt.query_desc or "")
         turn = self._turns.get(asked)
@@ -57,7 +69,7 @@ class Queries:
                     "ResponseCode": "0",
                     "ResponseDescription": self._engine.chance.one_of(_SPELLINGS),
                     "MerchantRequestID": prompt.merchant_request_id,
-                    "CheckoutRequestID": prompt.checkout_request_id,
+                    "CheckoutRequestID": prompt.shown_id,
                     "ResultCode": code,
                     "ResultDesc": words,
                 }

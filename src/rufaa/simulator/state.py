@@ -24,11 +24,13 @@ _AUTOMATIC: Final = re.compile(r"2547[0-9]{2}00([0-9]{4})")
 class State(StrEnum):
     RINGING = "ringing"  # on the phone's screen
     IGNORED = "ignored"  # put aside by its owner; Safaricom still waits
+    HELD = "held"  # the PIN was right and a failure was reported all the same: the money moves later
     PAID = "paid"
     UNPAID = "unpaid"
 
 
 LIVE: Final = frozenset({State.RINGING, State.IGNORED})
+"""In these the phone is locked for any other prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,12 @@ class ByItself:
     code: str
 
 
-Answer = PinEntered | Cancelled | PutAside | Unanswered | ByItself
+@dataclass(frozen=True, slots=True)
+class GoesThrough:
+    """What was held goes on its way."""
+
+
+Answer = PinEntered | Cancelled | PutAside | Unanswered | ByItself | GoesThrough
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ Verdict = Ends | StaysLive | TooLate
 
 def decide(state: State, answer: Answer, *, amount: Money, balance: Money, pin: str) -> Verdict:
     """What ``answer`` does to a prompt in ``state`` for ``amount``, whose payer has ``balance`` and the PIN ``pin``."""
-    if state not in LIVE:
+    if state not in LIVE and not (state is State.HELD and isinstance(answer, GoesThrough)):
         return TooLate()
     paid_or_low = Ends(codes.PAID if balance >= amount else codes.BALANCE_LOW)
     match answer:
@@ -97,6 +104,8 @@ def decide(state: State, answer: Answer, *, amount: Money, balance: Money, pin: 
             return Ends(codes.NOT_REACHED)
         case ByItself():
             return paid_or_low if answer.code == codes.PAID else Ends(answer.code)
+        case GoesThrough():
+            return paid_or_low if state is State.HELD else TooLate()
         case _:
             assert_never(answer)
 
@@ -107,13 +116,100 @@ def automatic_code(phone: Phone) -> str | None:
     return str(int(match[1])) if match else None
 
 
+class PhoneForm(StrEnum):
+    """How a callback shows the payer (daraja.md §4)."""
+
+    WHOLE = "whole"  # 254708374149, a number
+    MASKED_END = "masked-end"  # "0708374***"
+    MASKED_MIDDLE = "masked-middle"  # "254708***149"
+    ABSENT = "absent"  # no such item
+
+
+class Forgery(StrEnum):
+    """What somebody who is not Safaricom posts."""
+
+    INVENTED_RECEIPT = "invented-receipt"  # success, with the right path, ids, amount and phone
+    OTHER_IDS = "other-ids"  # success with the ids, and the receipt if it has one, of the prompt before
+    FAILURE = "failure"  # a failure while the prompt lives; ``code`` says which
+    WRONG_SECRET = "wrong-secret"  # noqa: S105 - a success, to a path that ends in other letters
+
+
+@dataclass(frozen=True, slots=True)
+class Tampering:
+    """Either a named shape (``shapes.py``), or another value in a named field."""
+
+    shape: str | None = None
+    field: str | None = None
+    value: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forged:
+    forgery: Forgery
+    after_s: float  # from the acceptance of the push
+    code: str  # of a forged failure
+
+
+@dataclass(frozen=True, slots=True)
+class FailureFirst:
+    """A payment is first reported as a failure with ``code``; the money moves ``hold_s`` later."""
+
+    code: str
+    hold_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFailure:
+    """A failure is reported once more, with ``code`` (daraja.md §16), ``after_s`` later."""
+
+    code: str
+    after_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class CallbackPlan:
-    """Which callbacks a prompt will have: ``copies`` of them, ``delay_s`` later than usual; none if ``lost``."""
+    """Which callbacks a prompt will have: ``copies`` of its result, ``delay_s`` later than usual; none if ``lost``."""
 
     lost: bool = False
     delay_s: float = 0.0
+    not_before: datetime | None = None
     copies: int = 1
+    spacing_s: float = 0.0  # between two copies
+    tampering: Tampering | None = None
+    phone_form: PhoneForm | None = None  # None: as the settings say
+    forged: Forged | None = None
+    failure_first: FailureFirst | None = None
+    second_failure: SecondFailure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPlan:
+    """How queries about a prompt are answered other than truly."""
+
+    flaps: bool = False  # every second answer is a bare 500.001.1001
+    says: str | None = None  # this code, whatever is true ...
+    times: int = 0  # ... so many times; 0: for ever
+    too_early_s: float = 0.0  # until this age its id is called invalid
+
+
+class Says(StrEnum):
+    """What a posting is."""
+
+    RESULT = "result"  # what Safaricom has to say, tampered with or not
+    FAILURE_FIRST = "failure-first"  # a failure of what will be paid
+    SECOND_FAILURE = "second-failure"
+    FORGED = "forged"  # by somebody else
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One POST about a prompt, fixed from when it is planned."""
+
+    due: datetime
+    says: Says
+    url: str
+    body: str
+    sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +228,8 @@ class Prompt:
     created_at: datetime
     forced_code: str | None = None  # the network refuses the prompt with this code; it never rings
     plan: CallbackPlan = CallbackPlan()
+    query_plan: QueryPlan = QueryPlan()
+    said_id: str | None = None  # the id of another push, which Safaricom says instead of its own
     state: State = State.RINGING
     result_code: str | None = None
     result_desc: str | None = None  # the callback's words
@@ -140,8 +238,24 @@ class Prompt:
     ended_at: datetime | None = None
     balance_after: Money | None = None  # of the payer, when it ended
     callback_balance: bool = False  # whether the callback has a Balance item
-    callbacks_due: tuple[datetime, ...] = ()
+    held_until: datetime | None = None
+    postings: tuple[Posting, ...] = ()
     callbacks_sent: int = 0
+    misled: int = 0  # answers to queries that were as ``query_plan.says``
+
+    @property
+    def shown_id(self) -> str:
+        """The CheckoutRequestID that Safaricom writes."""
+        return self.said_id or self.checkout_request_id
+
+    @property
+    def over(self) -> bool:
+        return self.state in {State.PAID, State.UNPAID}
+
+    @property
+    def results(self) -> tuple[tuple[int, Posting], ...]:
+        """The callbacks that tell its result, each with its place among all postings."""
+        return tuple((place, each) for place, each in enumerate(self.postings) if each.says is Says.RESULT)
 
     @property
     def live(self) -> bool:
@@ -169,6 +283,44 @@ class PromptPutAside:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptHeld:
+    """It is reported as failed, and will be paid when ``until`` comes."""
+
+    checkout_request_id: str
+    until: datetime
+    postings: tuple[Posting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IdRepeated:
+    """From here on Safaricom calls the prompt by the id of another one."""
+
+    checkout_request_id: str
+    said_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPlanned:
+    checkout_request_id: str
+    plan: QueryPlan
+
+
+@dataclass(frozen=True, slots=True)
+class QueryMisled:
+    """One query was answered as ``query_plan.says``."""
+
+    checkout_request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceSet:
+    """Between these instants every product answers that it is under maintenance; ``until`` at once ends a window."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """Money that moved, under its receipt number."""
 
@@ -189,7 +341,7 @@ class PromptEnded:
     moved: Transfer | None
     ended_at: datetime
     callback_balance: bool
-    callbacks_due: tuple[datetime, ...]
+    postings: tuple[Posting, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +352,8 @@ class CallbackSent:
     outcome: str
     status: int | None
     body: str
+    says: Says = Says.RESULT
+    place: int = 0  # among the prompt's postings
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +364,18 @@ class WalletSet:
     balance: Money
 
 
-Event = PromptCreated | PromptPutAside | PromptEnded | CallbackSent | WalletSet
+Event = (
+    PromptCreated
+    | PromptPutAside
+    | PromptHeld
+    | PromptEnded
+    | CallbackSent
+    | WalletSet
+    | IdRepeated
+    | QueryPlanned
+    | QueryMisled
+    | MaintenanceSet
+)
 
 
 @dataclass(slots=True)
@@ -224,6 +389,7 @@ class Books:
     receipts: set[str] = field(default_factory=set)
     on_phone: dict[Phone, str] = field(default_factory=dict)  # the live prompt of each phone
     history: dict[Phone, list[str]] = field(default_factory=dict)  # prompts by payer and by phone, oldest first
+    maintenance: MaintenanceSet | None = None
 
     def apply(self, event: Event) -> None:
         match event:
@@ -231,13 +397,23 @@ class Books:
                 self._open(event.prompt)
             case PromptPutAside():
                 self._change(replace(self.prompts[event.checkout_request_id], state=State.IGNORED))
+            case PromptHeld():
+                self._hold(event)
             case PromptEnded():
                 self._end(event)
             case CallbackSent():
-                prompt = self.prompts[event.checkout_request_id]
-                self._change(replace(prompt, callbacks_sent=prompt.callbacks_sent + 1))
+                self._sent(event)
             case WalletSet():
                 self.wallets[event.phone] = event.balance
+            case IdRepeated():
+                self._change(replace(self.prompts[event.checkout_request_id], said_id=event.said_id))
+            case QueryPlanned():
+                self._change(replace(self.prompts[event.checkout_request_id], query_plan=event.plan))
+            case QueryMisled():
+                prompt = self.prompts[event.checkout_request_id]
+                self._change(replace(prompt, misled=prompt.misled + 1))
+            case MaintenanceSet():
+                self.maintenance = event
             case _:
                 assert_never(event)
 
@@ -252,6 +428,9 @@ class Books:
         found = self.on_phone.get(phone)
         return None if found is None else self.prompts[found]
 
+    def under_maintenance(self, at: datetime) -> bool:
+        return self.maintenance is not None and self.maintenance.since <= at < self.maintenance.until
+
     def of_phone(self, phone: Phone) -> Iterable[Prompt]:
         """What ``phone`` was asked, or paid for; newest first."""
         return (self.prompts[each] for each in reversed(self.history.get(phone, [])))
@@ -263,6 +442,24 @@ class Books:
         for phone in {prompt.phone, prompt.payer}:
             self.history.setdefault(phone, []).append(prompt.checkout_request_id)
 
+    def _hold(self, event: PromptHeld) -> None:
+        prompt = self.prompts[event.checkout_request_id]
+        self._free(prompt)
+        postings = prompt.postings + event.postings
+        self._change(replace(prompt, state=State.HELD, held_until=event.until, postings=postings))
+
+    def _sent(self, event: CallbackSent) -> None:
+        prompt = self.prompts[event.checkout_request_id]
+        postings = tuple(
+            replace(each, sent=True) if place == event.place else each for place, each in enumerate(prompt.postings)
+        )
+        self._change(replace(prompt, callbacks_sent=prompt.callbacks_sent + 1, postings=postings))
+
+    def _free(self, prompt: Prompt) -> None:
+        """Its phone is locked no more."""
+        if self.on_phone.get(prompt.phone) == prompt.checkout_request_id:
+            del self.on_phone[prompt.phone]
+
     def _end(self, event: PromptEnded) -> None:
         prompt = self.prompts[event.checkout_request_id]
         moved = event.moved
@@ -270,8 +467,7 @@ class Books:
             self.wallets[moved.from_wallet] = Money(self.wallet(moved.from_wallet).cents - moved.amount.cents)
             self.tills[moved.to_till] = Money(self.till(moved.to_till).cents + moved.amount.cents)
             self.receipts.add(moved.receipt)
-        if self.on_phone.get(prompt.phone) == prompt.checkout_request_id:
-            del self.on_phone[prompt.phone]
+        self._free(prompt)
         self._change(
             replace(
                 prompt,
@@ -283,7 +479,7 @@ class Books:
                 ended_at=event.ended_at,
                 balance_after=self.wallet(prompt.payer),
                 callback_balance=event.callback_balance,
-                callbacks_due=event.callbacks_due,
+                postings=prompt.postings + event.postings,
             )
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rufaa.simulator import answers, checks
 from rufaa.simulator.answers import Answer
+from rufaa.simulator.chaos import Drawn
 from rufaa.simulator.config import LimitForm
 from rufaa.simulator.engine import Engine
 from rufaa.simulator.rates import SpikeArrest
@@ -11,7 +12,13 @@ from rufaa.simulator.state import Prompt
 
 
 def push(
-    engine: Engine, *, authorization: str | None, content_type: str, body: bytes, limit: SpikeArrest | None
+    engine: Engine,
+    *,
+    authorization: str | None,
+    content_type: str,
+    body: bytes,
+    limit: SpikeArrest | None,
+    drawn: Drawn,
 ) -> tuple[Answer, Prompt]:
     """Raises ``Refused`` or ``Throttled``; nothing has happened then."""
     now = engine.clock.now()
@@ -25,7 +32,7 @@ def push(
         raise answers.wrong_credentials()  # another app's short code; the exact refusal is not measured
     if engine.books.live_on(asked.phone) is not None:
         raise answers.subscriber_locked()
-    prompt = engine.open(asked)
+    prompt = engine.open(asked, drawn=drawn)
     answer = answers.accepted(
         merchant_request_id=prompt.merchant_request_id, checkout_request_id=prompt.checkout_request_id
     )

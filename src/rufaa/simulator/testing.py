@@ -77,6 +77,16 @@ class RunningSimulator:
         for fault in faults:
             self._call(lambda each=fault: self._engine.script(each))  # type: ignore[misc]
 
+    def calm(self) -> None:
+        """No faults from here on: neither scripted ones nor chance's, and no maintenance."""
+
+        def calmed() -> None:
+            self._engine.faults.clear()
+            self._engine.set_chaos(None)
+            self._engine.end_maintenance()
+
+        self._call(calmed)
+
     def wait_until(self, holds: Callable[[], bool], *, timeout_s: float = _PATIENCE_S) -> None:
         """Return once ``holds()``; it is asked again whenever the journal grows. Raises ``TimeoutError``."""
         deadline = time.monotonic() + timeout_s

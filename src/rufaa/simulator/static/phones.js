@@ -26,6 +26,8 @@ function show(picture) {
     ...picture.phones.map((each) => phoneLink(each.phone, element("span", "number quiet", each.balance))),
   );
   part("nobody").hidden = picture.phones.length > 0;
+  part("chaos").textContent = picture.chaos ?? "";
+  part("chaos").hidden = picture.chaos === null;
   part("tills").replaceChildren(...picture.tills.map(till));
   document.title = picture.ringing.length ? `(${picture.ringing.length}) Virtual handset` : "Virtual handset";
 }

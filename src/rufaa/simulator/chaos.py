@@ -1,0 +1,170 @@
+"""The random mode: every push, query and token draws its faults, all from one seed.
+
+A swarm: the seed also chooses which kinds are on and how often each comes, so that no two seeds are alike. What a
+request meets depends on the seed, its phone and how often that phone was asked before, and not on what other requests
+come in between: one seed is one story, also where requests arrive together.
+
+No draw invents money. And each leaves one witness of every payment: where the answer to a push does not bring its id,
+the callback comes and can be read; where the callback does not come, or cannot be believed, the query lies at most
+once.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from rufaa.simulator import codes
+from rufaa.simulator.config import Chaos
+from rufaa.simulator.faults import KINDS, Fault, FaultKind, Operation, Slot
+from rufaa.simulator.presets import PRESETS
+from rufaa.simulator.shapes import SHAPES
+from rufaa.simulator.state import Forgery, PhoneForm
+
+_SHARE_ON: Final = 0.7  # of the kinds, for one seed
+_FORGERS_HASTE_S: Final = 30.0
+_FAILURES: Final = (codes.BALANCE_LOW, codes.EXPIRED, codes.CANCELLED, codes.NOT_REACHED, codes.WRONG_PIN)
+_TAMPERED_FIELDS: Final[Mapping[str, tuple[object, ...]]] = {
+    "amount": (1, 999.99, 0, "1000,00", None),
+    "phone": (254708004999, "0722000***", None),
+    "checkout_request_id": ("ws_CO_1", None),
+    "merchant_request_id": ("m-1", None),
+    "result_desc": ("", None),
+}
+_RARE: Final[Mapping[FaultKind, float]] = {FaultKind.MAINTENANCE: 0.3}
+_NOT_DRAWN: Final = frozenset({FaultKind.ANSWER_REPLACED})  # the presets are better than what chance would write
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What one request meets. ``callbacks`` and ``query`` are about the prompt that a push makes."""
+
+    answer: Fault | None = None
+    callbacks: tuple[Fault, ...] = ()
+    query: Fault | None = None
+    maintenance: Fault | None = None
+
+
+NOTHING: Final = Drawn()
+
+
+@dataclass(slots=True)
+class Swarm:
+    """The faults of one seed. ``shares``: how often each kind that is on comes. ``start`` counts the restarts."""
+
+    chaos: Chaos
+    start: int = 0
+    shares: Mapping[FaultKind, float] = field(init=False)
+    _asked: Counter[tuple[Operation, str]] = field(init=False, default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        chance = random.Random(f"swarm/{self.chaos.seed}")  # noqa: S311 - replayable, not secret
+        kinds = [kind for kind in FaultKind if kind not in _NOT_DRAWN]
+        self.shares = {
+            kind: min(1.0, self.chaos.rate * chance.uniform(0.2, 1.0) * _RARE.get(kind, 1.0))
+            for kind in kinds
+            if chance.random() < _SHARE_ON
+        }
+
+    def draw(self, operation: Operation, subject: str = "") -> Drawn:
+        """What the next request of ``operation`` about ``subject``, a phone or an id, meets."""
+        self._asked[operation, subject] += 1
+        nth = self._asked[operation, subject]
+        key = f"{self.chaos.seed}/{self.start}/{operation}/{subject}/{nth}"
+        chance = random.Random(key)  # noqa: S311
+        answer = self._answer(chance, operation)
+        if operation is not Operation.PUSH:
+            return Drawn(answer=answer)
+        callbacks = self._callbacks(chance)
+        query = self._first(chance, Slot.QUERY)
+        maintenance = self._made(chance, FaultKind.MAINTENANCE, Operation.PUSH)
+        return _with_a_witness(Drawn(answer, callbacks, query, maintenance))
+
+    def _answer(self, chance: random.Random, operation: Operation) -> Fault | None:
+        return self._first(chance, Slot.ANSWER, operation)
+
+    def _first(self, chance: random.Random, slot: Slot, operation: Operation = Operation.PUSH) -> Fault | None:
+        kinds = [kind for kind in self.shares if KINDS[kind].slot is slot and operation in KINDS[kind].on]
+        chance.shuffle(kinds)
+        made = (self._made(chance, kind, operation) for kind in kinds)
+        return next((fault for fault in made if fault is not None), None)
+
+    def _callbacks(self, chance: random.Random) -> tuple[Fault, ...]:
+        kinds = [kind for kind in self.shares if KINDS[kind].slot is Slot.CALLBACK]
+        made = [self._made(chance, kind, Operation.PUSH) for kind in kinds]
+        return tuple(fault for fault in made if fault is not None)
+
+    def _made(self, chance: random.Random, kind: FaultKind, operation: Operation) -> Fault | None:
+        if chance.random() >= self.shares.get(kind, 0.0):
+            return None
+        make = _PARAMETERS.get(kind)
+        count = 2 if kind is FaultKind.CALLBACK_REORDERED else 1
+        return Fault(kind, count=count, on=operation, **({} if make is None else make(chance, operation)))
+
+
+def _with_a_witness(drawn: Drawn) -> Drawn:
+    """``drawn`` without what would leave a payment that nobody can ever see."""
+    callbacks = {fault.kind: fault for fault in drawn.callbacks}
+    query = drawn.query
+    if drawn.answer is not None and _hides_the_id(drawn.answer):
+        callbacks.pop(FaultKind.CALLBACK_LOST, None)
+        callbacks.pop(FaultKind.CALLBACK_TAMPERED, None)
+    if FaultKind.CALLBACK_FAILURE_FIRST in callbacks:  # it ends all questions: only the success speaks then
+        callbacks.pop(FaultKind.CALLBACK_LOST, None)
+        callbacks.pop(FaultKind.CALLBACK_TAMPERED, None)
+    unseen = FaultKind.CALLBACK_LOST in callbacks or FaultKind.CALLBACK_TAMPERED in callbacks
+    if unseen and query is not None and "times" in query.parameters:
+        query = Fault(query.kind, **{**query.parameters, "times": 1})
+    return Drawn(drawn.answer, tuple(callbacks.values()), query, drawn.maintenance)
+
+
+def _hides_the_id(answer: Fault) -> bool:
+    """Whether a push may take effect and its answer not say as what."""
+    return not answer.before_effect and answer.kind not in {FaultKind.ANSWER_DELAYED, FaultKind.CALLBACK_FIRST}
+
+
+Make = Callable[[random.Random, Operation], dict[str, object]]
+
+
+def _tampering(chance: random.Random, _: Operation) -> dict[str, object]:
+    if chance.random() < 0.5:
+        return {"shape": chance.choice(list(SHAPES))}
+    name = chance.choice(list(_TAMPERED_FIELDS))
+    return {"field": name, "value": chance.choice(_TAMPERED_FIELDS[name])}
+
+
+def _preset(chance: random.Random, operation: Operation) -> dict[str, object]:
+    name = chance.choice(list(PRESETS))
+    accepted = operation is Operation.PUSH and PRESETS[name].may_ring and chance.random() < 0.5
+    return {"preset": name, "accepted": accepted}
+
+
+_PARAMETERS: Final[Mapping[FaultKind, Make]] = {
+    FaultKind.CALLBACK_DELAYED: lambda chance, _: {"delay_s": chance.choice((5.0, 60.0, 600.0, 7200.0))},
+    FaultKind.CALLBACK_DUPLICATED: lambda chance, _: {
+        "copies": chance.choice((2, 3)),
+        "spacing_s": chance.choice((0.0, 5.0, 3600.0)),
+    },
+    FaultKind.CALLBACK_REORDERED: lambda chance, _: {"delay_s": chance.uniform(10, 120)},
+    FaultKind.CALLBACK_TAMPERED: _tampering,
+    FaultKind.CALLBACK_MASKED: lambda chance, _: {"phone_form": chance.choice(list(PhoneForm)[1:])},
+    FaultKind.CALLBACK_FORGED: lambda chance, _: {
+        "forgery": chance.choice(list(Forgery)),
+        "delay_s": chance.uniform(0, _FORGERS_HASTE_S),
+        "code": chance.choice(_FAILURES),
+    },
+    FaultKind.CALLBACK_FAILURE_FIRST: lambda chance, _: {
+        "code": chance.choice(_FAILURES),
+        "delay_s": chance.choice((5.0, 60.0, 600.0)),
+    },
+    FaultKind.CALLBACK_TWO_FAILURES: lambda chance, _: {"code": chance.choice(_FAILURES)},
+    FaultKind.ANSWER_DELAYED: lambda chance, _: {"delay_s": chance.uniform(0.1, 2.0)},
+    FaultKind.ANSWER_PRESET: _preset,
+    FaultKind.QUERY_WRONG: lambda chance, _: {"code": chance.choice(_FAILURES), "times": chance.choice((0, 1, 3))},
+    FaultKind.QUERY_PROCESSING: lambda chance, _: {"times": chance.choice((0, 2, 5))},
+    FaultKind.QUERY_TOO_EARLY: lambda chance, _: {"delay_s": chance.choice((10.0, 30.0, 60.0))},
+    FaultKind.MAINTENANCE: lambda chance, _: {"for_s": chance.uniform(20, 120)},
+}
