@@ -127,6 +127,7 @@ class Listener:
     bodies: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    senders: list[str] = field(default_factory=list)
 
     @property
     def callbacks(self) -> list[dict[str, Any]]:
@@ -141,6 +142,7 @@ def listener() -> Iterator[Listener]:
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers["Content-Length"]))
             heard.paths.append(self.path)
+            heard.senders.append(str(self.client_address[0]))
             heard.headers.append({name.lower(): value for name, value in self.headers.items()})
             heard.bodies.append(raw.decode())
             if heard.hold is not None:

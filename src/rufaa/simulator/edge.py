@@ -127,7 +127,7 @@ class Daraja:
                 case FaultKind.REQUEST_LOST:
                     return None
                 case FaultKind.TOKEN_KILLED:
-                    self._engine.tokens.kill_all()
+                    self._engine.tokens.kill_bearer(request.headers.get("Authorization"))
                 case FaultKind.TOKEN_SHORT_LIVED:
                     self._engine.tokens.next_life_s = fault["for_s"]
                 case _:

@@ -124,7 +124,7 @@ class Engine:
         self._record(state.WalletSet(phone, balance))
 
     def script(self, fault: Fault) -> None:
-        self.journal.write(self.clock.now(), "fault-scripted", fault.to_data())
+        self.journal.write(self.clock.now(), "fault-scripted", {"fault": fault.to_data()})
         if fault.kind is FaultKind.MAINTENANCE:
             self.begin(fault)
         else:
@@ -165,11 +165,11 @@ class Engine:
         return drawn
 
     def fault_used(self, fault: Fault) -> None:
-        self.journal.write(self.clock.now(), "fault-used", fault.to_data())
+        self.journal.write(self.clock.now(), "fault-used", {"fault": fault.to_data()})
 
     def plan_queries(self, prompt: Prompt) -> Prompt:
-        """``prompt``, with the query fault that waits, if one does."""
-        plan = self.faults.take_query_plan()
+        """``prompt``, with the query fault that waits, unless it has one already."""
+        plan = None if prompt.misleads else self.faults.take_query_plan()
         if plan is not None:
             self._record(state.QueryPlanned(prompt.checkout_request_id, plan))
         return self.books.prompts[prompt.checkout_request_id]

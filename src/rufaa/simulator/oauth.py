@@ -52,9 +52,11 @@ class Tokens:
         """The tokens of ``app`` are dead from now on."""
         self._bury([text for text, token in self._live.items() if token.app == app])
 
-    def kill_all(self) -> None:
-        """As if somebody had asked for a new one of each app."""
-        self._bury(list(self._live))
+    def kill_bearer(self, authorization: str | None) -> None:
+        """As if somebody else had asked for a token of the same app."""
+        token = self._live.get((authorization or "").partition(" ")[2].strip())
+        if token is not None:
+            self.kill(token.app)
 
     def app(self, authorization: str | None, *, now: datetime) -> str:
         """The consumer key of the app whose token is in the Authorization header. Raises ``Refused``.

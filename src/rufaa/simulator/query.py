@@ -49,7 +49,7 @@ class Queries:
             self._flapped ^= {asked}
             if asked in self._flapped:
                 raise answers.bare_error()
-        if plan.says is not None and (plan.times == 0 or prompt.misled < plan.times):
+        if plan.says is not None and prompt.misleads:
             engine.query_misled(prompt)
             return self._result(prompt, code=plan.says, words=codes.wordings(plan.says)[0])
         if prompt.result_code is not None:

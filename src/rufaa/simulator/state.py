@@ -249,6 +249,13 @@ class Prompt:
         return self.said_id or self.checkout_request_id
 
     @property
+    def misleads(self) -> bool:
+        """Whether queries about it are answered other than truly, still."""
+        plan = self.query_plan
+        spent = plan.says is not None and 0 < plan.times <= self.misled
+        return plan != QueryPlan() and not spent
+
+    @property
     def over(self) -> bool:
         return self.state in {State.PAID, State.UNPAID}
 
@@ -408,7 +415,7 @@ class Books:
             case IdRepeated():
                 self._change(replace(self.prompts[event.checkout_request_id], said_id=event.said_id))
             case QueryPlanned():
-                self._change(replace(self.prompts[event.checkout_request_id], query_plan=event.plan))
+                self._change(replace(self.prompts[event.checkout_request_id], query_plan=event.plan, misled=0))
             case QueryMisled():
                 prompt = self.prompts[event.checkout_request_id]
                 self._change(replace(prompt, misled=prompt.misled + 1))
