@@ -281,17 +281,19 @@ def test_one_id_fails_with_two_codes(client: Client, listener: Listener, code: s
 
 def test_an_id_can_be_given_twice(client: Client, listener: Listener) -> None:
     first = client.pushed(RINGS)
-    client.sim.script(Fault(FaultKind.ID_REPEATED), Fault(FaultKind.ID_REPEATED, everywhere=True))
+    client.sim.script(Fault(FaultKind.ID_REPEATED, count=2), Fault(FaultKind.ID_REPEATED, everywhere=True))
+    assert client.pushed("254709000000") != first, "nobody was answered before"
+    client.sim.advance(1)
     assert client.pushed(PAYS) == first
     client.sim.advance(2)
-    second = listener.callbacks[0]["CheckoutRequestID"]
-    assert second == client.sim.prompts()[1].checkout_request_id != first, "the callback knows the right one"
+    second = client.sim.prompts()[2]
+    assert listener.callbacks[1]["CheckoutRequestID"] == second.checkout_request_id != first, "the callback is right"
 
-    assert client.pushed(PAYS) == second
+    assert client.pushed(PAYS) == first
     client.sim.advance(2)
-    assert listener.callbacks[1]["CheckoutRequestID"] == second
-    assert items(listener.callbacks[1])["MpesaReceiptNumber"] == client.sim.prompts()[2].receipt
-    assert client.sim.till("174379") == Money(200_000)
+    assert listener.callbacks[2]["CheckoutRequestID"] == first
+    assert items(listener.callbacks[2])["MpesaReceiptNumber"] == client.sim.prompts()[3].receipt
+    assert client.sim.till("174379") == Money(300_000)
 
 
 def test_what_a_plan_decided_is_done_after_a_restart(

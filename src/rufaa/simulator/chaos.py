@@ -34,7 +34,13 @@ _TAMPERED_FIELDS: Final[Mapping[str, tuple[object, ...]]] = {
     "merchant_request_id": ("m-1", None),
     "result_desc": ("", None),
 }
-_RARE: Final[Mapping[FaultKind, float]] = {FaultKind.MAINTENANCE: 0.3}
+_RARE: Final[Mapping[FaultKind, float]] = {FaultKind.MAINTENANCE: 0.1}
+_LATE: Final = (
+    FaultKind.CALLBACK_DELAYED,
+    FaultKind.CALLBACK_DUPLICATED,
+    FaultKind.CALLBACK_REORDERED,
+    FaultKind.CALLBACK_FAILURE_FIRST,
+)
 _NOT_DRAWN: Final = frozenset({FaultKind.ANSWER_REPLACED})  # the presets are better than what chance would write
 
 
@@ -106,7 +112,7 @@ class Swarm:
 
 
 def _with_a_witness(drawn: Drawn) -> Drawn:
-    """``drawn`` without what would leave a payment that nobody can ever see."""
+    """``drawn`` without what would leave a payment that nobody can ever see, or an answer that never comes."""
     callbacks = {fault.kind: fault for fault in drawn.callbacks}
     query = drawn.query
     if drawn.answer is not None and _hides_the_id(drawn.answer):
@@ -115,6 +121,9 @@ def _with_a_witness(drawn: Drawn) -> Drawn:
     if FaultKind.CALLBACK_FAILURE_FIRST in callbacks:  # it ends all questions: only the success speaks then
         callbacks.pop(FaultKind.CALLBACK_LOST, None)
         callbacks.pop(FaultKind.CALLBACK_TAMPERED, None)
+    if drawn.answer is not None and drawn.answer.kind is FaultKind.CALLBACK_FIRST:  # or the answer would wait for hours
+        for kind in _LATE:
+            callbacks.pop(kind, None)
     unseen = FaultKind.CALLBACK_LOST in callbacks or FaultKind.CALLBACK_TAMPERED in callbacks
     if unseen and query is not None and "times" in query.parameters:
         query = Fault(query.kind, **{**query.parameters, "times": 1})

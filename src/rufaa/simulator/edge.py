@@ -141,7 +141,11 @@ class Daraja:
         except Throttled as throttled:
             return answers.gateway_throttle(throttled.rate)
         after = None if operation is None else self._fault(operation, drawn, before_effect=False)
-        return effect.answer if after is None else await self._spoiled(effect, after)
+        if after is not None:
+            return await self._spoiled(effect, after)
+        if effect.checkout_request_id is not None:
+            self._engine.answered(effect.checkout_request_id)
+        return effect.answer
 
     def _fault(self, operation: Operation, drawn: Drawn, *, before_effect: bool) -> Fault | None:
         """The answer fault for this moment: the script's, else the one that chance has drawn."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from collections import deque
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
@@ -76,6 +77,7 @@ class Engine:
         self._deliverer = Deliverer(timeout_s=settings.callback_timeout_s, forger_address=settings.forger_address)
         self.journal.write(self.clock.now(), "started", {"start": starts, "seed": settings.seed})
         self._starts = starts
+        self._answered: deque[tuple[datetime, str]] = deque(maxlen=1000)
         self.swarm: Swarm | None = None
         if settings.chaos is not None:
             self.set_chaos(settings.chaos)
@@ -177,9 +179,14 @@ class Engine:
     def query_misled(self, prompt: Prompt) -> None:
         self._record(state.QueryMisled(prompt.checkout_request_id))
 
+    def answered(self, checkout_request_id: str) -> None:
+        """The push was answered with its id."""
+        self._answered.append((self.clock.now(), checkout_request_id))
+
     def repeat_id(self, checkout_request_id: str, *, everywhere: bool) -> str:
-        """The id of the prompt before, which the answer to this push says; its own if it is the first."""
-        said = next((each for each in reversed(self.books.prompts) if each != checkout_request_id), checkout_request_id)
+        """The id that an earlier push was answered with, a second ago or before; its own if there is none."""
+        latest = self.clock.now() - timedelta(seconds=1)
+        said = next((each for at, each in reversed(self._answered) if at <= latest), checkout_request_id)
         if everywhere:
             self._record(state.IdRepeated(checkout_request_id, said))
         return said

@@ -153,7 +153,7 @@ KINDS: Final[Mapping[FaultKind, About]] = {
     ),
     FaultKind.ID_REPEATED: About(
         Slot.ANSWER,
-        "The push is answered with the CheckoutRequestID of the prompt before; `everywhere`: the callback says it too.",
+        "The push is answered with the CheckoutRequestID of an earlier one; `everywhere`: its callback says it too.",
         {"everywhere": False},
     ),
     FaultKind.QUERY_FLAPPING: About(
