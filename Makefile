@@ -1,7 +1,8 @@
 # Rufaa. `make` lists what there is; README.md tells what it is for.
 #
 # PORT=… and DATA=… choose another port and data folder for demo and run, PYTHON=… the Python for the first set-up,
-# ARGS=… is handed to pytest. The checkout may lie in a folder whose name has spaces.
+# ARGS=… is handed to pytest, CHAOS=… is a seed for demo: M-Pesa goes wrong by chance. The checkout may lie in a folder
+# whose name has spaces.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -18,6 +19,10 @@ demo run: export RUFAA_PORT := $(value PORT)
 endif
 ifneq ($(strip $(value DATA)),)
 demo run: export RUFAA_DATA := $(value DATA)
+endif
+
+ifneq ($(strip $(value CHAOS)),)
+demo: export CHAOS := $(value CHAOS)
 endif
 
 # Long-running recipes are one exec, so that make's signals reach them, and they stop when make is killed: it is their
@@ -37,11 +42,12 @@ help: ## List what make can do
 		printf '%-17s %s\n' "$$name" "$$words"; done
 	@echo
 	@echo "  PORT=8100 DATA=/srv/rufaa make demo     another port and data folder"
+	@echo "  make demo CHAOS=7                       a demo in which M-Pesa goes wrong by chance, as seed 7 has it"
 	@echo "  make test ARGS='tests/money -x'         some tests"
 	@echo "  make demo PYTHON=python3.12             another Python for the set-up"
 
 demo: env ## Run everything on this machine, with a pretend Safaricom and demo people
-	@$(SERVE) demo
+	@$(SERVE) demo $${CHAOS:+--chaos "$$CHAOS"}
 
 run: env ## Run the server alone: no demo data, no simulator (settings: RUFAA_* and MPESA_*)
 	@$(SERVE) serve

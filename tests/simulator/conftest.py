@@ -37,9 +37,15 @@ class Got:
 
 
 def ask(
-    url: str, path: str, *, method: str = "GET", body: bytes | None = None, headers: dict[str, str] | None = None
+    url: str,
+    path: str,
+    *,
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    timeout_s: float = 20,
 ) -> Got:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=timeout_s)
     try:
         connection.request(method, path, body=body, headers=headers or {})
         response = connection.getresponse()
@@ -55,6 +61,7 @@ class Client:
     sim: RunningSimulator
     callback_url: str
     token: str = ""
+    patience_s: float = 20
 
     def authorize(self, *, key: str = "demo-key", secret: str = "demo-secret") -> str:
         basic = base64.b64encode(f"{key}:{secret}".encode()).decode()
@@ -67,7 +74,7 @@ class Client:
         return ask(self.sim.url, path, **how)
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> Got:
-        return ask(self.sim.url, path, headers=headers)
+        return ask(self.sim.url, path, headers=headers, timeout_s=self.patience_s)
 
     def control(self, path: str, body: object, *, method: str = "POST") -> Got:
         return ask(
@@ -81,7 +88,7 @@ class Client:
     def post(self, path: str, body: object, *, content_type: str = "application/json", token: str | None = None) -> Got:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self.token if token is None else token}", "Content-Type": content_type}
-        return ask(self.sim.url, path, method="POST", body=raw, headers=headers)
+        return ask(self.sim.url, path, method="POST", body=raw, headers=headers, timeout_s=self.patience_s)
 
     def signed(self, **fields: object) -> dict[str, object]:
         stamp = clock.daraja_timestamp(self.sim.now())

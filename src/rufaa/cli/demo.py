@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from datetime import timedelta
-from typing import Final
+from typing import Annotated, Final
+
+import typer
 
 from rufaa import log
 from rufaa.cli import serve
 from rufaa.config import Config, InvalidSetting, config, load
+from rufaa.simulator.chaos import Swarm
 from rufaa.simulator.config import (
     DEMO_CONSUMER_KEY,
     DEMO_CONSUMER_SECRET,
     DEMO_PASSKEY,
     DEMO_SHORT_CODE,
+    Chaos,
 )
 
 REFERRING: Final = "Uhuru Health Centre"
@@ -28,7 +33,12 @@ PEOPLE: Final = {
 _TOKEN_DAYS: Final = 30
 
 
-def command() -> None:
+def command(
+    chaos: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="SEED", help="Let M-Pesa go wrong by chance: one seed is one story."),
+    ] = None,
+) -> None:
     """Run everything on loopback: server, worker, PostgreSQL, simulator, demo people. For trying out only."""
     simulator_port = config().port + 1
     if simulator_port > 65535:
@@ -46,6 +56,8 @@ def command() -> None:
     }
     if config().log == "auto":
         env["RUFAA_LOG"] = "plain"  # for the eyes of who tries it; the parts write to a pipe, and would take json
+    if chaos is not None and config().callback_networks is None:
+        env["RUFAA_CALLBACK_ADDRESSES"] = "127.0.0.1"  # a forger comes from another address, and must not be believed
     os.environ.update(env)
     given = load({**config().environ, **env})
     config.cache_clear()
@@ -60,6 +72,7 @@ def command() -> None:
         f"--port={simulator_port}",
         f"--journal={journal}",
         "--quiet",
+        *([] if chaos is None else [f"--chaos={chaos}"]),
         env=env,
         ready=lambda: serve.answers(simulator_url),
     )
@@ -67,14 +80,14 @@ def command() -> None:
         serve.run(
             given,
             env=env,
-            prepare=lambda now: said.append(prepare(now, simulator_url=simulator_url)),
+            prepare=lambda now: said.append(prepare(now, simulator_url=simulator_url, chaos=chaos)),
             on_ready=lambda: print(f"ready {given.public_url}\n{said[0]}", flush=True),
             more=(simulator,),
         )
     )
 
 
-def prepare(now: Config, *, simulator_url: str) -> str:
+def prepare(now: Config, *, simulator_url: str, chaos: int | None = None) -> str:
     """Demo data, made once and found again at the next start. Returns what to tell the one who started it."""
     from rufaa.cli.token import token_for  # noqa: PLC0415 - needs Django set up
     from rufaa.db.atomic import unit  # noqa: PLC0415
@@ -85,6 +98,7 @@ def prepare(now: Config, *, simulator_url: str) -> str:
         "",
         f"  what runs here     {now.public_url}/",
         f"  virtual handset    {simulator_url}/   (PIN 1234)",
+        *_about(chaos),
         "",
         f"  {REFERRING} refers to {RECEIVING} for KES {FEE_SHILLINGS:,}.00.",
         "  Its people, each with a token for setAuth (or name them by demoUserId):",
@@ -99,6 +113,16 @@ def prepare(now: Config, *, simulator_url: str) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _about(chaos: int | None) -> list[str]:
+    """Which faults the seed has on, in lines of a readable length."""
+    if chaos is None:
+        return []
+    kinds = textwrap.wrap(", ".join(Swarm(Chaos(chaos)).shares), width=90, break_on_hyphens=False)
+    return ["", f"  chaos is on        seed {chaos}; things go wrong by chance, no money is invented:"] + [
+        f"                     {line}" for line in kinds
+    ]
 
 
 def _people(tx: object) -> None:

@@ -175,5 +175,6 @@ _PARAMETERS: Final[Mapping[FaultKind, Make]] = {
     FaultKind.QUERY_WRONG: lambda chance, _: {"code": chance.choice(_FAILURES), "times": chance.choice((0, 1, 3))},
     FaultKind.QUERY_PROCESSING: lambda chance, _: {"times": chance.choice((0, 2, 5))},
     FaultKind.QUERY_TOO_EARLY: lambda chance, _: {"delay_s": chance.choice((10.0, 30.0, 60.0))},
+    FaultKind.TOKEN_SHORT_LIVED: lambda chance, _: {"for_s": chance.choice((0.0, 10.0, 100.0))},
     FaultKind.MAINTENANCE: lambda chance, _: {"for_s": chance.uniform(20, 120)},
 }
