@@ -22,7 +22,8 @@ from rufaa.errors import RufaaError
 from rufaa.referrals import operations as referrals
 from rufaa.simulator.config import Chaos, SimulatorSettings
 from rufaa.simulator.faults import FaultKind
-from rufaa.simulator.state import Prompt, Says, State
+from rufaa.simulator.plans import Says
+from rufaa.simulator.state import Prompt, State
 from rufaa.simulator.testing import RunningSimulator, running_simulator
 from support import Running, Worker, World, advance, check_books, rows, running_gateway
 

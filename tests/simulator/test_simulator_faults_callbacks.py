@@ -12,8 +12,9 @@ import pytest
 from rufaa.money import Money
 from rufaa.simulator.config import SimulatorSettings
 from rufaa.simulator.faults import Fault, FaultKind, InvalidFault
+from rufaa.simulator.plans import Forgery, PhoneForm
 from rufaa.simulator.shapes import FIELDS, SHAPES
-from rufaa.simulator.state import Forgery, PhoneForm, State
+from rufaa.simulator.state import State
 from rufaa.simulator.testing import running_simulator
 
 if TYPE_CHECKING:

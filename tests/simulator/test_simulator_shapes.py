@@ -16,8 +16,9 @@ from rufaa.phone import Phone
 from rufaa.simulator import callbacks, codes, words
 from rufaa.simulator.chance import Chance
 from rufaa.simulator.config import Rate
+from rufaa.simulator.plans import PhoneForm
 from rufaa.simulator.rates import SpikeArrest
-from rufaa.simulator.state import PhoneForm, Prompt, State
+from rufaa.simulator.state import Prompt, State
 
 AT = datetime(2026, 11, 23, 6, 12, 7, 45_999, tzinfo=UTC)  # 9:12:07 in Nairobi
 PHONE = Phone("254708374149")

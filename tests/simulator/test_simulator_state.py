@@ -10,6 +10,7 @@ import pytest
 from rufaa.money import Money
 from rufaa.phone import Phone
 from rufaa.simulator import state
+from rufaa.simulator.plans import Posting, Says
 from rufaa.simulator.state import (
     Answer,
     Books,
@@ -18,13 +19,11 @@ from rufaa.simulator.state import (
     Cancelled,
     Ends,
     PinEntered,
-    Posting,
     Prompt,
     PromptCreated,
     PromptEnded,
     PromptPutAside,
     PutAside,
-    Says,
     State,
     StaysLive,
     TooLate,

@@ -6,6 +6,7 @@ not made twice. It knows nothing of referrals, Django or a database.
 ===============  ==============================================================
 ``config.py``    settings, merchants, what is switchable
 ``state.py``     the pure law of a prompt, and the books (wallets and tills)
+``plans.py``     what is planned for a prompt that is to go wrong
 ``codes.py``     ResultCodes and the words that come with them
 ``chance.py``    seeded ids, receipts and alternations
 ``clock.py``     the real clock and the one that tests drive

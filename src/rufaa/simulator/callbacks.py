@@ -19,7 +19,8 @@ import aiohttp
 
 from rufaa.clock import daraja_timestamp
 from rufaa.simulator import codes
-from rufaa.simulator.state import PhoneForm, Prompt
+from rufaa.simulator.plans import PhoneForm
+from rufaa.simulator.state import Prompt
 
 _AT_ONCE: Final = 200  # deliveries; more would only exhaust the sockets of a small machine
 

@@ -20,9 +20,9 @@ from typing import Final
 from rufaa.simulator import codes
 from rufaa.simulator.config import Chaos
 from rufaa.simulator.faults import KINDS, Fault, FaultKind, Operation, Slot
+from rufaa.simulator.plans import Forgery, PhoneForm
 from rufaa.simulator.presets import PRESETS
 from rufaa.simulator.shapes import SHAPES
-from rufaa.simulator.state import Forgery, PhoneForm
 
 _SHARE_ON: Final = 0.7  # of the kinds, for one seed
 _FORGERS_HASTE_S: Final = 30.0

@@ -14,7 +14,7 @@ from typing import Final
 
 from rufaa.errors import InvalidArgument
 from rufaa.money import Money
-from rufaa.simulator.state import PhoneForm
+from rufaa.simulator.plans import PhoneForm
 
 DEMO_SHORT_CODE: Final = "174379"
 DEMO_CONSUMER_KEY: Final = "demo-key"

@@ -27,19 +27,24 @@ from rufaa.simulator.config import Chaos, SimulatorSettings
 from rufaa.simulator.faults import Fault, FaultKind, Operation, Script, callback_plan, query_plan
 from rufaa.simulator.journal import Journal, event_of, to_data
 from rufaa.simulator.oauth import Tokens
+from rufaa.simulator.plans import (
+    AS_USUAL,
+    TRULY,
+    CallbackPlan,
+    Forged,
+    Forgery,
+    PhoneForm,
+    Posting,
+    QueryPlan,
+    Says,
+)
 from rufaa.simulator.state import (
     Answer,
     Books,
     ByItself,
-    CallbackPlan,
     Ends,
-    Forgery,
     GoesThrough,
-    PhoneForm,
-    Posting,
     Prompt,
-    QueryPlan,
-    Says,
     State,
     StaysLive,
     TooLate,
@@ -236,7 +241,7 @@ class Engine:
         self.books.apply(event)
 
     def _drawn_callbacks(self, drawn: Drawn) -> CallbackPlan:
-        plan = CallbackPlan()
+        plan = AS_USUAL
         for fault in drawn.callbacks:
             plan = callback_plan(fault, plan, began_at=self.clock.now())
             self.fault_used(fault)
@@ -244,7 +249,7 @@ class Engine:
 
     def _drawn_queries(self, drawn: Drawn) -> QueryPlan:
         if drawn.query is None:
-            return QueryPlan()
+            return TRULY
         self.fault_used(drawn.query)
         return query_plan(drawn.query)
 
@@ -365,7 +370,7 @@ class Engine:
             postings.append(Posting(later, Says.SECOND_FAILURE, prompt.callback_url, callbacks.write(told)))
         return tuple(postings)
 
-    def _forge(self, prompt: Prompt, forged: state.Forged) -> Posting:
+    def _forge(self, prompt: Prompt, forged: Forged) -> Posting:
         """What somebody who knows the prompt's ids, and mostly its path, makes up about it."""
         url, about, receipt = prompt.callback_url, prompt, None
         match forged.forgery:

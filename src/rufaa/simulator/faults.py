@@ -17,9 +17,7 @@ from typing import Any, Final
 
 from rufaa.errors import InvalidArgument
 from rufaa.simulator import codes
-from rufaa.simulator.presets import PRESETS
-from rufaa.simulator.shapes import FIELDS, SHAPES
-from rufaa.simulator.state import (
+from rufaa.simulator.plans import (
     CallbackPlan,
     FailureFirst,
     Forged,
@@ -29,6 +27,8 @@ from rufaa.simulator.state import (
     SecondFailure,
     Tampering,
 )
+from rufaa.simulator.presets import PRESETS
+from rufaa.simulator.shapes import FIELDS, SHAPES
 
 
 class FaultKind(StrEnum):

@@ -22,6 +22,7 @@ from typing import Any, Final, cast
 from rufaa.errors import Kind, RufaaError
 from rufaa.money import Money
 from rufaa.simulator import state
+from rufaa.simulator.plans import Forgery, PhoneForm, Says
 
 EVENT_KINDS: Final[dict[str, type[Any]]] = {
     "prompt-created": state.PromptCreated,
@@ -188,7 +189,7 @@ def _alternatives(hint: Any) -> tuple[Any, ...]:
 _READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     Money: Money,
     datetime: datetime.fromisoformat,
-    **{each: each for each in (state.State, state.PhoneForm, state.Forgery, state.Says)},
+    **{each: each for each in (state.State, PhoneForm, Forgery, Says)},
 }
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rufaa.simulator.callbacks import Raw, write
-from rufaa.simulator.state import Tampering
+from rufaa.simulator.plans import Tampering
 
 Message = dict[str, Any]
 Item = dict[str, Any]

@@ -1,0 +1,111 @@
+"""What is planned for a prompt that is not as it should be: its callbacks, its queries, what others post. Only values.
+
+They are part of the prompt, hence of the journal: a restarted simulator goes on with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+
+class PhoneForm(StrEnum):
+    """How a callback shows the payer (daraja.md §4)."""
+
+    WHOLE = "whole"  # 254708374149, a number
+    MASKED_END = "masked-end"  # "0708374***"
+    MASKED_MIDDLE = "masked-middle"  # "254708***149"
+    ABSENT = "absent"  # no such item
+
+
+class Forgery(StrEnum):
+    """What somebody who is not Safaricom posts."""
+
+    INVENTED_RECEIPT = "invented-receipt"  # success, with the right path, ids, amount and phone
+    OTHER_IDS = "other-ids"  # success with the ids, and the receipt if it has one, of the prompt before
+    FAILURE = "failure"  # a failure while the prompt lives; ``code`` says which
+    WRONG_SECRET = "wrong-secret"  # noqa: S105 - a success, to a path that ends in other letters
+
+
+@dataclass(frozen=True, slots=True)
+class Tampering:
+    """Either a named shape (``shapes.py``), or another value in a named field."""
+
+    shape: str | None = None
+    field: str | None = None
+    value: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forged:
+    forgery: Forgery
+    after_s: float  # from the acceptance of the push
+    code: str  # of a forged failure
+
+
+@dataclass(frozen=True, slots=True)
+class FailureFirst:
+    """A payment is first reported as a failure with ``code``; the money moves ``hold_s`` later."""
+
+    code: str
+    hold_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFailure:
+    """A failure is reported once more, with ``code`` (daraja.md §16), ``after_s`` later."""
+
+    code: str
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackPlan:
+    """Which callbacks a prompt will have: ``copies`` of its result, ``delay_s`` later than usual; none if ``lost``."""
+
+    lost: bool = False
+    delay_s: float = 0.0
+    not_before: datetime | None = None
+    copies: int = 1
+    spacing_s: float = 0.0  # between two copies
+    tampering: Tampering | None = None
+    phone_form: PhoneForm | None = None  # None: as the settings say
+    forged: Forged | None = None
+    failure_first: FailureFirst | None = None
+    second_failure: SecondFailure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPlan:
+    """How queries about a prompt are answered other than truly."""
+
+    flaps: bool = False  # every second answer is a bare 500.001.1001
+    says: str | None = None  # this code, whatever is true ...
+    times: int = 0  # ... so many times; 0: for ever
+    too_early_s: float = 0.0  # until this age its id is called invalid
+
+
+AS_USUAL: Final = CallbackPlan()
+TRULY: Final = QueryPlan()
+
+
+class Says(StrEnum):
+    """What a posting is."""
+
+    RESULT = "result"  # what Safaricom has to say, tampered with or not
+    FAILURE_FIRST = "failure-first"  # a failure of what will be paid
+    SECOND_FAILURE = "second-failure"
+    FORGED = "forged"  # by somebody else
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One POST about a prompt, fixed from when it is planned."""
+
+    due: datetime
+    says: Says
+    url: str
+    body: str
+    sent: bool = False
