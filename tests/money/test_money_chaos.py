@@ -27,7 +27,8 @@ from rufaa.simulator.state import Prompt, State
 from rufaa.simulator.testing import RunningSimulator, running_simulator
 from support import Running, Worker, World, advance, check_books, rows, running_gateway
 
-SEEDS: Final = (1, 2, 3, 4, 5)
+SEEDS: Final = (2, 14, 56, 164, 250)
+"""Between them every kind happens; in all but the first a query lies about a payment whose callback is lost."""
 REFERRALS: Final = 20
 ROUNDS: Final = 14
 CALM_S: Final = (20, 30, 60, 70, 300, 600, 900, 3600, 3600, 7200, 7200, 7200)
