@@ -131,3 +131,22 @@ def test_it_knows_nothing_of_the_rest_of_the_house() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
     strangers = [each for each in json.loads(done.stdout) if not each.startswith("rufaa.simulator")]
     assert strangers == ["rufaa", "rufaa.clock", "rufaa.errors", "rufaa.money", "rufaa.phone"]
+
+
+def test_the_command_takes_a_seed_of_chaos(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(server.__file__).parents[2])}
+    command = [sys.executable, "-m", "rufaa", "simulator", "--port=0", "--chaos"]
+    with subprocess.Popen([*command, "7"], stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path) as child:
+        try:
+            assert child.stdout is not None
+            url = child.stdout.readline().split()[-1]
+            with urllib.request.urlopen(url + "/control/chaos", timeout=20) as answer:
+                assert json.load(answer)["chaos"]["seed"] == 7
+        finally:
+            child.terminate()
+            child.wait(20)
+    refused = subprocess.run(
+        [*command, "-1"], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False, timeout=60
+    )
+    assert refused.returncode == 2
+    assert "greater than or equal to 0" in refused.stderr
