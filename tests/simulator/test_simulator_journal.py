@@ -177,3 +177,21 @@ def test_two_simulators_never_share_a_journal(tmp_path: Path) -> None:
         pass
     with running_simulator(settings) as after:
         assert [entry.kind for entry in after.journal()] == ["started", "started"]
+
+
+def test_fields_that_came_later_have_their_defaults_in_an_older_journal(
+    meet: Callable[[RunningSimulator], Client], tmp_path: Path
+) -> None:
+    file = tmp_path / "journal.jsonl"
+    settings = SimulatorSettings(manual_clock=True, journal=file)
+    with running_simulator(settings) as first:
+        meet(first).pushed("254708374149")
+        before = first.prompts()
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    for line in lines:
+        for later in ("plan", "query_plan", "said_id", "held_until", "postings", "misled"):
+            line.get("prompt", {}).pop(later, None)
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    with running_simulator(settings) as second:
+        assert second.prompts() == before
