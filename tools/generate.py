@@ -61,6 +61,10 @@ WHY: Final[Mapping[tuple[str, ...], str]] = {
     ("prompt", "claim"): "the fee is open and the account's rate allows it; from here on the POST may have happened",
     ("prompt", "gave-up"): "Daraja did not take it for 150 s",
     ("prompt", "withdrawn"): "the fee was paid, waived or given up before a worker claimed it",
+    (
+        "prompt",
+        "restored",
+    ): "a backup in which it waited was restored: it may have been sent since, so never again",
     ("prompt", "accepted"): "Daraja's answer with a CheckoutRequestID",
     ("prompt", "declined"): "an answer that certainly means that no prompt was sent",
     ("prompt", "not-sent"): "throttled, or no connection: the same attempt is sent again later",

@@ -54,6 +54,7 @@ PROMPT_LAW: Final = """
 created  claim          sending
 created  gave-up        refused
 created  withdrawn      refused
+created  restored       unknown
 created  confirmed      paid
 created  failed         unpaid
 created  doubted        review

@@ -140,6 +140,15 @@ _add("exemption", "exemption_two_people", _second_own, "proposer_seconds_later")
 _add("exemption", "exemption_kind", lambda sql: sql.exemption(sql.fee(), "forget"), "exemption_of_no_kind")
 _add("exemption", "exemption_reason", lambda sql: sql.exemption(sql.fee(), reason=""), "exemption_without_reason")
 
+# --- after a restore -------------------------------------------------------------------------------------------------
+
+for _label, _said in {
+    "compared_by_nobody": {"compared_at": "2026-01-01"},
+    "compared_at_no_time": {"compared": "all is there"},
+    "compared_without_a_word": {"compared_at": "2026-01-01", "compared": ""},
+}.items():
+    _add("restoration", "restoration_compared", _insert("restoration", **_said), _label)
+
 # --- once ------------------------------------------------------------------------------------------------------------
 
 

@@ -18,19 +18,8 @@ from psycopg.rows import dict_row
 MACHINE_TABLES: Final = ("fee", "prompt", "receipt", "referral")
 CENTS: Final = 100_000
 _EMPTIED: Final = (
-    *(
-        "referral",
-        "evidence",
-        "exemption",
-        "task",
-        "stray",
-        "transfer",
-        "receipt",
-        "prompt",
-        "fee",
-        "price",
-        "mpesa_access",
-    ),
+    *("referral", "evidence", "exemption", "task", "stray", "restoration", "transfer", "receipt", "prompt", "fee"),
+    *("price", "mpesa_access"),
     *("mpesa_account", "membership", "particulars", "inbox", "rufaa_user", "facility"),
 )
 _FORCED: Final = "forced"
@@ -206,6 +195,9 @@ class Town:
             "id": uuid.uuid4(), "kind": "review", "facility_id": self.facility, "fee_id": fee, "why": "to test",
         }  # fmt: skip
         return self.insert("task", **(row | values))
+
+    def restoration(self, **values: object) -> uuid.UUID:
+        return self.insert("restoration", **({"id": uuid.uuid4(), "backup_at": "2026-01-01"} | values))
 
     def transfer(self, kind: str, **values: object) -> None:
         row: dict[str, object] = {

@@ -267,6 +267,20 @@ def prompt_on_another_account(sql: Town) -> None:
     sql.prompt(sql.fee(), account_id=sql.other_account)
 
 
+@trigger("prompt", "prompt_8_restored", "prompt_after_restoration")
+def asked_again_after_a_restore(sql: Town) -> None:
+    fee = sql.fee()
+    sql.restoration()
+    sql.prompt(fee)
+
+
+@trigger("prompt", "prompt_8_restored", "prompt_after_restoration")
+def asked_again_after_a_restore_with_an_empty_reason(sql: Town) -> None:
+    fee = sql.fee()
+    sql.restoration()
+    sql.prompt(fee, reason="  ")
+
+
 @trigger("fee", "fee_8_cancel", "fee_cancel_needs_cancelled_referral")
 def given_up_without_a_referral(sql: Town) -> None:
     sql.move("fee", sql.fee(), "cancel", "waived")

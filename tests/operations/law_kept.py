@@ -22,6 +22,7 @@ _FROZEN: Final = {
     ("task", "task_1_frozen"): "id opened_at kind facility_id fee_id stray_id prompt_id receipt_id why closed_at",
     ("stray", "stray_1_frozen"): "id created_at prompt inbox checkout_request_id receipt_number amount_cents paid_at"
     " receipt_id",
+    ("restoration", "restoration_1_frozen"): "id backup_at restored_at compared_at compared",
 }
 
 
@@ -54,6 +55,8 @@ def _whole(sql: Town, table: str) -> uuid.UUID:
         case "stray":
             known = {"checkout_request_id": "ws_CO_1", "receipt_number": "UBN7XY1234", "amount_cents": CENTS}
             return sql.stray(**known, paid_at="2026-01-01", receipt_id=sql.receipt())
+        case "restoration":
+            return sql.restoration(compared_at="2026-01-01", compared="nothing is missing")
         case "exemption":
             return sql.exemption(sql.fee(), agreed=True)
         case _:
@@ -81,6 +84,9 @@ def _another(sql: Town, column: str) -> object:
         "inbox": 99,
         "prompt": uuid.uuid4(),
         "closed_at": "2026-02-02",
+        "backup_at": "2026-02-02",
+        "restored_at": "2026-02-02",
+        "compared_at": "2026-02-02",
     }
     if column in made:
         return made[column]()
@@ -166,12 +172,13 @@ TRUNCATE_GUARDS: Final = {
     "exemption": "exemption_3_kept",
     "task": "task_3_kept",
     "stray": "stray_3_kept",
+    "restoration": "restoration_3_kept",
 }
 
 for _table, _name in (
     *(("fee", "fee_6_kept"), ("prompt", "prompt_6_kept"), ("receipt", "receipt_6_kept")),
     *(("referral", "referral_6_kept"), ("exemption", "exemption_2_kept"), ("evidence", "evidence_1_only_grows")),
-    *(("task", "task_2_kept"), ("stray", "stray_2_kept")),
+    *(("task", "task_2_kept"), ("stray", "stray_2_kept"), ("restoration", "restoration_2_kept")),
     *(("history", "history_only_grows"), ("transfer", "transfer_only_grows"), ("inbox", "inbox_2_kept")),
 ):
     trigger(_table, _name, "kept")(_deletes(_table))

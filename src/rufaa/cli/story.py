@@ -27,6 +27,7 @@ from rufaa.payments.machine import (
     ReceiptState,
     Verdict,
 )
+from rufaa.payments.restored import not_compared
 from rufaa.phone import masked
 from rufaa.referrals.machine import Event as Move
 
@@ -72,6 +73,8 @@ _WORDS: Final[Mapping[tuple[str, str], str]] = {
     ("prompt", PromptEvent.FAILED): "Prompt {attempt} brought no money.",
     ("prompt", PromptEvent.DOUBTED): "Prompt {attempt} is in doubt: a person looks, and M-Pesa is asked.",
     ("prompt", PromptEvent.OVERDUE): "M-Pesa did not tell what became of prompt {attempt}: a person looks.",
+    ("prompt", PromptEvent.RESTORED): "Prompt {attempt} was waiting when the backup was made that was restored here:"
+    " it may have been sent since. It is never sent again.",
     ("receipt", ReceiptEvent.ARRIVE): "The money is in the books.",
     ("receipt", ReceiptEvent.APPLY): "The money was applied to the fee.",
 }
@@ -108,6 +111,11 @@ def tell(tx: Tx, what: str) -> Iterator[str]:
         if number:
             lines.append("")
         lines += story
+    lines += [
+        f"This server was restored from a backup of {each.backup_at.astimezone(EAT):%Y-%m-%d %H:%M:%S}:"
+        " what came after may be missing here (rufaa restored)."
+        for each in not_compared(tx)
+    ]
     return iter(lines)
 
 

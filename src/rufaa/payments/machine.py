@@ -89,6 +89,7 @@ class PromptEvent(StrEnum):
     FAILED = "failed"  # a trusted report that nothing was paid
     DOUBTED = "doubted"  # a success that cannot be believed as it is: no money until another source agrees
     OVERDUE = "overdue"  # asked for half an hour and never told
+    RESTORED = "restored"  # it waited when the backup was made that was restored: it may have been sent since
 
 
 _P, _E = PromptState, PromptEvent
@@ -98,6 +99,7 @@ PROMPT_TRANSITIONS: Final[Mapping[tuple[PromptState, PromptEvent], PromptState]]
     (_P.CREATED, _E.CLAIM): _P.SENDING,
     (_P.CREATED, _E.GAVE_UP): _P.REFUSED,
     (_P.CREATED, _E.WITHDRAWN): _P.REFUSED,
+    (_P.CREATED, _E.RESTORED): _P.UNKNOWN,  # "not sent" would be a guess, and sending it again a second charge
     (_P.SENDING, _E.ACCEPTED): _P.PENDING,
     (_P.SENDING, _E.DECLINED): _P.REFUSED,
     (_P.SENDING, _E.NOT_SENT): _P.CREATED,

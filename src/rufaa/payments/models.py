@@ -242,6 +242,30 @@ class Task(models.Model):
         ]
 
 
+class Restoration(models.Model):
+    """This database was restored from a backup: what came between the two instants is not here.
+
+    Until somebody says that the money of that time was compared with M-Pesa's statement, no phone is asked for a fee of
+    before unless a reason is given.
+    """
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    backup_at = models.DateTimeField()  # what the backup holds is as it was then
+    restored_at = models.DateTimeField(db_default=RufaaNow())
+    compared_at = models.DateTimeField(null=True)
+    compared = models.TextField(null=True)  # who compared it, and what was found; frozen once it is set
+
+    class Meta:
+        db_table = "restoration"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(compared_at=None, compared=None)
+                | models.Q(compared_at__isnull=False, compared__isnull=False, compared__gt=""),
+                name="restoration_compared",
+            )
+        ]
+
+
 class Access(models.Model):
     """What all processes share about an account: the access token, who renews it, and the rate limits' state."""
 

@@ -74,6 +74,13 @@ class PromptInReview(RufaaError):
     code = "prompt-in-review"
 
 
+class PaidMeanwhile(RufaaError):
+    """The server was restored from a backup, and the fee may have been paid in the time that is lost."""
+
+    kind = Kind.CONFLICT
+    code = "paid-meanwhile"
+
+
 class NothingToRetry(RufaaError):
     """No prompt of this fee has failed."""
 
@@ -242,8 +249,8 @@ def request_prompt(
     """Commit to asking ``phone`` for the fee; a worker sends it after the commit.
 
     Refusals come in this order: fee paid (an answer, or ``AlreadyPaid`` for a ``retry``), fee not open, amount, live
-    prompt to another phone, prompt in review without a ``reason``, nothing to retry, phone busy. The same call while
-    its prompt is live joins that prompt.
+    prompt to another phone, prompt in review without a ``reason``, fee of before a restore without a ``reason``,
+    nothing to retry, phone busy. The same call while its prompt is live joins that prompt.
     """
     row = lock_fee(tx, fee)
     state, due = FeeState(row["state"]), Money(row["amount_cents"])
@@ -272,6 +279,13 @@ def request_prompt(
         raise PromptInReview(
             "An earlier prompt may still turn out to be paid. To ask again, give a reason.",
             paymentId=in_review["id"].hex,
+        )
+    restored = tx.row(_SQL["restored_since"], {"fee": fee})
+    if restored is not None and not reason.strip():
+        raise PaidMeanwhile(
+            f"This server was restored from a backup of {restored['backup_at']:%Y-%m-%d %H:%M} UTC, and the fee may"
+            " have been paid since. Look for it in the M-Pesa statement. To ask all the same, give a reason.",
+            since=restored["backup_at"].isoformat(),
         )
     if retry and last is None:
         raise NothingToRetry("No prompt was sent for this referral yet. Use triggerReferralPayment.")

@@ -58,6 +58,11 @@ SELECT prompt_id FROM receipt WHERE fee_id = %(fee)s
 -- name: in_review
 SELECT id FROM prompt WHERE fee_id = %(fee)s AND state = 'review' ORDER BY attempt DESC LIMIT 1
 
+-- name: restored_since
+SELECT min(backup_at) AS backup_at FROM restoration JOIN fee ON fee.created_at <= restoration.restored_at
+WHERE restoration.compared_at IS NULL AND fee.id = %(fee)s
+HAVING count(*) > 0
+
 -- name: last_of_phone
 SELECT prompt.*, state IN ('created', 'sending', 'pending', 'unknown') AS live, rufaa_now() AS now
 FROM prompt WHERE payer_phone = %(phone)s

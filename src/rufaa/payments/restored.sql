@@ -1,0 +1,46 @@
+-- name: make_safe
+-- Run at the end of the transaction that restores a backup, by psql. Nothing of this may be left out, or come later:
+-- from its commit on, a worker could send what still waits. The two moves may be younger than the backup's law.
+INSERT INTO law (machine, from_state, event, to_state, in_force) VALUES
+    ('prompt', 'created', 'restored', 'unknown', true), ('prompt', 'sending', 'lease-expired', 'unknown', true)
+ON CONFLICT (machine, from_state, event, to_state) DO UPDATE SET in_force = true;
+
+-- Their time counts from now, since nobody knows when they were sent: a late callback has the usual three minutes.
+UPDATE prompt SET
+    state = 'unknown', event = 'restored', code = 'restored', lease_until = NULL,
+    message = 'The server was restored from a backup in which this prompt waited: it may have been sent since.',
+    sent_at = coalesce(sent_at, rufaa_now()),
+    next_at = rufaa_now() + CASE WHEN checkout_request_id IS NULL THEN {wait_s} ELSE 0 END * interval '1 second'
+WHERE state = 'created';
+
+UPDATE prompt SET
+    state = 'unknown', event = 'lease-expired', code = 'lease-expired', lease_until = NULL,
+    message = 'The worker stopped before Daraja answered.',
+    next_at = rufaa_now() + CASE WHEN checkout_request_id IS NULL THEN {wait_s} ELSE 0 END * interval '1 second'
+WHERE state = 'sending';
+
+-- The lost server has renewed the token since, and a new one kills the one before (daraja.md §2).
+UPDATE mpesa_access SET sealed_token = NULL, token_expires_at = NULL, renewing_until = NULL, renewal = renewal + 1;
+
+DO $$ BEGIN
+    IF to_regclass('restoration') IS NOT NULL THEN -- else the caller notes it after its migration
+        INSERT INTO restoration (id, backup_at) VALUES ({id}, {backup_at});
+    END IF;
+END $$;
+
+-- name: note
+INSERT INTO restoration (id, backup_at) VALUES (%(id)s, %(backup_at)s) ON CONFLICT (id) DO NOTHING
+
+-- name: all
+SELECT * FROM restoration ORDER BY restored_at
+
+-- name: compared
+UPDATE restoration SET compared_at = rufaa_now(), compared = %(what)s WHERE compared_at IS NULL
+
+-- name: unasked
+-- Fees of before, open and with no prompt that M-Pesa is asked about: only the statement tells whether they were paid.
+SELECT
+    (SELECT count(*) FROM fee WHERE state IN ('due', 'deferred')
+        AND created_at <= (SELECT max(restored_at) FROM restoration WHERE compared_at IS NULL)) AS open_fees,
+    (SELECT count(*) FROM prompt WHERE state IN ('pending', 'unknown', 'review')) AS unclear_prompts,
+    (SELECT count(*) FROM inbox WHERE outcome = 'unknown-prompt') AS unknown_callbacks
