@@ -65,7 +65,10 @@ def settle_one(prompt: uuid.UUID) -> Verdict | None:
 
 def sent(world: World) -> tuple[str, uuid.UUID]:
     referral, prompt = world.prompted(RINGS)
-    execute("UPDATE prompt SET state = 'sending', event = 'claim', sent_at = rufaa_now(), next_at = NULL")
+    execute(
+        "UPDATE prompt SET state = 'sending', event = 'claim', sent_at = rufaa_now(), next_at = NULL,"
+        " lease_until = rufaa_now() + interval '1 minute'"
+    )
     execute("UPDATE prompt SET state = 'unknown', event = 'answer-lost', next_at = rufaa_now()")
     return referral, prompt
 
@@ -110,7 +113,10 @@ def test_one_number_reported_for_two_prompts_at_once_credits_one(world: World, r
             prompt=prompt,
             body=json.dumps(body).encode(),
         )
-    execute("UPDATE prompt SET state = 'sending', event = 'claim', sent_at = rufaa_now(), next_at = NULL")
+    execute(
+        "UPDATE prompt SET state = 'sending', event = 'claim', sent_at = rufaa_now(), next_at = NULL,"
+        " lease_until = rufaa_now() + interval '1 minute'"
+    )
     with racers.gate("SELECT FROM fee FOR UPDATE") as all_wait:
         settling = racers.start(*[lambda: settle_inbox(hand_on=fees_paid, limit=1)] * 2)
         all_wait(2)

@@ -1,0 +1,197 @@
+-- What must always hold. Each query names what breaks it, one row each, with ids alone; no row means that it holds.
+
+-- name: fee_paid_by_one_receipt
+SELECT format('fee %s is %s, with %s applied receipts of its amount and account', fee.id, fee.state, count(receipt.id)) AS what
+FROM fee LEFT JOIN receipt ON receipt.fee_id = fee.id AND receipt.state = 'applied'
+    AND receipt.amount_cents = fee.amount_cents AND receipt.account_id = fee.account_id
+GROUP BY fee.id
+HAVING count(receipt.id) <> CASE WHEN fee.state IN ('paid', 'refunded') THEN 1 ELSE 0 END
+UNION ALL
+SELECT format('receipt %s is applied to fee %s, whose amount or account is another', receipt.id, fee.id)
+FROM receipt JOIN fee ON fee.id = receipt.fee_id
+WHERE (receipt.amount_cents, receipt.account_id) IS DISTINCT FROM (fee.amount_cents, fee.account_id)
+
+-- name: receipt_applied_once
+SELECT format('receipt %s is applied %s times', receipt, count(*)) AS what
+FROM transfer WHERE kind = 'applied' GROUP BY receipt HAVING count(*) > 1
+UNION ALL
+SELECT format('receipt number of %s is in %s receipts', min(id::text), count(*))
+FROM receipt WHERE number IS NOT NULL GROUP BY number HAVING count(*) > 1
+UNION ALL
+SELECT format('prompt %s has %s receipts', prompt_id, count(*))
+FROM receipt WHERE prompt_id IS NOT NULL GROUP BY prompt_id HAVING count(*) > 1
+UNION ALL
+SELECT format('fee %s has %s receipts', fee_id, count(*))
+FROM receipt WHERE fee_id IS NOT NULL GROUP BY fee_id HAVING count(*) > 1
+
+-- name: prompt_paid_by_its_receipt
+SELECT format('prompt %s is %s, and %s a receipt of its amount', prompt.id, prompt.state,
+    CASE WHEN receipt.id IS NULL THEN 'lacks' ELSE 'has' END) AS what
+FROM prompt LEFT JOIN receipt ON receipt.prompt_id = prompt.id
+    AND receipt.amount_cents = prompt.amount_cents AND receipt.account_id = prompt.account_id
+WHERE (prompt.state = 'paid') <> (receipt.id IS NOT NULL)
+
+-- name: prompt_asks_for_its_fee
+SELECT format('prompt %s asks for another amount, or on another account, than fee %s', prompt.id, fee.id) AS what
+FROM prompt JOIN fee ON fee.id = prompt.fee_id
+WHERE (prompt.amount_cents, prompt.account_id) IS DISTINCT FROM (fee.amount_cents, fee.account_id)
+
+-- name: one_live_prompt
+SELECT format('fee %s has %s live prompts', fee_id, count(*)) AS what
+FROM prompt WHERE state IN ('created', 'sending', 'pending', 'unknown') GROUP BY fee_id HAVING count(*) > 1
+UNION ALL
+SELECT format('the phone of prompt %s has %s live prompts', min(id::text), count(*))
+FROM prompt WHERE state IN ('created', 'sending', 'pending', 'unknown') GROUP BY payer_phone HAVING count(*) > 1
+
+-- name: live_prompt_goes_on
+SELECT format('prompt %s is %s, and nothing will be done about it', id, state) AS what
+FROM prompt
+WHERE (state IN ('created', 'pending', 'unknown') AND next_at IS NULL) OR (state = 'sending' AND lease_until IS NULL)
+
+-- name: receivable
+SELECT format('fee %s of %s is %s, and %s is receivable', id, amount_cents, state, receivable) AS what
+FROM (
+    SELECT fee.id, fee.state, fee.amount_cents,
+        coalesce(sum(CASE WHEN debit = 'receivable' THEN transfer.amount_cents
+                          WHEN credit = 'receivable' THEN -transfer.amount_cents END), 0) AS receivable
+    FROM fee LEFT JOIN transfer ON transfer.fee = fee.id GROUP BY fee.id
+) AS owed
+WHERE receivable <> CASE WHEN state IN ('due', 'deferred') THEN amount_cents ELSE 0 END
+
+-- name: unapplied
+-- By M-Pesa account. What was given back has left both sides.
+WITH booked AS (
+    SELECT account, sum(CASE WHEN credit = 'unapplied' THEN amount_cents ELSE -amount_cents END) AS cents
+    FROM transfer WHERE 'unapplied' IN (debit, credit) GROUP BY account
+), held AS (
+    SELECT account, sum(cents) AS cents FROM (
+        SELECT account_id AS account, amount_cents AS cents FROM receipt WHERE state = 'unapplied'
+        UNION ALL SELECT account, -amount_cents FROM transfer WHERE kind = 'refunded'
+    ) AS each GROUP BY account
+)
+SELECT format('account %s: %s is unapplied in the books, %s by the receipts', account,
+    coalesce(booked.cents, 0), coalesce(held.cents, 0)) AS what
+FROM booked FULL JOIN held USING (account) WHERE coalesce(booked.cents, 0) <> coalesce(held.cents, 0)
+
+-- name: mpesa_account
+WITH booked AS (
+    SELECT account, sum(CASE WHEN debit = mpesa_books(account) THEN amount_cents ELSE -amount_cents END) AS cents
+    FROM transfer WHERE mpesa_books(account) IN (debit, credit) GROUP BY account
+), came AS (
+    SELECT account, sum(cents) AS cents FROM (
+        SELECT account_id AS account, amount_cents AS cents FROM receipt
+        UNION ALL SELECT account, -amount_cents FROM transfer WHERE kind = 'refunded'
+    ) AS each GROUP BY account
+)
+SELECT format('account %s: %s in the books, %s by the receipts', account,
+    coalesce(booked.cents, 0), coalesce(came.cents, 0)) AS what
+FROM booked FULL JOIN came USING (account) WHERE coalesce(booked.cents, 0) <> coalesce(came.cents, 0)
+
+-- name: posted
+-- Sums may agree by chance; each thing that happened has its own row.
+SELECT format('fee %s is not raised in the books', id) AS what FROM fee
+WHERE NOT EXISTS (SELECT FROM transfer WHERE kind = 'raised' AND fee = fee.id AND amount_cents = fee.amount_cents
+    AND account = fee.account_id)
+UNION ALL
+SELECT format('fee %s is waived, and the books do not say so', id) FROM fee
+WHERE state = 'waived' AND NOT EXISTS (SELECT FROM transfer WHERE kind = 'waived' AND fee = fee.id)
+UNION ALL
+SELECT format('receipt %s did not arrive in the books', id) FROM receipt
+WHERE NOT EXISTS (SELECT FROM transfer WHERE kind = 'received' AND receipt = receipt.id
+    AND amount_cents = receipt.amount_cents AND account = receipt.account_id)
+UNION ALL
+SELECT format('receipt %s is applied to fee %s, and the books do not say so', id, fee_id) FROM receipt
+WHERE state = 'applied' AND NOT EXISTS (SELECT FROM transfer WHERE kind = 'applied' AND receipt = receipt.id
+    AND fee = receipt.fee_id AND amount_cents = receipt.amount_cents)
+
+-- name: history_is_lawful
+SELECT format('history %s: %s %s --%s--> %s is no move of the law', history.id, machine, history.from_state,
+    history.event, history.to_state) AS what
+FROM history WHERE NOT EXISTS (
+    SELECT FROM law WHERE (law.machine, law.from_state, law.event, law.to_state)
+        = (history.machine, history.from_state, history.event, history.to_state)
+)
+
+-- name: history_has_no_gap
+SELECT format('history %s of %s %s starts from %s, and the move before ended in %s', id, machine, subject,
+    coalesce(nullif(from_state, ''), '(new)'), coalesce(before, 'nothing')) AS what
+FROM (
+    SELECT *, lag(to_state) OVER (PARTITION BY machine, subject ORDER BY id) AS before FROM history
+) AS moves
+WHERE from_state <> coalesce(before, '')
+
+-- name: history_ends_where_rows_are
+WITH now AS (
+    SELECT 'referral' AS machine, id, state, event FROM referral
+    UNION ALL SELECT 'fee', id, state, event FROM fee
+    UNION ALL SELECT 'prompt', id, state, event FROM prompt
+    UNION ALL SELECT 'receipt', id, state, event FROM receipt
+), told AS (
+    SELECT DISTINCT ON (machine, subject) machine, subject AS id, to_state, event
+    FROM history ORDER BY machine, subject, history.id DESC
+)
+SELECT format('%s %s is %s by %s, and its history ends in %s by %s', machine, id,
+    coalesce(now.state, 'gone'), coalesce(now.event, 'nothing'),
+    coalesce(told.to_state, 'nothing'), coalesce(told.event, 'nothing')) AS what
+FROM now FULL JOIN told USING (machine, id)
+WHERE (now.state, now.event) IS DISTINCT FROM (told.to_state, told.event)
+
+-- name: referral_paid_by_its_fee
+SELECT format('referral %s is paid, and its fee is %s', referral.id, coalesce(fee.state, 'not raised')) AS what
+FROM referral LEFT JOIN fee ON fee.id = referral.fee_id
+WHERE referral.state = 'paid' AND coalesce(fee.state, '') NOT IN ('paid', 'refunded')
+
+-- name: referral_waits_for_no_paid_fee
+SELECT format('referral %s waits for a fee that is paid', referral.id) AS what
+FROM referral JOIN fee ON fee.id = referral.fee_id
+WHERE referral.state = 'pending-payment' AND fee.state = 'paid'
+
+-- name: referral_payee
+SELECT format('referral %s is shown to another payee than its fee''s', referral.id) AS what
+FROM referral LEFT JOIN fee ON fee.id = referral.fee_id
+WHERE referral.payee_id IS DISTINCT FROM fee.payee_id
+
+-- name: exempted_by_two
+SELECT format('fee %s was %s, and no two people agreed', fee.id, fee.state) AS what
+FROM fee WHERE event IN ('waive', 'defer') AND NOT EXISTS (
+    SELECT FROM exemption WHERE fee_id = fee.id AND kind = fee.event AND withdrawn_at IS NULL
+        AND seconded_by IS NOT NULL AND seconded_by <> proposed_by
+)
+
+-- name: receipt_has_evidence
+SELECT format('receipt %s came by prompt %s, and no report says so', receipt.id, prompt_id) AS what
+FROM receipt WHERE prompt_id IS NOT NULL AND NOT EXISTS (
+    SELECT FROM evidence WHERE evidence.prompt_id = receipt.prompt_id AND verdict = 'confirms'
+)
+
+-- name: person_knows
+SELECT format('receipt %s waits in unapplied, and is nobody''s task', id) AS what
+FROM receipt WHERE state = 'unapplied' AND NOT EXISTS (SELECT FROM task WHERE task.receipt_id = receipt.id)
+UNION ALL
+SELECT format('prompt %s is in review, and is nobody''s task', id)
+FROM prompt WHERE state = 'review' AND NOT EXISTS (SELECT FROM task WHERE task.prompt_id = prompt.id)
+
+-- name: callback_kept
+SELECT format('inbox %s is settled, and nobody can tell how', id) AS what
+FROM inbox WHERE settled_at IS NOT NULL AND outcome = ''
+UNION ALL
+SELECT format('evidence %s came by a callback that is not in the inbox', evidence.id)
+FROM evidence WHERE inbox IS NOT NULL AND NOT EXISTS (
+    SELECT FROM inbox WHERE inbox.id = evidence.inbox AND inbox.prompt = evidence.prompt_id AND settled_at IS NOT NULL
+)
+
+-- name: figures
+-- Noted in a backup's manifest, and compared after its restore.
+SELECT 'books ' || name AS name, sum(cents)::bigint AS number FROM (
+    SELECT debit AS name, amount_cents AS cents FROM public.transfer
+    UNION ALL SELECT credit, -amount_cents FROM public.transfer
+) AS each GROUP BY name
+UNION ALL
+SELECT 'receipts ' || state || ' ' || what, number FROM (
+    SELECT state, count(*)::bigint AS count, sum(amount_cents)::bigint AS cents FROM public.receipt GROUP BY state
+) AS receipts CROSS JOIN LATERAL (VALUES ('count', count), ('cents', cents)) AS two (what, number)
+UNION ALL
+SELECT 'fees ' || state || ' cents', sum(amount_cents)::bigint FROM public.fee GROUP BY state
+UNION ALL
+SELECT 'prompts ' || state, count(*)::bigint FROM public.prompt GROUP BY state
+ORDER BY 1
