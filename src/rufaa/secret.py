@@ -46,6 +46,11 @@ def unseal(keys: Sequence[str], sealed: bytes, *, context: str) -> bytes:
     raise CannotUnseal(f"No key in RUFAA_SECRET_KEYS opens {context}. Add the key that was used when it was stored.")
 
 
+def fingerprint(secret: str) -> str:
+    """Tells whether a key is the one that is meant, and opens nothing: 128 bits in lower-case hex."""
+    return _sign(secret, "fingerprint", "")
+
+
 def signature(keys: Sequence[str], label: str, message: str) -> str:
     """128 bits of HMAC as 32 lower-case hex digits, by the first key."""
     return _sign(keys[0], label, message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from rufaa.cli import (
+    backup,
     demo,
     doctor,
     explain,
@@ -12,6 +13,8 @@ from rufaa.cli import (
     gateway,
     migrate,
     price,
+    restore,
+    restored,
     serve,
     simulator,
     token,
@@ -30,6 +33,9 @@ app.command("serve")(serve.command)
 app.command("gateway")(gateway.command)
 app.command("worker")(worker.command)
 app.command("migrate")(migrate.command)
+app.command("backup")(backup.command)
+app.command("restore")(restore.command)
+app.command("restored")(restored.command)
 app.command("simulator")(simulator.command)
 app.command("token")(token.command)
 app.command("explain")(explain.command)

@@ -63,6 +63,14 @@ def check(url: str) -> None:
         raise DatabaseUnreachable(f"The database cannot be reached: {str(error).strip().splitlines()[0]}") from None
 
 
+def reach(url: str) -> None:
+    """Refuse a database that cannot be reached."""
+    try:
+        psycopg.connect(url, connect_timeout=10).close()
+    except psycopg.OperationalError as error:
+        raise DatabaseUnreachable(f"The database cannot be reached: {str(error).strip().splitlines()[0]}") from None
+
+
 @contextmanager
 def database(*, migrating: bool = False) -> Iterator[Config]:
     """For a command that runs and ends: beside a running server, or alone with the embedded one started for it.
@@ -75,12 +83,32 @@ def database(*, migrating: bool = False) -> Iterator[Config]:
         check(url)
         yield _used(url, migrating=migrating)
         return
-    if not migrating and not has_cluster(given.data):
+    if not migrating:
+        need_data(given)
+    with EmbeddedPostgres(Settings(data=given.data)) as postgres:
+        yield _used(postgres.url(), migrating=migrating)
+
+
+@contextmanager
+def any_database() -> Iterator[tuple[Config, str]]:
+    """As ``database``, for what works on a database of any level and needs no noun: the settings and the address."""
+    given = config()
+    url = _url_at_hand(given)
+    if url is not None:
+        reach(url)
+        yield given, url
+        return
+    need_data(given)
+    with EmbeddedPostgres(Settings(data=given.data)) as postgres:
+        yield given, postgres.url()
+
+
+def need_data(given: Config) -> None:
+    """Raises ``NoData`` where no server was ever started: a command must not make one by the way."""
+    if not has_cluster(given.data):
         raise NoData(
             f"There is no server's data in {given.data}. Set RUFAA_DATA to the folder of your server, or start one."
         )
-    with EmbeddedPostgres(Settings(data=given.data)) as postgres:
-        yield _used(postgres.url(), migrating=migrating)
 
 
 def database_of_role(role: str) -> Config:
@@ -93,6 +121,9 @@ def database_of_role(role: str) -> Config:
         )
     check(url)
     settings = _used(url, migrating=False)
+    from rufaa.cli import restored  # noqa: PLC0415 - it imports us
+
+    restored.warn()
     production.check_database(settings)
     if settings.die_at is not None:
         failpoints.die_at(settings.die_at)

@@ -8,11 +8,14 @@ import sys
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Annotated, Final
+
+import typer
 
 from rufaa import log
-from rufaa.cli import production, supervise
+from rufaa.cli import production, restored, supervise
 from rufaa.cli.database import check, use
+from rufaa.cli.migrate import close_connections, migrate
 from rufaa.config import Config, config, local_url
 from rufaa.db.embedded import EmbeddedPostgres, Settings
 from rufaa.errors import Kind, RufaaError
@@ -28,7 +31,11 @@ class PortTaken(RufaaError):
     code = "port-taken"
 
 
-def command() -> None:
+def command(
+    no_backup: Annotated[
+        bool, typer.Option("--no-backup", help="Make no backup before migrations, where there is another one.")
+    ] = False,
+) -> None:
     """Run the server: gateway and worker, and a PostgreSQL of its own unless DATABASE_URL names another."""
     log.set_up(config().log)
     given = config()
@@ -39,7 +46,7 @@ def command() -> None:
     def ready() -> None:
         print(f"ready {given.public_url}", flush=True)
 
-    raise SystemExit(run(given, env={}, prepare=lambda _: None, on_ready=ready))
+    raise SystemExit(run(given, env={}, prepare=lambda _: None, on_ready=ready, backup_first=not no_backup))
 
 
 def run(
@@ -49,6 +56,7 @@ def run(
     prepare: Callable[[Config], None],
     on_ready: Callable[[], None],
     more: tuple[supervise.Part, ...] = (),
+    backup_first: bool = True,
 ) -> int:
     """The job of ``serve`` and ``demo``: PostgreSQL, migrations, ``prepare``, then the parts. Returns its status."""
     postgres = None if given.database_url else EmbeddedPostgres(Settings(data=given.data))
@@ -56,13 +64,14 @@ def run(
 
     def before_parts() -> None:
         check(url)
-        from rufaa.cli.migrate import migrate  # noqa: PLC0415 - needs Django
-
         now = use(url)
-        migrate(now)
+        kept = migrate(now, backup_first=backup_first)
+        if kept is not None:
+            print(f"backed up before migrating: {kept}", flush=True)
         production.check_database(now)
+        restored.warn()
         prepare(now)
-        close_pool()
+        close_connections()  # the supervisor needs no database any more, and its pool must not warn at the exit
 
     here = {**env, "DATABASE_URL": url}
     parts = (
@@ -117,11 +126,3 @@ def answers(url: str) -> bool:
     """Whether a GET is answered with 200 within a second."""
     with urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310 - an address of our own making
         return bool(response.status == 200)
-
-
-def close_pool() -> None:
-    """The supervisor needs no database any more; its pool must not hold connections, nor warn at the exit."""
-    from django.db import connection  # noqa: PLC0415 - needs Django set up
-
-    connection.close()
-    cast("Any", connection).close_pool()  # PostgreSQL's wrapper has it

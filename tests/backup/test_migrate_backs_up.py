@@ -1,0 +1,93 @@
+"""``rufaa migrate`` on a database that has data and is behind: a backup first, or nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from backup.conftest import Commands, failures
+from rufaa.cli.backup import FOLDER
+from rufaa.config import config
+from rufaa.db import backup
+from rufaa.db.embedded import EmbeddedPostgres, Settings
+
+BEFORE_THE_LAST = """
+import sys
+from rufaa.cli.database import use
+use(sys.argv[1])
+from rufaa.cli.migrate import known_migrations, migrate_to
+migrate_to(known_migrations() - {"payments.0003_restoration"})
+"""
+
+
+@pytest.fixture
+def behind(folder: Path, rufaa: Commands) -> EmbeddedPostgres:
+    """A server's data as the version before this one left them: with a facility."""
+    postgres = EmbeddedPostgres(Settings(data=folder / "data"))
+    with postgres:
+        made = [sys.executable, "-c", BEFORE_THE_LAST, postgres.url()]
+        subprocess.run(made, env=rufaa.environ(), cwd=folder, check=True, capture_output=True, timeout=60)
+        with psycopg.connect(postgres.url()) as connection:
+            connection.execute("INSERT INTO facility (id, name) VALUES (gen_random_uuid(), 'Uhuru Health Centre')")
+    return postgres
+
+
+def is_migrated(postgres: EmbeddedPostgres) -> bool:
+    with postgres, psycopg.connect(postgres.url()) as connection:
+        row = connection.execute("SELECT to_regclass('public.restoration') IS NOT NULL").fetchone()
+    return row == (True,)
+
+
+def test_it_backs_up_first_and_the_backup_of_the_older_level_restores(
+    behind: EmbeddedPostgres, folder: Path, rufaa: Commands
+) -> None:
+    with behind:
+        said = rufaa.done("migrate").splitlines()
+        again = rufaa.done("migrate")
+
+    (file,) = (folder / "data" / "backups").iterdir()
+    assert said == [f"Backed up before: {file}", "The database is up to date."]
+    assert file.name.startswith("before-migration-rufaa-")
+    assert "payments.0003_restoration" not in backup.verify(file).migrations
+    assert is_migrated(behind)
+    assert again == "The database is up to date.\n"  # nothing to migrate, and so nothing to back up
+
+    # what was made before the table of restores is proved, and remembers its own all the same
+    assert failures(rufaa.done("restore", file, "--prove")) == []
+    rufaa.done("restore", file, RUFAA_DATA=str(folder / "again"))
+    assert rufaa.done("restored", RUFAA_DATA=str(folder / "again")).startswith("Restored on ")
+
+
+def test_a_failed_backup_stops_it_and_no_backup_goes_on(
+    behind: EmbeddedPostgres, folder: Path, rufaa: Commands
+) -> None:
+    (folder / "data" / "backups").write_text("in the way")
+
+    with behind:
+        line = rufaa.refused("migrate")
+
+    assert line.startswith("rufaa: The database was not migrated, since the backup before it failed: ")
+    assert line.endswith("or, where this database is backed up otherwise, run: rufaa migrate --no-backup")
+    assert not is_migrated(behind)
+    assert rufaa.done("migrate", "--no-backup") == "The database is up to date.\n"
+    assert is_migrated(behind)
+
+
+def test_a_new_database_is_not_backed_up(database_url: str) -> None:
+    """The tests' own has just been made by migrating."""
+    assert not (config().data / FOLDER).exists()
+
+
+def test_a_migration_waits_five_seconds_for_a_table_and_says_why_it_stops(
+    behind: EmbeddedPostgres, folder: Path, rufaa: Commands
+) -> None:
+    with behind, psycopg.connect(behind.url()) as somebody:
+        somebody.execute("LOCK TABLE prompt IN ROW EXCLUSIVE MODE")  # as who writes it, until its transaction ends
+        line = rufaa.refused("migrate", "--no-backup")
+        assert line.startswith("rufaa: A table could not be changed within 5 s, since somebody holds it: ")
+        somebody.rollback()
+        assert rufaa.done("migrate", "--no-backup") == "The database is up to date.\n"
