@@ -19,7 +19,18 @@ from operations.law_guards import CONSTRAINTS, TRIGGERS, Guard
 GUARDS: Final = [*TRIGGERS, *CONSTRAINTS]
 OURS: Final = (
     *("fee", "prompt", "receipt", "referral", "exemption", "evidence", "stray", "task", "transfer", "history"),
-    *("restoration", "inbox", "law", "facility", "membership", "mpesa_account", "mpesa_access", "particulars", "price", "rufaa_clock"),
+    *(
+        "restoration",
+        "inbox",
+        "law",
+        "facility",
+        "membership",
+        "mpesa_account",
+        "mpesa_access",
+        "particulars",
+        "price",
+        "rufaa_clock",
+    ),
 )
 WRITERS: Final = {
     "fee_4_history": "history",

@@ -124,7 +124,7 @@ def _end(examination: Examination) -> None:
     if not examination.all_ended:
         os._exit(status)  # a check that hangs would hold up an orderly exit
     if "DJANGO_SETTINGS_MODULE" in os.environ:
-        from rufaa.cli.serve import close_pool  # noqa: PLC0415 - only where a database was used
+        from rufaa.cli.migrate import close_connections  # noqa: PLC0415 - only where a database was used
 
-        close_pool()
+        close_connections()
     raise SystemExit(status)

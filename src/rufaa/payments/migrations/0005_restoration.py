@@ -12,7 +12,7 @@ import rufaa.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("payments", "0002_guards"),
+        ("payments", "0004_stray_guards"),
     ]
 
     operations = [
@@ -39,5 +39,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.RunSQL((Path(__file__).parent / "0003_restoration.sql").read_text(encoding="utf-8")),
+        migrations.RunSQL((Path(__file__).parent / "0005_restoration.sql").read_text(encoding="utf-8")),
     ]
