@@ -18,7 +18,7 @@ from rufaa.cli.restore import differences
 from rufaa.db import backup, programs, restoring
 from rufaa.db.backup import BackupExists, NothingToBackUp
 from rufaa.db.manifest import DamagedBackup, NewerBackup
-from rufaa.db.programs import ProgramTooOld
+from rufaa.db.programs import ProgramFailed, ProgramTooOld
 from rufaa.errors import InvalidArgument
 from support import KEYS, World, call_back
 
@@ -77,6 +77,16 @@ def test_one_changed_letter_is_a_difference(made: Path, new_database: Callable[[
         connection.execute("UPDATE facility SET name = 'Uhuru Health Center' WHERE name = 'Uhuru Health Centre'")
 
     assert differences(other, manifest) == {"facility": "facility has the same number of rows, and not the same rows"}
+
+
+def test_what_fails_at_the_very_end_leaves_the_database_empty(made: Path, new_database: Callable[[], str]) -> None:
+    """Loading and making safe are one transaction: half of it would be a server that sends again."""
+    other = new_database()
+
+    with pytest.raises(ProgramFailed, match="division by zero"):
+        restoring.load(other, made, backup.read_manifest(made), then="SELECT 1 / 0;")
+
+    restoring.need_empty(other)
 
 
 def test_it_is_private_and_holds_no_key(made: Path) -> None:
