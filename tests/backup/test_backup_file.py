@@ -239,6 +239,15 @@ def test_the_command_names_verifies_and_keeps(world: World, database: str, folde
     assert rufaa.done("backup", "--verify", file).startswith(f"{file} is whole: ")
 
 
+def test_a_backup_where_no_key_is_makes_none(world: World, database: str, folder: Path, rufaa: Commands) -> None:
+    run = rufaa("backup", folder / "one.backup", DATABASE_URL=database, RUFAA_SECRET_KEYS="")
+
+    assert run.returncode == 0
+    assert run.stderr == "rufaa: no secret key is here: the backup does not say which one belongs to it.\n"
+    assert backup.verify(folder / "one.backup").key_fingerprints == ()
+    assert [path.name for path in folder.iterdir()] == ["one.backup"]
+
+
 def test_a_backup_that_fails_removes_none(database: str, folder: Path, rufaa: Commands) -> None:
     old = folder / "data" / "backups" / "rufaa-20200101-000000Z.backup"
     old.parent.mkdir(parents=True)

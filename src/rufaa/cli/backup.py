@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,7 +12,7 @@ from rufaa import __version__, clock, secret
 from rufaa.cli import proof
 from rufaa.cli.database import any_database
 from rufaa.cli.ending import cleaning_up
-from rufaa.config import Config
+from rufaa.config import SECRET_FILE, Config
 from rufaa.db import backup
 from rufaa.db.manifest import Manifest
 from rufaa.errors import InvalidArgument, Kind, RufaaError
@@ -51,6 +52,9 @@ def command(
 
 def make(config: Config, url: str, *, file: Path | None = None, label: str = "") -> Path:
     """A verified backup of the database at ``url``; where it is."""
+    keys = key_at_hand(config) or ()
+    if not keys:
+        print("rufaa: no secret key is here: the backup does not say which one belongs to it.", file=sys.stderr)
     at = clock.now()
     name = f"{label}{_NAME.format(at)}"
     target = (file or config.data / FOLDER / name).absolute()
@@ -61,10 +65,15 @@ def make(config: Config, url: str, *, file: Path | None = None, label: str = "")
         target,
         rufaa=__version__,
         figures=proof.FIGURES,
-        key_fingerprints=[secret.fingerprint(key) for key in config.secret_keys],
+        key_fingerprints=[secret.fingerprint(key) for key in keys],
         at=at,
     )
     return target
+
+
+def key_at_hand(given: Config) -> tuple[str, ...] | None:
+    """The secret keys, if there are any: asking the settings for them would make one."""
+    return given.secret_keys if given.given_secret_keys or (given.data / SECRET_FILE).exists() else None
 
 
 def older(new: Path, *, keep: int) -> list[Path]:

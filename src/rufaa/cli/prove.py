@@ -12,9 +12,9 @@ import psycopg
 
 from rufaa import __version__
 from rufaa.cli import proof
-from rufaa.cli.backup import described
+from rufaa.cli.backup import described, key_at_hand
 from rufaa.cli.database import use
-from rufaa.cli.restore import differences, key_at_hand, key_trouble, need_known, without_making_a_key
+from rufaa.cli.restore import differences, key_trouble, need_known, without_making_a_key
 from rufaa.config import Config
 from rufaa.db import backup, catalog, restoring
 from rufaa.db._pg_socket import SUPERUSER

@@ -13,10 +13,10 @@ import psycopg
 import typer
 
 from rufaa import ids, secret
-from rufaa.cli.backup import described
+from rufaa.cli.backup import described, key_at_hand
 from rufaa.cli.database import check, use
 from rufaa.cli.ending import cleaning_up
-from rufaa.config import SECRET_FILE, Config, config
+from rufaa.config import Config, config
 from rufaa.db import backup, catalog, restoring
 from rufaa.db.manifest import DamagedBackup, Manifest
 from rufaa.db.scratch import new_cluster
@@ -49,11 +49,6 @@ def command(
         manifest = backup.verify(file)
         need_key(given, manifest)
         restore(file, manifest, given)
-
-
-def key_at_hand(given: Config) -> tuple[str, ...] | None:
-    """The secret keys, if there are any: asking the settings for them would make one."""
-    return given.secret_keys if given.given_secret_keys or (given.data / SECRET_FILE).exists() else None
 
 
 def without_making_a_key(given: Config) -> None:
