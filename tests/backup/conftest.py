@@ -86,7 +86,7 @@ class Commands:
 
     def refused(self, *arguments: object, prefix: tuple[str, ...] = (), **settings: str) -> str:
         """The one line of a command that must be refused."""
-        run = self(*arguments, prefix=prefix, **settings)
+        run = self(*arguments, prefix=prefix, **{"RUFAA_LOG": "plain", **settings})
         assert (run.returncode, run.stdout) == (1, ""), run.stdout + run.stderr
         (line,) = run.stderr.splitlines()
         return line
