@@ -90,6 +90,10 @@ def test_a_restored_server_charges_nobody_twice_and_loses_no_late_callback(
         simulator.advance(1)
         wait_until(lambda: here.outcomes(after) == ["unknown-prompt"], what="the kept callback")
         assert here.status(after_referral) == "pending-payment"
+        found = "SELECT FROM receipt JOIN task ON task.receipt_id = receipt.id WHERE receipt.prompt_id IS NULL"
+        wait_until(
+            lambda: len(here.rows(f"{found} AND receipt.state = 'unapplied'")) == 1, what="the money in unapplied"
+        )
         assert "1 callbacks are kept whose prompts are not here" in rufaa.done("restored", RUFAA_DATA=str(data))
 
         # and nobody is asked again by the way, since the fee may be paid: it is

@@ -176,8 +176,10 @@ SELECT format('inbox %s is settled, and nobody can tell how', id) AS what
 FROM inbox WHERE settled_at IS NOT NULL AND outcome = ''
 UNION ALL
 SELECT format('evidence %s came by a callback that is not in the inbox', evidence.id)
-FROM evidence WHERE inbox IS NOT NULL AND NOT EXISTS (
-    SELECT FROM inbox WHERE inbox.id = evidence.inbox AND inbox.prompt = evidence.prompt_id AND settled_at IS NOT NULL
+FROM evidence LEFT JOIN stray ON stray.id = evidence.stray_id
+WHERE evidence.inbox IS NOT NULL AND NOT EXISTS (
+    SELECT FROM inbox WHERE inbox.id = evidence.inbox AND settled_at IS NOT NULL
+        AND inbox.prompt = coalesce(evidence.prompt_id, stray.prompt)
 )
 
 -- name: figures
