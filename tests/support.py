@@ -35,6 +35,7 @@ from rufaa.facilities.models import Facility, MpesaAccount
 from rufaa.facilities.queries import Actor, actor_named
 from rufaa.facilities.rights import Role
 from rufaa.gateway.app import Gateway
+from rufaa.gateway.connections import Connection
 from rufaa.ingest.address import callback_url
 from rufaa.ingest.loop import settle_inbox
 from rufaa.money import Money
@@ -317,6 +318,7 @@ def running_gateway(database_url: str, **settings: str) -> Iterator[Running]:
             app,
             host="127.0.0.1",
             port=port,
+            http=Connection,
             lifespan="on",
             ws="none",
             log_config=None,

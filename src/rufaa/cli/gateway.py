@@ -22,6 +22,7 @@ def command() -> None:
     log.set_up(config().log)
     settings = database_of_role("gateway")
     from rufaa.gateway.app import Gateway  # noqa: PLC0415 - needs Django set up
+    from rufaa.gateway.connections import Connection  # noqa: PLC0415 - as above
 
     app = Gateway(settings)
     server = Server(
@@ -30,7 +31,7 @@ def command() -> None:
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http="httptools",
+            http=Connection,
             ws="none",
             lifespan="on",
             log_config=None,

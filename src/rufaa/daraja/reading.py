@@ -17,7 +17,12 @@ MAX_BYTES: Final = 64 * 1024  # the longest real callback is under 1 KiB; the re
 MAX_DEPTH: Final = 32  # a real callback has six levels
 
 _STRUCTURE: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)  # possessive, so linear on any input
-_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNPRINTABLE: Final = re.compile(  # the last three lines turn text around, hide it or break its line where it is shown
+    "[\x00-\x1f\x7f-\x9f\ud800-\udfff"
+    "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e0fff]"
+)
 _IDENTIFIER: Final = re.compile(r"[!-~]{1,100}")
 _CODE: Final = re.compile(r"[0-9A-Za-z_.-]{1,40}")
 _INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
@@ -94,7 +99,8 @@ def identifier_of(value: object) -> str | None:
 
 
 def text_of(value: object, *, limit: int = 300) -> str:
-    """Prose from outside, at most ``limit`` characters; NUL, control characters and lone surrogates become U+FFFD."""
+    """Prose from outside, at most ``limit`` characters. What cannot be stored or seen becomes U+FFFD: NUL, control
+    and direction characters, lone surrogates."""
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value[:limit]) if isinstance(value, str) else ""
 
 

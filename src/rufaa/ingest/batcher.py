@@ -23,9 +23,11 @@ _log = structlog.get_logger()
 
 PATIENCE_S: Final = 5.0
 _BATCH: Final = 1000
-_WAITING: Final = 5000  # callbacks held in memory; each is at most 64 KiB
+_WAITING: Final = 5000  # callbacks held in memory
 BEHIND: Final = _WAITING // 2
 """From so many on, this process should get no more traffic."""
+WAITING_BYTES: Final = 16 * 1024 * 1024
+"""Of the bodies that wait: each is at most 64 KiB, and a true one under 1 kB."""
 _AGAIN_S: Final = 0.2
 
 _STORE: Final = """
@@ -54,6 +56,7 @@ class Batcher:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._waiting: asyncio.Queue[tuple[Callback, asyncio.Future[None]]] = asyncio.Queue(_WAITING)
+        self._held = 0  # bytes of what waits, given up by its sender or not
 
     @property
     def backlog(self) -> int:
@@ -63,8 +66,11 @@ class Batcher:
     async def store(self, callback: Callback) -> None:
         """Returns once it is committed. Raises ``NotStored`` when that takes too long; it may be stored even so."""
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._held + len(callback.body) > WAITING_BYTES:
+            raise NotStored
         try:
             self._waiting.put_nowait((callback, stored))
+            self._held += len(callback.body)
             async with asyncio.timeout(PATIENCE_S):
                 await stored
         except (asyncio.QueueFull, TimeoutError):
@@ -76,6 +82,7 @@ class Batcher:
             batch = [await self._waiting.get()]
             while len(batch) < _BATCH and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
+            held = sum(len(callback.body) for callback, _ in batch)
             while batch := [entry for entry in batch if not entry[1].done()]:
                 try:
                     await self._write([callback for callback, _ in batch])
@@ -87,6 +94,7 @@ class Batcher:
                     for _, stored in batch:
                         if not stored.done():
                             stored.set_result(None)
+            self._held -= held
 
     async def _write(self, callbacks: list[Callback]) -> None:
         async with self._pool.acquire(timeout=PATIENCE_S) as connection, connection.transaction():

@@ -26,8 +26,14 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 LIMIT_BYTES: Final = 64 * 1024
 """A true callback has under 1 kB."""
 BODY_S: Final = 10.0
+READING_BYTES: Final = 16 * 1024 * 1024
+"""Of all bodies that are being read. Who sends slowly on thousands of connections fills no memory."""
 _ACCEPTED: Final = b'{"ResultCode":0,"ResultDesc":"Accepted"}'
 _log = structlog.get_logger()
+
+
+class _Full(Exception):
+    """Too many bodies are being read."""
 
 
 class Endpoint:
@@ -46,6 +52,7 @@ class Endpoint:
         self._proxies = trusted_proxies
         self._networks = callback_networks
         self.counts: Counter[str] = Counter()
+        self._reading = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         prompt = prompt_at(scope["path"], keys=self._keys)
@@ -57,9 +64,12 @@ class Endpoint:
             return
         try:
             async with asyncio.timeout(BODY_S):
-                body = await _read(receive)
+                body = await self._read(receive)
         except TimeoutError:
             await self._answer(send, 408, "slow", b'{"message":"The body took too long."}')
+            return
+        except _Full:
+            await self._answer(send, 503, "full", b'{"message":"Try again."}', (b"retry-after", b"5"))
             return
         if body is None:
             metrics.CALLBACKS.labels(end="broken-off").inc()
@@ -78,6 +88,27 @@ class Endpoint:
         with around(Step.INGEST_ANSWER):
             await self._answer(send, 200, "stored", _ACCEPTED)
 
+    async def _read(self, receive: Receive) -> bytes | None:
+        """The body, at most one byte more than the limit: the rest of a longer one is never held. None: it broke off.
+
+        Raises ``_Full``.
+        """
+        body = bytearray()
+        try:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return None
+                part = message.get("body", b"")
+                if self._reading + len(part) > READING_BYTES:
+                    raise _Full
+                body += part
+                self._reading += len(part)
+                if len(body) > LIMIT_BYTES or not message.get("more_body", False):
+                    return bytes(body[: LIMIT_BYTES + 1])
+        finally:
+            self._reading -= len(body)
+
     async def _answer(self, send: Send, status: int, what: str, body: bytes, *more: tuple[bytes, bytes]) -> None:
         self.counts[what] += 1
         metrics.CALLBACKS.labels(end=what).inc()
@@ -89,18 +120,6 @@ class Endpoint:
             headers.append((b"connection", b"close"))  # what was not read must not be taken for the next request
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-
-
-async def _read(receive: Receive) -> bytes | None:
-    """The body, at most one byte more than the limit: the rest of a longer one is never held. None: it broke off."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
-        if len(body) > LIMIT_BYTES or not message.get("more_body", False):
-            return bytes(body[: LIMIT_BYTES + 1])
 
 
 def _peer(scope: Scope) -> str:
