@@ -39,8 +39,8 @@ def numbers() -> Iterator[str]:
 
 
 def phones() -> Iterator[str]:
-    """Phones that ring until somebody answers."""
-    return (f"2547{place // 100:02d}0040{place % 100:02d}" for place in range(10_000))
+    """Ninety thousand phones that ring until somebody answers."""
+    return (f"2547{place % 100:02d}00{4000 + place // 100}" for place in range(90_000))
 
 
 def _ask(tx: Tx, town: World, phone: str) -> uuid.UUID:
