@@ -144,6 +144,17 @@ def test_methods_and_headers(address: tuple[int, str], books: None) -> None:
     }
 
 
+def test_an_offer_of_a_websocket_costs_no_body_where_there_are_websockets(
+    address: tuple[int, str], monkeypatch: pytest.MonkeyPatch, books: None
+) -> None:
+    """One is opened by GET alone."""
+    monkeypatch.setattr(Connection, "_should_upgrade_to_ws", lambda _: True)
+    port, path = address
+    offer = ("Connection: close, Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
+
+    assert outcomes(port, {"POST": request(path, BODY, *offer, last=False)}) == {"POST": STORED}
+
+
 def test_which_paths_are_the_prompts(address: tuple[int, str], books: None) -> None:
     """The path as it is once its percent signs are read, whatever stands before or behind it; no dots are followed."""
     port, path = address
@@ -358,6 +369,19 @@ def test_a_slow_sender_is_closed_within_its_deadline(
     assert statuses(came)[1:] in ([], [408])
     assert 0.3 < took < 3
     assert stored() == ([BODY] if what == "later" else [])
+
+
+def test_a_body_that_nobody_times_is_closed_within_its_deadline(
+    address: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads it may have all the time in the world: half a minute for the function API."""
+    monkeypatch.setattr(Connection, "request_s", 0.5)
+    port, _ = address
+    with connected(port) as connection:
+        connection.sendall(request("/api/query", b"", length="1000"))
+        began = time.monotonic()
+        dribbled(connection, b" " * 100)
+        assert time.monotonic() - began < 3
 
 
 @pytest.mark.parametrize("what", ["head", "trailer", "chunk extension", "trailers"])
