@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import json
 import re
@@ -67,7 +68,7 @@ junk = st.one_of(
     st.booleans(),
     st.sampled_from(
         [0, -1, 1, 1.5, "", "0", "x", "\x00", "\ud800", "\u202e", [], {}, [[]], {"a": 1}, "9" * 500, 10**40, 10**400]
-    ).map(lambda each: Obj(list(each.items())) if isinstance(each, dict) else each),
+    ).map(lambda each: Obj(list(each.items())) if isinstance(each, dict) else copy.deepcopy(each)),  # lists are changed
     st.text(st.characters(exclude_categories=[]), max_size=12),
     st.integers(),
     st.sampled_from(["NaN", "Infinity", "-0", "1e308", "0.0", "1000.000", "00", "nul", "[" * 40 + "]" * 40]).map(Raw),
@@ -180,7 +181,7 @@ def _repeat(draw: st.DrawFn, document: Obj) -> None:
     if (place := _pick(draw, document)) is not None:
         there, at = place
         key, value = there.pairs[at]
-        there.pairs.insert(draw(st.integers(0, len(there.pairs))), (key, draw(st.just(value) | junk)))
+        there.pairs.insert(draw(st.integers(0, len(there.pairs))), (key, draw(st.just(copy.deepcopy(value)) | junk)))
 
 
 def _rename(draw: st.DrawFn, document: Obj) -> None:
@@ -209,13 +210,13 @@ def _insert(draw: st.DrawFn, document: Obj) -> None:
     listed = _lists(document)
     if listed:
         there = draw(st.sampled_from(listed))
-        name = draw(st.sampled_from(["Amount", "MpesaReceiptNumber", "PhoneNumber", "Other"]))
+        name = draw(st.sampled_from(["Amount", "Amount", "MpesaReceiptNumber", "PhoneNumber"]))
         again = Obj([("Name", name), ("Value", draw(st.sampled_from(AMOUNTS) | junk))])
         there.insert(draw(st.integers(0, len(there))), draw(st.just(again) | junk))
 
 
 MUTATIONS: Final[list[Callable[[st.DrawFn, Obj], None]]] = [
-    *(_replace, _replace, _drop, _repeat, _rename, _reorder, _wrap, _insert)
+    *(_replace, _replace, _drop, _repeat, _rename, _reorder, _wrap, _insert, _insert, _insert)
 ]
 
 
