@@ -323,7 +323,9 @@ def _shows_another(items: Any, phone: str) -> bool:
         told = _item(items, "PhoneNumber")
     except Doubtful:
         return False
-    text = str(told) if isinstance(told, str | Decimal) else ""
+    if isinstance(told, Decimal):  # only a whole number can be one
+        told = str(told) if re.fullmatch("[0-9]+", str(told)) else ""
+    text = told if isinstance(told, str) else ""
     if not re.fullmatch(r"\+?[0-9* -]{4,40}", text, re.ASCII) or len(re.sub(r"[^0-9]", "", text)) < 3:
         return False
     shown = re.sub(r"^0", "254", re.sub(r"[ +-]", "", text))

@@ -197,5 +197,6 @@ def test_made_up_callbacks_credit_nothing_that_is_not_true(place: Place) -> None
         print(f"{count:7}  {what}")
     # it must have met both: a grammar that makes nothing believable proves nothing
     assert counts["requests"] >= REQUESTS // 2
-    met = ("paid", "not paid", "true reports", "answered 404", "confirms", "fails", "ask", "no-receipt", "other-prompt")
-    assert {what: counts[what] for what in (*met, "amount-differs", "phone-differs") if not counts[what]} == {}
+    met = ("paid", "not paid", "true reports", "answered 404", "confirms", "ask", "no-receipt", "other-prompt")
+    assert {what: counts[what] for what in met if not counts[what]} == {}
+    assert sum(counts[what] for what in ("amount-differs", "phone-differs", "number-taken", "ask-differs", "fails")) > 0
