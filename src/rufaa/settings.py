@@ -75,7 +75,15 @@ def _database(url: str | None) -> dict[str, Any]:
             "application_name": "rufaa",
             "options": "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=20s"
             " -c timezone=UTC",
-            "pool": {"min_size": 1, "max_size": _config.pool_size, "timeout": 5, "max_idle": 60},
+            "pool": {
+                "min_size": 1,
+                "max_size": _config.pool_size,
+                "timeout": 5,
+                "max_idle": 60,
+                # A pool that waits for a server doubles its pauses for as long as this, and who wants a connection
+                # then starts it anew: so a server that is back is used again within seconds, however long it was away.
+                "reconnect_timeout": 4,
+            },
         },
     }
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,16 @@ import pytest
 from django.db import connection
 from psycopg.conninfo import conninfo_to_dict
 
+from crashes.cutting import CuttingProxy
 from rufaa.cli.migrate import migrate
 from rufaa.config import config
-from rufaa.db.embedded import EmbeddedPostgres, Settings
+from rufaa.db import _pg_processes
+from rufaa.db.embedded import EmbeddedPostgres, Settings, running_url
 from rufaa.ingest.address import callback_url
 from support import KEYS, free_port, wait_until
 
 SOURCE = Path(__file__).parents[2] / "src"
+_SERVERS: list[EmbeddedPostgres] = []
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +45,7 @@ def database_url() -> Iterator[str]:
     connection.close_pool()  # type: ignore[attr-defined]
     try:
         postgres.start()
+        _SERVERS.append(postgres)
         postgres.create_database("crashes")
         url = postgres.url("crashes")
         given = conninfo_to_dict(url)
@@ -86,7 +90,8 @@ class Roles:
     def callback_url(self, prompt: object) -> str:
         return callback_url(self.url, prompt, keys=KEYS)  # type: ignore[arg-type]
 
-    def start(self, name: str, **settings: str) -> Role:
+    def start(self, name: str, *, changed: str = "", **settings: str) -> Role:
+        """``changed``: Python that runs in the process once Django is set up, say to make its times shorter."""
         log = self.folder / f"{name}-{len(list(self.folder.iterdir()))}.log"
         environ = {
             "PATH": os.environ["PATH"],
@@ -101,13 +106,28 @@ class Roles:
             **settings,
         }
         with log.open("wb") as out:
-            process = subprocess.Popen([sys.executable, "-m", "rufaa", name], env=environ, stdout=out, stderr=out)
+            command = [sys.executable, *(["-c", _CHANGED, changed] if changed else ["-m", "rufaa"]), name]
+            process = subprocess.Popen(command, env=environ, stdout=out, stderr=out)
         self.stack.callback(_end, process)
         role = Role(process, self.url, log)
         if name == "gateway":
             wait_until(lambda: process.poll() is not None or _healthy(self.url), what="the gateway's health")
         assert process.poll() is None, log.read_text()
         return role
+
+
+_CHANGED = """
+import sys
+changed = sys.argv.pop(1)
+from rufaa.cli import database, main
+set_up = database.use
+def use(url):
+    config = set_up(url)
+    exec(changed, {})
+    return config
+database.use = use
+main()
+"""
 
 
 def _healthy(url: str) -> bool:
@@ -140,3 +160,91 @@ def lasting_gateway(database_url: str, tmp_path_factory: pytest.TempPathFactory)
         roles = Roles(database_url, tmp_path_factory.mktemp("gateway"), stack, free_port())
         roles.start("gateway")
         yield roles.port
+
+
+# --- where the database itself misbehaves
+
+
+@pytest.fixture
+def postgres(database: str) -> Iterator[EmbeddedPostgres]:
+    """The server of ``database``, to be killed and frozen; it runs again at the end, whatever the test did."""
+    server = _SERVERS[-1]
+    yield server
+    server.start()
+
+
+@pytest.fixture
+def proxy(database: str) -> Iterator[CuttingProxy]:
+    """Between roles and the database: start them with ``DATABASE_URL=proxy.url``."""
+    with CuttingProxy(database) as running:
+        yield running
+
+
+@dataclass
+class Job:
+    """``rufaa serve`` with its own PostgreSQL, and the test's connections lead there."""
+
+    role: Role
+    data: Path
+
+    @property
+    def url(self) -> str:
+        return self.role.url
+
+    @property
+    def said(self) -> str:
+        return self.role.log.read_text(errors="replace")
+
+    def postmaster(self) -> int | None:
+        cluster = Path(f"/proc/{self.role.process.pid}/root{self.data}/postgres")
+        found = _pg_processes.read_postmaster(cluster)
+        return found.pid if found is not None and found.pid in _pg_processes.at_work_in(cluster) else None
+
+
+@pytest.fixture
+def serving(tmp_path: Path, database_url: str) -> Iterator[Callable[..., Job]]:
+    """Starts a job over a data folder of its own, or over the one given; ``before`` stands before its command."""
+    here = connection.settings_dict
+    settings_before = {name: here[name] for name in ("NAME", "HOST", "PORT", "USER")}
+    made: list[Path] = []
+    with ExitStack() as stack:
+
+        def start(*, data: Path | None = None, before: Sequence[str] = (), **settings: str) -> Job:
+            if data is None:
+                data = Path(tempfile.mkdtemp(prefix="rufaa-job-"))
+                data.chmod(0o711)
+                made.append(data)
+            port = free_port()
+            log = tmp_path / f"serve-{port}.log"
+            environ = {
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(SOURCE),
+                "RUFAA_DATA": str(data),
+                "RUFAA_MODE": "demo",
+                "RUFAA_SECRET_KEYS": KEYS[0],
+                "RUFAA_HOST": "127.0.0.1",
+                "RUFAA_PORT": str(port),
+                "RUFAA_LOG": "json",
+                **settings,
+            }
+            with log.open("wb") as out:
+                command = [*before, sys.executable, "-m", "rufaa", "serve"]
+                process = subprocess.Popen(command, env=environ, stdout=out, stderr=out)
+            stack.callback(_end, process)
+            url = f"http://127.0.0.1:{port}"
+            wait_until(lambda: process.poll() is not None or _healthy(url), what="the job", deadline_s=90)
+            assert process.poll() is None, log.read_text()
+            given = conninfo_to_dict(str(running_url(Path(f"/proc/{process.pid}/root{data}"))))
+            connection.close()
+            connection.close_pool()  # type: ignore[attr-defined]
+            here.update({"NAME": given["dbname"], "HOST": given["host"], "PORT": given["port"], "USER": given["user"]})
+            return Job(Role(process, url, log), data)
+
+        try:
+            yield start
+        finally:
+            connection.close()
+            connection.close_pool()  # type: ignore[attr-defined]
+            here |= settings_before
+    for each in made:
+        shutil.rmtree(each, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import time
 from types import FrameType
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 def command() -> None:
     """Serve callbacks, the function API and pages on RUFAA_HOST and RUFAA_PORT. Needs DATABASE_URL."""
     log.set_up(config().log)
+    allow_connections()
     settings = database_of_role("gateway")
     from rufaa.gateway.app import Gateway  # noqa: PLC0415 - needs Django set up
     from rufaa.gateway.connections import Connection  # noqa: PLC0415 - as above
@@ -69,3 +71,12 @@ class Server(uvicorn.Server):
         if self._stops_at is not None and time.monotonic() >= self._stops_at and not self.should_exit:
             super().handle_exit(signal.SIGTERM, None)
         return await super().on_tick(counter)
+
+
+def allow_connections() -> None:
+    """As many open connections as the system lets us have; the usual 1024 are soon taken by phones that stay connected.
+
+    Where all are taken, new ones are closed unanswered, and accepted again when some have ended.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

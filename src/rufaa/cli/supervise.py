@@ -30,6 +30,7 @@ _LOOK_S: Final = 0.5  # at most this long between two looks at everything; signa
 _READY_POLL_S: Final = 0.1
 _LOG_CHECK_S: Final = 60
 _LAST_OUTPUT_S: Final = 1.0
+_ROOM_LOOK_S: Final = 5.0
 
 
 class PartFailed(RufaaError):
@@ -147,6 +148,7 @@ class _Job:
         self._postgres_deaths = 0
         self._postgres_started_at = 0.0
         self._postgres_due_at: float | None = None
+        self._disk_full = False
         self._ready_timeout_s = ready_timeout_s
         self._stop_timeout_s = stop_timeout_s
         self._restarts = restarts
@@ -306,13 +308,27 @@ class _Job:
             self._say("PostgreSQL ended; it is started again.")
             self._postgres_due_at = now + delay_s
         if self._postgres_due_at is not None and now >= self._postgres_due_at:
-            with self._interrupted_by_signals():
-                self._start_postgres()
+            try:
+                with self._interrupted_by_signals():
+                    self._start_postgres()
+            except RufaaError as error:
+                if not _is_full_disk(error):
+                    raise
+                self._wait_for_room(error, now)
+                return
             self._postgres_due_at = None
+            self._disk_full = False
             self._say("PostgreSQL is back.")
         if now - self._log_checked_at >= _LOG_CHECK_S:
             self._log_checked_at = now
             self._postgres.rotate_log()
+
+    def _wait_for_room(self, error: RufaaError, now: float) -> None:
+        """The parts go on and answer "try again" until somebody makes room; then everything is as before."""
+        if not self._disk_full:
+            self._disk_full = True
+            self._say(f"{error.message} It is tried again every {_ROOM_LOOK_S:g} s.")
+        self._postgres_due_at = now + _ROOM_LOOK_S
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
@@ -368,6 +384,11 @@ class _Job:
 
 def _left_out(lines: int) -> bytes:
     return log.line("supervisor.lines_left_out", level="warning", lines=lines)
+
+
+def _is_full_disk(error: RufaaError) -> bool:
+    """Said before the start, or quoted from the server's log after it."""
+    return error.code == "disk-full" or "No space left on device" in error.message
 
 
 def _is_ready(part: Part) -> bool:

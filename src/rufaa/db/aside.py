@@ -1,12 +1,14 @@
 """Blocking database work beside an event loop: a bounded set of threads, and a deadline on each piece of work.
 
-A frozen PostgreSQL keeps its sockets open, so only a clock on our side ends the wait. Work that misses its deadline may
-still be running in its thread; whether it committed is then unknown, and the caller must not repeat it blindly.
+A frozen PostgreSQL keeps its sockets open, so only a clock on our side ends the wait. Work that misses its deadline is
+not begun any more, or its transaction is rolled back before its COMMIT (``atomic`` asks ``nobody_waits``). If it is in
+its COMMIT, whether that took effect is unknown, and the caller must not repeat it blindly.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
@@ -25,6 +27,19 @@ class DatabaseSilent(RufaaError):
     code = "database-silent"
 
 
+class NeverBegun(DatabaseSilent):
+    """The database kept all threads waiting, so that the work was never begun."""
+
+
+_thread = threading.local()
+
+
+def nobody_waits() -> bool:
+    """In a thread of ``Aside``: whether the one who wanted this work was told that it took too long."""
+    given_up: threading.Event | None = getattr(_thread, "given_up", None)
+    return given_up is not None and given_up.is_set()
+
+
 class Aside:
     """Threads for blocking work. ``waiting`` is how many pieces are begun or queued."""
 
@@ -35,7 +50,14 @@ class Aside:
     async def run(self, work: Callable[[], T], *, deadline_s: float = DEADLINE_S) -> T:
         """What ``work`` returns or raises; ``DatabaseSilent`` after ``deadline_s`` seconds."""
         self.waiting += 1
-        future = asyncio.get_running_loop().run_in_executor(self._pool, work)
+        given_up = threading.Event()
+
+        def begin() -> T:
+            _thread.given_up = given_up
+            return work()
+
+        begun = self._pool.submit(begin)
+        future = asyncio.wrap_future(begun)
         future.add_done_callback(self._done)
         try:
             async with asyncio.timeout(deadline_s):
@@ -43,7 +65,9 @@ class Aside:
         except TimeoutError:
             if future.done() and not future.cancelled():
                 return future.result()  # it was the work itself that raised TimeoutError, or it just made it
-            raise DatabaseSilent("The database did not answer in time. Try again shortly.") from None
+            given_up.set()
+            silent = NeverBegun if begun.cancel() else DatabaseSilent
+            raise silent("The database did not answer in time. Try again shortly.") from None
 
     def _done(self, future: asyncio.Future[T]) -> None:
         self.waiting -= 1

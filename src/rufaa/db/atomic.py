@@ -15,6 +15,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from rufaa.db import failpoints
+from rufaa.db.aside import nobody_waits
 from rufaa.db.failpoints import Step
 
 T = TypeVar("T")
@@ -27,6 +28,10 @@ CHANGED: Final = "rufaa_changed"
 _REPEAT: Final = frozenset({"40001", "40P01"})
 _ATTEMPTS: Final = 4
 _NOTIFY_LIMIT: Final = 7900  # PostgreSQL takes payloads shorter than 8000 bytes
+
+
+class GivenUp(Exception):
+    """Nobody waits for this transaction any more: it was rolled back, since who wanted it was told to try again."""
 
 
 class Tx:
@@ -84,6 +89,8 @@ def atomic(*, actor: uuid.UUID | None = None) -> Iterator[Tx]:
         if actor is not None:
             tx.execute("SELECT set_config('rufaa.actor', %(actor)s, true)", {"actor": str(actor)})
         yield tx
+        if nobody_waits():
+            raise GivenUp
 
 
 def unit(work: Callable[[Tx], T], *, actor: uuid.UUID | None = None, step: Step | None = None) -> T:

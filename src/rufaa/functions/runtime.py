@@ -10,12 +10,13 @@ import asyncio
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from django.db import DatabaseError, InterfaceError, OperationalError
 from psycopg_pool import PoolTimeout
 
-from rufaa.db.aside import Aside, DatabaseSilent
+from rufaa.db.aside import Aside, DatabaseSilent, NeverBegun
 from rufaa.db.atomic import Tx, look, unit
 from rufaa.db.failpoints import Step
 from rufaa.db.listen import Listener
@@ -95,7 +96,7 @@ class Runtime:
                 lambda tx: function.handler(Caller(actor, tx), **args), actor=actor.user, step=Step.FUNCTION_COMMIT
             )
 
-        result = await self._database(call)
+        result = await self._database(call, committed=False)
         return await self._wait_for(result) if isinstance(result, Waiting) else result
 
     def _actor(self, user: uuid.UUID | None, demo_name: object) -> Actor:
@@ -114,33 +115,60 @@ class Runtime:
                 async with asyncio.timeout(ANSWER_S):
                     while True:
                         changed.clear()
-                        found = await self._database(lambda: look(waiting.look))
+                        found = await self._database(lambda: look(waiting.look), committed=True)
                         if found is not None:
                             return found
                         await changed.wait()
             except TimeoutError:
-                return await self._database(lambda: look(waiting.at_last))
+                return await self._database(lambda: look(waiting.at_last), committed=True)
 
-    async def _database(self, work: Callable[[], object]) -> object:
-        """``work`` in a thread. Trouble with the database is "try again", not a function's failure."""
+    async def _database(self, work: Callable[[], object], *, committed: bool) -> object:
+        """``work`` in a thread. Trouble with the database is "try again", not a function's failure.
+
+        ``committed``: the call has taken effect already, and only its answer is missing.
+        """
         try:
             return await self._aside.run(work)
         except DatabaseSilent as error:
-            raise TookTooLong(may_be_done=True) from error
+            raise TookTooLong(may_be_done=committed or not isinstance(error, NeverBegun)) from error
         except (DatabaseError, InterfaceError) as error:
-            if isinstance(error.__cause__, PoolTimeout):
-                raise Overloaded("The database does not answer. Try again shortly.") from error
-            if _is_connection_trouble(error):
-                raise TookTooLong(may_be_done=True) from error  # perhaps during COMMIT: only a look can tell
-            raise
+            trouble = _trouble(error)
+            if trouble is None:
+                raise
+            if trouble is _Trouble.UNKNOWN or committed:
+                raise TookTooLong(may_be_done=True) from error
+            raise Overloaded("The database cannot take this now. Nothing was changed. Try again shortly.") from error
 
 
-def _is_connection_trouble(error: Exception) -> bool:
-    """No SQLSTATE, or one of class 08 or 57: the server went away, or is starting."""
+class _Trouble(Enum):
+    """Trouble with the database that is not about this call, and passes."""
+
+    ROLLED_BACK = "rolled back"
+    UNKNOWN = "unknown"  # perhaps during COMMIT: only a look can tell
+
+
+_ROLLED_BACK: Final = ("53", "40", "55P03", "57014", "25P03", "25006")
+"""SQLSTATEs and their classes: no disk, memory or connection left; repeated in vain after deadlocks; a lock or
+statement timeout; a transaction that idled too long; a server that only reads."""
+_UNKNOWN: Final = ("08", "57", "58")
+"""The server went away, is starting, or cannot read its disk."""
+
+
+def _trouble(error: Exception) -> _Trouble | None:
+    """None: the error is about this call."""
     if not isinstance(error, OperationalError | InterfaceError):
-        return False
-    state = getattr(error.__cause__, "sqlstate", None)
-    return state is None or state[:2] in {"08", "57"}
+        # PostgreSQL's drivers count a server that only reads, and one that idled us out, among errors of programs
+        return _Trouble.ROLLED_BACK if _state(error) in {"25006", "25P03"} else None
+    if isinstance(error.__cause__, PoolTimeout):
+        return _Trouble.ROLLED_BACK
+    state = _state(error)
+    if state is not None and state.startswith(_ROLLED_BACK):
+        return _Trouble.ROLLED_BACK
+    return _Trouble.UNKNOWN if state is None or state.startswith(_UNKNOWN) else None
+
+
+def _state(error: Exception) -> str | None:
+    return getattr(error.__cause__, "sqlstate", None)
 
 
 def _refuse_nul(args: Mapping[str, Value]) -> None:

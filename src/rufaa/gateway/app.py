@@ -141,7 +141,10 @@ class Gateway:
         return Answer(401, "text/plain", b"Authorization: Bearer <RUFAA_METRICS_TOKEN> is needed.\n")
 
     def _parts_trouble(self) -> str:
-        return "a part has ended" if any(task.done() for task in self._parts) else ""
+        if any(task.done() for task in self._parts):
+            return "a part has ended"
+        # a full disk still answers questions
+        return "callbacks cannot be stored" if self._batcher is not None and self._batcher.fails else ""
 
     def _batcher_trouble(self) -> str:
         assert self._batcher is not None

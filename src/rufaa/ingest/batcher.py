@@ -7,6 +7,8 @@ the query schedule then finds what the lost callback would have said.
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 import uuid
 from dataclasses import dataclass
 from typing import Final
@@ -29,6 +31,8 @@ BEHIND: Final = _WAITING // 2
 WAITING_BYTES: Final = 16 * 1024 * 1024
 """Of the bodies that wait: each is at most 64 KiB, and a true one under 1 kB."""
 _AGAIN_S: Final = 0.2
+_FAILS_FOR_S: Final = 15.0  # no longer: where nobody sends callbacks to a sick server, none would prove it well
+_SILENT_S: Final = 4.0  # shorter than PATIENCE_S: who came last is stored yet, over another connection
 
 _STORE: Final = """
 INSERT INTO inbox (prompt, source, trusted, body)
@@ -57,11 +61,17 @@ class Batcher:
         self._pool = pool
         self._waiting: asyncio.Queue[tuple[Callback, asyncio.Future[None]]] = asyncio.Queue(_WAITING)
         self._held = 0  # bytes of what waits, given up by its sender or not
+        self._failed_at = -math.inf
 
     @property
     def backlog(self) -> int:
         """How many callbacks wait for their batch."""
         return self._waiting.qsize()
+
+    @property
+    def fails(self) -> bool:
+        """Whether the last batch could not be written, and that was just now: a full disk still answers questions."""
+        return time.monotonic() - self._failed_at < _FAILS_FOR_S
 
     async def store(self, callback: Callback) -> None:
         """Returns once it is committed. Raises ``NotStored`` when that takes too long; it may be stored even so."""
@@ -87,24 +97,36 @@ class Batcher:
                 try:
                     await self._write([callback for callback, _ in batch])
                 except Exception as error:  # noqa: BLE001 - asyncpg has many; this task must outlive them all
+                    self._failed_at = time.monotonic()
                     _log.warning("ingest.store_failed", error=type(error).__name__, waiting=len(batch))
                     await asyncio.sleep(_AGAIN_S)
                 else:
                     metrics.CALLBACK_BATCH.observe(len(batch))
+                    self._failed_at = -math.inf
                     for _, stored in batch:
                         if not stored.done():
                             stored.set_result(None)
             self._held -= held
 
     async def _write(self, callbacks: list[Callback]) -> None:
-        async with self._pool.acquire(timeout=PATIENCE_S) as connection, connection.transaction():
-            await connection.execute(
-                _STORE,
-                [callback.prompt for callback in callbacks],
-                [callback.source for callback in callbacks],
-                [callback.trusted for callback in callbacks],
-                [callback.body for callback in callbacks],
-            )
-            await connection.execute("SELECT pg_notify($1, '')", WORK)
-            failpoints.reach(Step.INGEST_STORE.before)
-        failpoints.reach(Step.INGEST_STORE.after)
+        async with self._pool.acquire(timeout=PATIENCE_S) as connection:
+            # A silent connection is broken off by a timer: an orderly end would wait for its answers again and again
+            silent = asyncio.get_running_loop().call_later(_SILENT_S, connection.terminate)
+            try:
+                async with connection.transaction():
+                    await connection.execute(
+                        _STORE,
+                        [callback.prompt for callback in callbacks],
+                        [callback.source for callback in callbacks],
+                        [callback.trusted for callback in callbacks],
+                        [callback.body for callback in callbacks],
+                    )
+                    await connection.execute("SELECT pg_notify($1, '')", WORK)
+                    failpoints.reach(Step.INGEST_STORE.before)
+                failpoints.reach(Step.INGEST_STORE.after)
+            except BaseException:
+                if connection.is_closed():
+                    await self._pool.expire_connections()  # the others may be as dead
+                raise
+            finally:
+                silent.cancel()

@@ -57,8 +57,10 @@ def spend(tx: Tx, account: uuid.UUID, budget: Budget, *, due: str, limit: int) -
     else:
         # "5 per 60 s, burst 1" was measured (daraja.md §5); who may ask more is taken to have a burst of a second
         interval_s, burst = 60 / row["queries_per_min"], max(1, int(row["queries_per_min"] / 60))
-    admission = rate.admit(row[f"{budget}_tat"], row["now"], interval_s=interval_s, burst=burst, wanted=wanted)
-    if admission.granted:
+    tat = row[f"{budget}_tat"]
+    admission = rate.admit(tat, row["now"], interval_s=interval_s, burst=burst, wanted=wanted)
+    # Also what was pulled back, since the clock was set back: else it would be pulled back, and in vain, each time.
+    if admission.granted or (tat is not None and admission.tat < tat):
         tx.execute(_SQL[f"store_{budget}"], {"account": account, "tat": admission.tat})
     if admission.granted == counted["due"]:
         return admission.granted, None
@@ -150,15 +152,15 @@ class SharedTokens:
         try:
             with around(Step.TOKEN_CALL):
                 fetched = await self._daraja.fetch_token(self._credentials)
-        except BaseException:
+            sealed = secret.seal(self._keys, fetched.access_token.encode(), context=self._context)
+            lives_s = max(fetched.expires_in_s - RENEW_AHEAD_S, fetched.expires_in_s / 2)
+            params = {**self._mine(mine), "sealed": sealed, "lives_s": lives_s}
+            await self._commit(Step.TOKEN_STORE, lambda tx: tx.execute(_SQL["store_token"], params))
+        except BaseException:  # also where it is not known whether the token was stored: then this changes nothing
             metrics.RENEWALS.labels(outcome="failed").inc()
             ended = self._commit(Step.TOKEN_END, lambda tx: tx.execute(_SQL["end_renewal"], self._mine(mine)))
             await asyncio.shield(ended)
             raise
-        sealed = secret.seal(self._keys, fetched.access_token.encode(), context=self._context)
-        lives_s = max(fetched.expires_in_s - RENEW_AHEAD_S, fetched.expires_in_s / 2)
-        params = {**self._mine(mine), "sealed": sealed, "lives_s": lives_s}
-        await self._commit(Step.TOKEN_STORE, lambda tx: tx.execute(_SQL["store_token"], params))
         metrics.RENEWALS.labels(outcome="renewed").inc()
         return fetched.access_token
 

@@ -15,9 +15,13 @@ SELECT sealed_token, coalesce(token_expires_at > rufaa_now(), false) AS fresh, r
 FROM mpesa_access WHERE account_id = %(account)s
 
 -- name: begin_renewal
--- Only who saw the present token may replace it, and only while nobody else is at it.
+-- Only who saw the present token may replace it, and only while nobody else is at it. A lease that ends later than any
+-- lease can was taken before the clock was set back.
 UPDATE mpesa_access SET renewal = renewal + 1, renewing_until = rufaa_now() + %(lease_s)s * interval '1 second'
-WHERE account_id = %(account)s AND renewal = %(seen)s AND (renewing_until IS NULL OR renewing_until < rufaa_now())
+WHERE account_id = %(account)s AND renewal = %(seen)s AND (
+    renewing_until IS NULL OR renewing_until < rufaa_now()
+    OR renewing_until > rufaa_now() + %(lease_s)s * interval '1 second'
+)
 RETURNING renewal
 
 -- name: store_token

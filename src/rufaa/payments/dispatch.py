@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 
 from rufaa import clock, metrics
 from rufaa.daraja import codes
 from rufaa.daraja.client import Daraja
 from rufaa.daraja.outcomes import Accepted, Because, Declined, Exchange, NotSent, PushOutcome, Unknown
 from rufaa.db import sql
-from rufaa.db.aside import Aside
+from rufaa.db.aside import Aside, DatabaseSilent
 from rufaa.db.atomic import Tx, unit
 from rufaa.db.failpoints import Step, around
 from rufaa.errors import RufaaError
@@ -40,7 +40,14 @@ LATEST_START_S: Final = 30
 """A push begins at most so long after its claim: with the client's deadline it ends within the lease."""
 SEND_FOR_S: Final = 150
 """How long a prompt that Daraja does not take is tried; then the person asks again."""
+CLOCK_SLACK_S: Final = 60
+"""What is further ahead than can be, by more than this, is from before the database's clock was set back."""
+_RECORD_FOR_S: Final = 600
+_RECORD_AGAIN_S: Final = 2.0
 DESCRIPTION: Final = "Referral fee"  # at most 13 characters (daraja.md §3); no name, no diagnosis
+
+
+_LEASE: Final = {"lease_s": LEASE_S}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +120,15 @@ def _move(state: PromptState, event: PromptEvent, *, next_s: float | None) -> di
 
 def tidy(tx: Tx) -> None:
     """Before claiming: what must not be sent any more, and what a worker that died or froze may have sent."""
+    late = {"slack_s": CLOCK_SLACK_S}
+    unmade = tx.rows(_SQL["made_in_the_future"], late)
+    moved = [*tx.rows(_SQL["sent_in_the_future"], late), *tx.rows(_SQL["leased_for_too_long"], late | _LEASE)]
+    for row in (*unmade, *moved):
+        _log.warning("prompt.clock_set_back", prompt=row["id"].hex)
     withdrawn = tx.rows(_SQL["withdraw"])
     given_up = tx.rows(_SQL["give_up"], {"send_for_s": SEND_FOR_S})
     expired = tx.rows(_SQL["expire"], {"wait_s": UNKNOWN_WITHOUT_ID_S})
-    tx.tell_changed([row["id"] for row in (*withdrawn, *given_up, *expired)])
+    tx.tell_changed([row["id"] for row in (*unmade, *withdrawn, *given_up, *expired)])
     for row in expired:
         _log.warning("prompt.lease_expired", prompt=row["id"].hex)
 
@@ -149,6 +161,7 @@ class Dispatcher:
         self._callback_url = callback_url
         self._at_once = at_once
         self._flying: set[asyncio.Task[None]] = set()
+        self._draining = False
 
     async def round(self) -> float | None:
         """Claim and start sending what is due; returns seconds until more may go, None if nothing waits."""
@@ -169,6 +182,7 @@ class Dispatcher:
 
     async def drain(self) -> None:
         """Wait for the answers to what was sent already; called when the worker stops."""
+        self._draining = True
         if self._flying:
             await asyncio.wait(self._flying)
 
@@ -183,11 +197,27 @@ class Dispatcher:
             took_s=round(outcome.exchange.took_s, 3),
         )
         metrics.pushed(type(outcome).__name__, status=outcome.exchange.status, took_s=outcome.exchange.took_s)
-        try:
-            await self._aside.run(lambda: unit(lambda tx: record(tx, prompt, outcome), step=Step.DISPATCH_RECORD))
-        except Exception:  # noqa: BLE001
-            # Not written down: the lease runs out and the prompt becomes UNKNOWN, which is what it is.
-            _log.exception("prompt.outcome_not_recorded", prompt=prompt.id.hex)
+        await self._record(prompt, outcome)
+
+    async def _record(self, prompt: Claimed, outcome: PushOutcome) -> None:
+        """Write it down, again while the database is away: under its lease's number a second time changes nothing.
+
+        If it cannot be written, the lease runs out and the prompt becomes UNKNOWN, which is what it is.
+        """
+        until = _uptime_s() + _RECORD_FOR_S
+        while True:
+            try:
+                await self._aside.run(lambda: unit(lambda tx: record(tx, prompt, outcome), step=Step.DISPATCH_RECORD))
+            except (DatabaseSilent, OperationalError, InterfaceError):
+                _log.exception("prompt.outcome_not_recorded", prompt=prompt.id.hex)
+                if self._draining or _uptime_s() > until:
+                    return
+                await asyncio.sleep(_RECORD_AGAIN_S)
+            except Exception:  # noqa: BLE001
+                _log.exception("prompt.outcome_not_recorded", prompt=prompt.id.hex)
+                return
+            else:
+                return
 
     async def _push(self, prompt: Claimed, *, claimed_at: float) -> PushOutcome:
         started_at = clock.now()

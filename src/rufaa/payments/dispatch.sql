@@ -66,6 +66,38 @@ WHERE id IN (
 )
 RETURNING id
 
+-- name: made_in_the_future
+-- The clock was set back after it was asked for. How long ago that was is not known: a phone must not ring hours late.
+UPDATE prompt SET state = 'refused', event = 'gave-up', next_at = NULL, settled_at = rufaa_now(),
+    message = 'The clock was set back before it was sent.'
+WHERE id IN (
+    SELECT id FROM prompt
+    WHERE next_at > rufaa_now() + %(slack_s)s * interval '1 second' AND state = 'created'
+        AND created_at > rufaa_now() + %(slack_s)s * interval '1 second'
+    ORDER BY id FOR UPDATE SKIP LOCKED
+)
+RETURNING id
+
+-- name: sent_in_the_future
+-- As above, after it was sent. It is taken to be sent now, so that it is asked about from the start and in time.
+UPDATE prompt SET sent_at = rufaa_now(), next_at = rufaa_now()
+WHERE id IN (
+    SELECT id FROM prompt
+    WHERE next_at > rufaa_now() + %(slack_s)s * interval '1 second' AND state <> 'created'
+        AND sent_at > rufaa_now() + %(slack_s)s * interval '1 second'
+    ORDER BY id FOR UPDATE SKIP LOCKED
+)
+RETURNING id
+
+-- name: leased_for_too_long
+UPDATE prompt SET sent_at = rufaa_now(), lease_until = rufaa_now() + %(lease_s)s * interval '1 second'
+WHERE id IN (
+    SELECT id FROM prompt
+    WHERE lease_until > rufaa_now() + (%(lease_s)s + %(slack_s)s) * interval '1 second' AND state = 'sending'
+    ORDER BY id FOR UPDATE SKIP LOCKED
+)
+RETURNING id
+
 -- name: next_due
 SELECT extract(epoch FROM least(
     (SELECT min(next_at) FROM prompt WHERE next_at IS NOT NULL AND state = 'created'),

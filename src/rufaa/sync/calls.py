@@ -186,7 +186,7 @@ class Calls:
                 call.function, call.kind, call.identity, call.arguments.ambient, call.arguments.own
             )
             return Success(_result(result, form=call.form))
-        except Overloaded:
+        except (Overloaded, TookTooLong):
             raise
         except RufaaError as error:
             try:

@@ -34,6 +34,7 @@ _KINDS: Final = {
     "mutation": FunctionKind.MUTATION,
     "action": FunctionKind.ACTION,
 }
+_AGAIN: Final = ((b"retry-after", b"5"),)
 _log: Final = logging.getLogger("rufaa.sync")
 
 
@@ -105,9 +106,9 @@ class FunctionApi:
         except AuthError as error:
             return _error(error.status, error.code, error.message)
         except Overloaded as error:
-            return _error(503, "Overloaded", error.message)
+            return _error(503, "Overloaded", error.message, headers=_AGAIN)
         except TookTooLong as error:
-            return _error(503, "SystemTimeoutError", _too_long(may_be_done=error.may_be_done))
+            return _error(503, "SystemTimeoutError", _too_long(may_be_done=error.may_be_done), headers=_AGAIN)
         except body.Disconnected:
             raise
         except Exception as error:  # noqa: BLE001 - the edge: a caller is always answered
