@@ -23,7 +23,7 @@ from support import KEYS
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def database_url() -> Iterator[str]:
     """A durable server of our own."""
     data = Path(tempfile.mkdtemp(prefix="rufaa-doctor-"))
