@@ -78,7 +78,7 @@ def _histogram(name: str, help_: str, buckets: Sequence[float], **labels: Sequen
 
 # --- callbacks -------------------------------------------------------------------------------------------------------
 
-ENDS: Final = ("stored", "refused", "method", "slow", "too-long", "not-stored", "broken-off")
+ENDS: Final = ("stored", "refused", "method", "slow", "too-long", "full", "not-stored", "broken-off")
 CALLBACKS: Final = _counter(
     "rufaa_callbacks_total",
     "Requests to callback addresses by their end. refused: the secret in the address is wrong.",

@@ -349,7 +349,7 @@ def test_what_was_to_fail_has_failed_and_was_logged(server: Server) -> None:
     events = {json.loads(line)["event"] for line in server.errors.splitlines()}
     assert {
         *("prompt.answered", "callback.settled", "callback.refused", "ingest.batch_failed", "ingest.callback_failed"),
-        *("django.request", "supervisor.said", "function.failed", "uvicorn.error"),
+        *("django.request", "supervisor.said", "function.failed"),
     } <= events
     assert "UniqueViolation[23505 forced_unique]" in server.errors
     assert "CheckViolation[23514 forced_check]" in server.errors
