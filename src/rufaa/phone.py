@@ -6,6 +6,7 @@ new ones appear faster than lists (daraja.md §3).
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Final, NewType
 
@@ -14,6 +15,7 @@ from rufaa.errors import InvalidArgument
 Phone = NewType("Phone", str)
 
 _SEPARATORS: Final = re.compile(r"[\s\-().\u2010-\u2015\u00a0]+")
+_HASH: Final = re.compile(r"[0-9A-Fa-f]{64}")
 _FORMS: Final = re.compile(r"(?:\+?254|0)?([71][0-9]{8})")
 
 
@@ -44,17 +46,31 @@ def masked(phone: str) -> str:
 
 
 def agrees(shown: str, phone: Phone) -> bool:
-    """Whether a number as M-Pesa shows it (whole, or masked with ``*``) can be ``phone`` (daraja.md §4).
+    """Whether a number as M-Pesa shows it (whole, masked with ``*``, or hashed) can be ``phone`` (daraja.md §4, §6).
 
     The digits before the first ``*`` and after the last must match; a masked part may have any length, since the
-    forms seen differ in it (``0722000***``, ``254708***430``, ``2547 ***** 126``). One
-    that shows nothing contradicts nothing.
+    forms seen differ in it (``0722000***``, ``254708***430``, ``2547 ***** 126``). One that shows nothing contradicts
+    nothing. Pull leaves the 254 out. 64 hex digits are a SHA-256.
     """
+    if _HASH.fullmatch(shown):
+        return shown.lower() in hashes(phone)
     digits = _SEPARATORS.sub("", shown).lstrip("+")
     if digits.startswith("0"):
         digits = "254" + digits[1:]
+    elif digits.startswith(("7", "1")):
+        digits = "254" + digits
     if "*" not in digits:
         return digits == phone
     head, _, rest = digits.partition("*")
     tail = rest.rpartition("*")[2]
     return phone.startswith(head) and phone.endswith(tail) and len(head) + len(tail) <= len(phone)
+
+
+def hashes(phone: Phone) -> frozenset[str]:
+    """Every SHA-256, in hex, that C2B v1 may show for ``phone`` (daraja.md §6).
+
+    That it is a SHA-256 is documented; which spelling is hashed is not. ``2547…`` is the one expected, since it is how
+    C2B wrote the number before; the others are accepted too, since no other phone has them.
+    """
+    spellings = (phone, "+" + phone, "0" + phone[3:], phone[3:])
+    return frozenset(hashlib.sha256(spelling.encode()).hexdigest() for spelling in spellings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from decimal import Decimal
 
 import pytest
@@ -196,10 +197,27 @@ PHONE = Phone("254708374149")
         ("", False),
         ("Jane", False),
         ("254708*374*149", True),  # what stands between two masks is not read
+        ("708374149", True),  # Pull leaves the 254 out
+        ("708374140", False),
+        ("7*******9", True),
+        ("8*******9", False),
+        ("1*******9", False),
+        ("70837414", False),
     ],
 )
 def test_whether_a_number_as_it_is_shown_can_be_the_phone(shown: str, can_be: bool) -> None:
     assert agrees(shown, PHONE) is can_be
+
+
+@pytest.mark.parametrize("spelling", ["254708374149", "+254708374149", "0708374149", "708374149"])
+def test_a_hashed_number_agrees_with_its_phone_and_no_other(spelling: str) -> None:
+    shown = hashlib.sha256(spelling.encode()).hexdigest()
+
+    for written in (shown, shown.upper()):
+        assert agrees(written, PHONE) is True
+        assert agrees(written, Phone("254708374140")) is False
+    assert agrees(shown[:-1], PHONE) is False
+    assert agrees(shown[:-1] + ("0" if shown[-1] != "0" else "1"), PHONE) is False
 
 
 @given(subscribers, subscribers, st.integers(0, 12), st.integers(0, 12))
