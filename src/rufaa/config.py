@@ -56,6 +56,12 @@ SETTINGS: Final[Mapping[str, str]] = {
     " status queries alone; for trying, with MPESA_ENVIRONMENT=sandbox or simulator. Default: expected",
     "MPESA_PUSHES_PER_S": "Prompts a second that the account may send. Default: 5",
     "MPESA_QUERIES_PER_MIN": "Status queries a minute that the account may send. Default: 5, measured in the sandbox",
+    "MPESA_INITIATOR_NAME": "The API operator who may ask for statuses, reversals and B2C payments. Default: none",
+    "MPESA_INITIATOR_PASSWORD": "That operator's password; Safaricom lets it expire after 90 days",
+    "MPESA_CERTIFICATE": "A file: Safaricom's certificate for the environment as PEM, which hides that password",
+    "MPESA_C2B_VERSION": "v2 or v1: which C2B product the Daraja app has. Default: v2",
+    "MPESA_PULL": "post or get: how missed payments are pulled. Default: post",
+    "MPESA_NOMINATED_NUMBER": "The phone that the organisation registered with M-Pesa, to register for pulling",
 }
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
+from daraja.certificates import PASSWORD, Safaricom, certificate_of
 from rufaa.daraja.credentials import AccountKind, Credentials, Environment
 
 
@@ -21,6 +24,24 @@ def paybill() -> Credentials:
         consumer_key="test-consumer-key",
         consumer_secret="test-consumer-secret",
         passkey="test-passkey-0123456789",
+    )
+
+
+@pytest.fixture(scope="session")
+def safaricom() -> Safaricom:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return Safaricom(certificate_of(key), key)
+
+
+@pytest.fixture
+def ordering(paybill: Credentials, safaricom: Safaricom) -> Credentials:
+    """An account with an API operator, and a phone for Pull."""
+    return replace(
+        paybill,
+        initiator_name="testapi",
+        initiator_password=PASSWORD,
+        certificate=safaricom.certificate,
+        nominated_number="254708374149",
     )
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from daraja.certificates import Safaricom, certificate_of
 from rufaa.daraja.callback_url import check_callback_url
 from rufaa.daraja.client import Credentials
-from rufaa.daraja.credentials import AccountKind, Environment, InvalidCredentials
+from rufaa.daraja.credentials import AccountKind, C2bVersion, Environment, InvalidCredentials, PullMethod
 from rufaa.daraja.settings import CALLBACK_ADDRESSES, SETTING_NAMES, credentials_from
 from rufaa.errors import InvalidArgument, Kind
 
@@ -185,12 +191,134 @@ def test_the_repr_hides_the_secrets() -> None:
 
 
 def test_the_names_are_those_that_are_read() -> None:
-    assert len(SETTING_NAMES) == len(set(SETTING_NAMES)) == 10
+    assert len(SETTING_NAMES) == len(set(SETTING_NAMES)) == 16
 
 
 def test_the_published_callback_addresses() -> None:
     assert len(CALLBACK_ADDRESSES) == 12
     assert all(address.startswith("196.201.21") for address in CALLBACK_ADDRESSES)
+
+
+# ---------------------------------------------------------------- the initiator, C2B and Pull
+
+
+@pytest.fixture
+def initiator(tmp_path: Path, safaricom: Safaricom) -> dict[str, str]:
+    file = tmp_path / "safaricom.cer"
+    file.write_text(safaricom.certificate)
+    return {
+        "MPESA_INITIATOR_NAME": "testapi",
+        "MPESA_INITIATOR_PASSWORD": "test#secret-value&%$",
+        "MPESA_CERTIFICATE": str(file),
+    }
+
+
+def test_an_account_of_before_has_no_initiator_and_the_usual_ways() -> None:
+    account = credentials_from(SANDBOX)
+    assert account is not None
+    assert (account.initiator_name, account.initiator_password, account.certificate) == (None, None, None)
+    assert (account.c2b_version, account.pull_method, account.nominated_number) == ("v2", "post", None)
+
+
+def test_an_initiator_is_read_and_its_password_not_shown(initiator: dict[str, str], safaricom: Safaricom) -> None:
+    account = credentials_from({**SANDBOX, **initiator})
+    assert account is not None
+    assert (account.initiator_name, account.initiator_password) == ("testapi", "test#secret-value&%$")
+    assert account.certificate == safaricom.certificate
+    assert "secret-value" not in repr(account)
+    assert "CERTIFICATE" not in repr(account)
+
+
+def test_c2b_and_pull_have_their_own_settings() -> None:
+    given = {"MPESA_C2B_VERSION": "V1", "MPESA_PULL": "GET", "MPESA_NOMINATED_NUMBER": "0708 374 149"}
+    account = credentials_from({**SANDBOX, **given})
+    assert account is not None
+    assert (account.c2b_version, account.pull_method) == (C2bVersion.V1, PullMethod.GET)
+    assert account.nominated_number == "254708374149"
+    assert "254708374149" not in repr(account)
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"MPESA_C2B_VERSION": "v3"}, "MPESA_C2B_VERSION is none of v1, v2"),
+        ({"MPESA_PULL": "put"}, "MPESA_PULL is none of post, get"),
+        (
+            {"MPESA_NOMINATED_NUMBER": "12"},
+            "MPESA_NOMINATED_NUMBER is not a Kenyan mobile number: write it as 0712345678, 0112345678 or 254712345678",
+        ),
+        ({"MPESA_INITIATOR_NAME": "a b"}, "the initiator name is empty, too long, or has spaces or non-ASCII"),
+        (
+            {"MPESA_INITIATOR_PASSWORD": "secret-value (1)"},
+            "the initiator password is empty, longer than 128, or has spaces or non-ASCII characters",
+        ),
+        (
+            {"MPESA_INITIATOR_PASSWORD": "secret-value(1)"},
+            "the initiator password has parentheses, which Safaricom refuses",
+        ),
+        (
+            {"MPESA_INITIATOR_PASSWORD": "secret-value" * 11},
+            "the initiator password is empty, longer than 128, or has spaces or non-ASCII characters",
+        ),
+        (
+            {"MPESA_CERTIFICATE": "/nowhere/at.all"},
+            "MPESA_CERTIFICATE: '/nowhere/at.all' cannot be read (No such file or directory)",
+        ),
+        ({"MPESA_CERTIFICATE": "a\x00b"}, "MPESA_CERTIFICATE: 'a\\x00b' cannot be read (no path)"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_an_initiator_is_named(
+    initiator: dict[str, str], changed: dict[str, str], problem: str
+) -> None:
+    assert problems({**SANDBOX, **initiator, **changed}) == [problem]
+
+
+@pytest.mark.parametrize("missing", ["MPESA_INITIATOR_NAME", "MPESA_INITIATOR_PASSWORD", "MPESA_CERTIFICATE"])
+def test_an_initiator_is_whole_or_none(initiator: dict[str, str], missing: str) -> None:
+    part = {name: value for name, value in initiator.items() if name != missing}
+    assert problems({**SANDBOX, **part}) == [
+        "an initiator needs a name, a password and a certificate, or none of the three"
+    ]
+
+
+def _elliptic() -> bytes:
+    return certificate_of(ec.generate_private_key(ec.SECP256R1())).encode()
+
+
+def _short() -> bytes:
+    return certificate_of(rsa.generate_private_key(public_exponent=65537, key_size=1024)).encode()
+
+
+NO_CERTIFICATE = "the certificate is not a PEM X.509 certificate with an RSA key"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (lambda: b"", NO_CERTIFICATE),
+        (lambda: b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", NO_CERTIFICATE),
+        (_elliptic, NO_CERTIFICATE),
+        (lambda: b"-" * 20_000, NO_CERTIFICATE),
+        (_short, "the certificate's RSA key is shorter than 2048 bits"),
+    ],
+)
+def test_a_certificate_that_can_hide_no_password(
+    tmp_path: Path, initiator: dict[str, str], content: Any, problem: str
+) -> None:
+    Path(initiator["MPESA_CERTIFICATE"]).write_bytes(content())
+    assert problems({**SANDBOX, **initiator}) == [problem]
+
+
+def test_a_certificate_that_is_no_text(initiator: dict[str, str]) -> None:
+    file = initiator["MPESA_CERTIFICATE"]
+    Path(file).write_bytes(b"\x30\x82\xff")
+    assert problems({**SANDBOX, **initiator}) == [f"MPESA_CERTIFICATE: {file} is not PEM text"]
+
+
+@pytest.mark.parametrize("number", ["0708374149", "254808374149", "254708374149\n", ""])
+def test_a_nominated_number_has_the_one_form(paybill: Credentials, number: str) -> None:
+    with pytest.raises(InvalidCredentials, match="the nominated number is not of the form"):
+        replace(paybill, nominated_number=number)
 
 
 # ---------------------------------------------------------------- the callback address

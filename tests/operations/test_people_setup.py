@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
+from daraja.certificates import PASSWORD, certificate_of
+from rufaa import ids
+from rufaa.daraja.credentials import C2bVersion, PullMethod
 from rufaa.db.atomic import unit
 from rufaa.errors import InvalidArgument
 from rufaa.facilities import operations as facilities
@@ -15,6 +20,7 @@ from rufaa.facilities.operations import InvalidName
 from rufaa.facilities.queries import actor_named
 from rufaa.facilities.rights import Role
 from rufaa.money import Money
+from rufaa.secret import seal, unseal
 from support import KEYS, World, credentials, execute, rows, value
 
 
@@ -117,6 +123,43 @@ def test_the_accounts_keys_are_sealed_and_read_back(world: World) -> None:
     assert facilities.credentials_of(account, keys=KEYS) == credentials("http://127.0.0.1:1")
     for secret in ("demo-passkey", "demo-secret"):
         assert secret.encode() not in sealed
+
+
+def test_the_initiator_is_sealed_with_the_keys_and_goes_when_it_is_not_said_again(world: World) -> None:
+    plain = credentials("http://127.0.0.1:1")
+    given = replace(
+        plain,
+        initiator_name="testapi",
+        initiator_password=PASSWORD,
+        certificate=certificate_of(rsa.generate_private_key(public_exponent=65537, key_size=2048)),
+        c2b_version=C2bVersion.V1,
+        pull_method=PullMethod.GET,
+        nominated_number="254708374149",
+    )
+    for said in (given, plain):
+        unit(lambda tx, said=said: facilities.keep_account(tx, said, keys=KEYS, pushes_per_s=7, queries_per_min=8))
+        account = MpesaAccount.objects.get()
+        assert facilities.credentials_of(account, keys=KEYS) == said
+        for hidden in (PASSWORD, "testapi", "254708374149"):
+            assert hidden.encode() not in bytes(account.sealed_keys)
+
+
+def test_three_sealed_keys_are_what_older_nodes_write_and_read(world: World) -> None:
+    account = MpesaAccount.objects.get()
+    context = f"mpesa-account:{ids.wire(account.pk)}"
+    ours = json.loads(unseal(KEYS, bytes(account.sealed_keys), context=context))
+    demo = credentials("http://127.0.0.1:1")
+
+    assert ours == [demo.consumer_key, demo.consumer_secret, demo.passkey]
+    account.sealed_keys = seal(KEYS, b'["an-older-key", "an-older-secret", "an-older-passkey"]', context=context)
+    account.save()
+    read = facilities.credentials_of(MpesaAccount.objects.get(), keys=KEYS)
+    assert (read.consumer_key, read.consumer_secret, read.passkey) == (
+        "an-older-key",
+        "an-older-secret",
+        "an-older-passkey",
+    )
+    assert (read.initiator_name, read.c2b_version, read.pull_method) == (None, C2bVersion.V2, PullMethod.POST)
 
 
 def test_the_same_keys_said_again_keep_the_token_and_new_ones_end_it(world: World) -> None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
+from rufaa.daraja.initiator import certificate_problem, name_problem, password_problem
 from rufaa.errors import InvalidArgument
 
 _SHORT_CODE: Final = re.compile(r"[0-9]{5,7}")
@@ -20,6 +21,7 @@ _SECRET: Final = re.compile(r"[!-~]{1,512}")
 SANDBOX_SHORT_CODE: Final = "174379"  # everybody's, as is its passkey (daraja.md §13)
 _SANDBOX_PASSKEY_SHA256: Final = "6b933448d12f658cae3204515c314d7745b132307854ba107b16922825446b73"
 _SIMULATORS_KEYS: Final = frozenset({"demo-key", "demo-secret", "demo-passkey"})
+_NOMINATED: Final = re.compile(r"254[17][0-9]{8}")
 
 
 class Environment(StrEnum):
@@ -35,6 +37,20 @@ class AccountKind(StrEnum):
 
     PAYBILL = "paybill"
     TILL = "till"
+
+
+class C2bVersion(StrEnum):
+    """Which C2B product the Daraja app has; the other one is answered 401.003.01 (daraja.md §6)."""
+
+    V1 = "v1"  # shows a SHA-256 of the payer's number
+    V2 = "v2"  # shows it masked
+
+
+class PullMethod(StrEnum):
+    """How Pull is queried: documented as GET with a body, done by everybody as POST (daraja.md §15)."""
+
+    POST = "post"
+    GET = "get"
 
 
 BASE_URLS: Final = {  # daraja.md §1
@@ -60,6 +76,8 @@ class Credentials:
     """One M-Pesa account. Raises ``InvalidCredentials`` naming everything that is wrong, never a secret's value.
 
     ``short_code`` is the paybill, or for a till the head-office (store) number; ``till_number`` is the till itself.
+    The initiator's three fields go together, and only status, reversal and B2C need them; ``certificate`` is
+    Safaricom's own, as PEM text. ``nominated_number`` is the phone that the organisation registered, for Pull only.
     """
 
     environment: Environment
@@ -70,6 +88,12 @@ class Credentials:
     consumer_key: str = field(repr=False)
     consumer_secret: str = field(repr=False)
     passkey: str = field(repr=False)
+    initiator_name: str | None = None
+    initiator_password: str | None = field(default=None, repr=False)
+    certificate: str | None = field(default=None, repr=False)
+    c2b_version: C2bVersion = C2bVersion.V2
+    pull_method: PullMethod = PullMethod.POST
+    nominated_number: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         found = list(problems(self))
@@ -113,6 +137,9 @@ def problems(account: Credentials) -> list[str]:
         found.append("the consumer key has a colon")
     found.extend(_base_url_problems(account))
     found.extend(_public_values(account))
+    found.extend(_initiator_problems(account))
+    if account.nominated_number is not None and not _NOMINATED.fullmatch(account.nominated_number):
+        found.append("the nominated number is not of the form 2547XXXXXXXX or 2541XXXXXXXX")
     return found
 
 
@@ -138,6 +165,18 @@ def _public_values(account: Credentials) -> list[str]:
             if value in _SIMULATORS_KEYS:
                 found.append(f"the {name} is the simulator's, which Safaricom does not know")
     return found
+
+
+def _initiator_problems(account: Credentials) -> list[str]:
+    name, password, certificate = account.initiator_name, account.initiator_password, account.certificate
+    found = [
+        name_problem(name) if name is not None else None,
+        password_problem(password) if password is not None else None,
+        certificate_problem(certificate) if certificate is not None else None,
+    ]
+    if len({value is None for value in (name, password, certificate)}) > 1:
+        found.append("an initiator needs a name, a password and a certificate, or none of the three")
+    return [problem for problem in found if problem is not None]
 
 
 def _base_url_problems(account: Credentials) -> list[str]:

@@ -1,14 +1,27 @@
 """M-Pesa settings from the environment, under the names that Kenyan Django projects already use (django-daraja).
 
-Only reads what it is given; whoever calls decides which environment that is, and what no settings mean.
+Reads what it is given and the certificate's file, no more; whoever calls decides which environment that is, and what no
+settings mean.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, TypeVar
 
-from rufaa.daraja.credentials import BASE_URLS, AccountKind, Credentials, Environment, InvalidCredentials
+from rufaa import phone as phones
+from rufaa.daraja.credentials import (
+    BASE_URLS,
+    AccountKind,
+    C2bVersion,
+    Credentials,
+    Environment,
+    InvalidCredentials,
+    PullMethod,
+)
+from rufaa.daraja.initiator import MAX_CERTIFICATE
 
 __all__ = ["CALLBACK_ADDRESSES", "SETTING_NAMES", "credentials_from"]
 
@@ -40,7 +53,15 @@ SETTING_NAMES: Final = (
     "MPESA_PASSKEY",
     "MPESA_PASS_KEY",
     "MPESA_BASE_URL",  # the simulator's address
+    "MPESA_INITIATOR_NAME",  # the API operator, for status, reversal and B2C
+    "MPESA_INITIATOR_PASSWORD",
+    "MPESA_CERTIFICATE",  # a file: Safaricom's certificate for the environment, PEM
+    "MPESA_C2B_VERSION",  # v2 (default) or v1
+    "MPESA_PULL",  # post (default) or get
+    "MPESA_NOMINATED_NUMBER",  # the organisation's phone, for Pull
 )
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 _KINDS: Final = {"paybill": AccountKind.PAYBILL, "till_number": AccountKind.TILL, "till": AccountKind.TILL}
 
@@ -68,6 +89,11 @@ def credentials_from(environ: Mapping[str, str]) -> Credentials | None:
     if kind is AccountKind.TILL and till_number is None:
         problems.append("MPESA_TILL_NUMBER is missing, which a till needs")
     base_url = _base_url(given, environment, problems)
+    certificate = _certificate(given.get("MPESA_CERTIFICATE"), problems)
+    c2b_version = _choice(given, problems, "MPESA_C2B_VERSION", C2bVersion.V2)
+    pull_method = _choice(given, problems, "MPESA_PULL", PullMethod.POST)
+    nominated_number = _nominated_number(given.get("MPESA_NOMINATED_NUMBER"), problems)
+    unreadable = "MPESA_CERTIFICATE" in given and certificate is None  # said already, so not said as missing too
     try:
         # Stand-ins where a value is missing or unreadable, so that everything else that is wrong is found as well.
         account = Credentials(
@@ -79,6 +105,12 @@ def credentials_from(environ: Mapping[str, str]) -> Credentials | None:
             consumer_key=consumer_key or "missing",
             consumer_secret=consumer_secret or "missing",
             passkey=passkey or "missing",
+            initiator_name=None if unreadable else given.get("MPESA_INITIATOR_NAME"),
+            initiator_password=None if unreadable else given.get("MPESA_INITIATOR_PASSWORD"),
+            certificate=certificate,
+            c2b_version=c2b_version,
+            pull_method=pull_method,
+            nominated_number=nominated_number,
         )
     except InvalidCredentials as invalid:
         raise InvalidCredentials(problems + invalid.problems) from None
@@ -117,6 +149,38 @@ def _base_url(given: Mapping[str, str], environment: Environment | None, problem
     if asked is not None and asked.rstrip("/") != usual:
         problems.append(f"MPESA_BASE_URL is for the simulator only; {environment} is {usual}")
     return usual
+
+
+def _certificate(file: str | None, problems: list[str]) -> str | None:
+    if file is None:
+        return None
+    try:
+        with Path(file).expanduser().open("rb") as opened:
+            return opened.read(MAX_CERTIFICATE + 1).decode("ascii")
+    except UnicodeDecodeError:
+        problems.append(f"MPESA_CERTIFICATE: {file} is not PEM text")
+    except (OSError, ValueError) as error:  # ValueError: a path with NUL
+        problems.append(f"MPESA_CERTIFICATE: {file!r} cannot be read ({getattr(error, 'strerror', None) or 'no path'})")
+    return None
+
+
+def _choice(given: Mapping[str, str], problems: list[str], name: str, default: Choice) -> Choice:
+    text = given.get(name)
+    kinds = type(default)
+    if text is None or text.lower() in set(kinds):
+        return default if text is None else kinds(text.lower())
+    problems.append(f"{name} is none of " + ", ".join(kinds))
+    return default
+
+
+def _nominated_number(text: str | None, problems: list[str]) -> str | None:
+    if text is None:
+        return None
+    try:
+        return phones.parse(text, argument="MPESA_NOMINATED_NUMBER")
+    except phones.InvalidPhone as invalid:
+        problems.append(invalid.message.rstrip("."))
+        return None
 
 
 def _required(given: Mapping[str, str], problems: list[str], name: str) -> str | None:

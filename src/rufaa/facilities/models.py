@@ -62,7 +62,7 @@ class MpesaAccount(models.Model):
     short_code = models.TextField()
     kind = models.TextField()  # paybill or till
     till_number = models.TextField(default="", db_default="")
-    sealed_keys = models.BinaryField()  # consumer key, consumer secret and passkey, under RUFAA_SECRET_KEYS
+    sealed_keys = models.BinaryField()  # an account's keys, under RUFAA_SECRET_KEYS
     pushes_per_s = models.FloatField(default=5, db_default=5)
     queries_per_min = models.FloatField(default=5, db_default=5)
 

@@ -8,7 +8,7 @@ import uuid
 from typing import Final
 
 from rufaa import ids, secret
-from rufaa.daraja.credentials import AccountKind, Credentials, Environment
+from rufaa.daraja.credentials import AccountKind, C2bVersion, Credentials, Environment, PullMethod
 from rufaa.db.atomic import Tx
 from rufaa.errors import InvalidArgument
 from rufaa.facilities.models import Facility, Membership, MpesaAccount, Price, User
@@ -92,8 +92,7 @@ def keep_account(
     before = None if not account.sealed_keys else credentials_of(account, keys=keys)
     account.base_url, account.kind = credentials.base_url, credentials.kind
     account.pushes_per_s, account.queries_per_min = pushes_per_s, queries_per_min
-    plain = json.dumps([credentials.consumer_key, credentials.consumer_secret, credentials.passkey])
-    account.sealed_keys = secret.seal(keys, plain.encode(), context=_context(account.pk))  # under the newest secret
+    account.sealed_keys = secret.seal(keys, _keys(credentials), context=_context(account.pk))  # under the newest secret
     account.save()
     tx.execute(
         "INSERT INTO mpesa_access (account_id) VALUES (%(account)s) ON CONFLICT DO NOTHING", {"account": account.pk}
@@ -106,7 +105,8 @@ def keep_account(
 def credentials_of(account: MpesaAccount, *, keys: tuple[str, ...]) -> Credentials:
     """What the Daraja client needs. Raises ``CannotUnseal`` where the operator's secret does not fit."""
     plain = secret.unseal(keys, bytes(account.sealed_keys), context=_context(account.pk))
-    consumer_key, consumer_secret, passkey = json.loads(plain)
+    consumer_key, consumer_secret, passkey, *rest = json.loads(plain)
+    more: dict[str, str] = rest[0] if rest else {}
     return Credentials(
         environment=Environment(account.environment),
         base_url=account.base_url,
@@ -116,7 +116,30 @@ def credentials_of(account: MpesaAccount, *, keys: tuple[str, ...]) -> Credentia
         consumer_key=consumer_key,
         consumer_secret=consumer_secret,
         passkey=passkey,
+        initiator_name=more.get("initiator_name"),
+        initiator_password=more.get("initiator_password"),
+        certificate=more.get("certificate"),
+        c2b_version=C2bVersion(more.get("c2b_version", C2bVersion.V2)),
+        pull_method=PullMethod(more.get("pull_method", PullMethod.POST)),
+        nominated_number=more.get("nominated_number"),
     )
+
+
+def _keys(credentials: Credentials) -> bytes:
+    """What is sealed: three keys, and behind them what an account may have besides. Without that, it is what older
+    nodes read and wrote, so that they can go on reading it.
+    """
+    listed: list[object] = [credentials.consumer_key, credentials.consumer_secret, credentials.passkey]
+    more = {
+        "initiator_name": credentials.initiator_name,
+        "initiator_password": credentials.initiator_password,
+        "certificate": credentials.certificate,
+        "nominated_number": credentials.nominated_number,
+        "c2b_version": None if credentials.c2b_version is C2bVersion.V2 else credentials.c2b_version,
+        "pull_method": None if credentials.pull_method is PullMethod.POST else credentials.pull_method,
+    }
+    given = {name: value for name, value in more.items() if value is not None}
+    return json.dumps([*listed, given] if given else listed).encode()
 
 
 def _context(account: uuid.UUID) -> str:
