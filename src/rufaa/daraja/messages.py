@@ -29,9 +29,14 @@ __all__ = [
     "InvalidDescription",
     "Malformed",
     "StkCallback",
+    "amount_of",
+    "encoded",
+    "instant_of",
     "parse_stk_callback",
+    "phone_shown_of",
     "push_request",
     "query_request",
+    "receipt_of",
     "stk_password",
 ]
 
@@ -123,14 +128,14 @@ def push_request(
     }
     if description:
         fields["TransactionDesc"] = description
-    return _json(fields)
+    return encoded(fields)
 
 
 def query_request(credentials: Credentials, *, checkout_request_id: str, at: datetime) -> bytes:
     """The body of POST /mpesa/stkpushquery/v1/query (daraja.md §5). Raises ``InvalidArgument``."""
     if identifier_of(checkout_request_id) is None:
         raise InvalidArgument("checkout_request_id is not an id.", argument="checkout_request_id")
-    return _json({**_authenticated(credentials, at=at), "CheckoutRequestID": checkout_request_id})
+    return encoded({**_authenticated(credentials, at=at), "CheckoutRequestID": checkout_request_id})
 
 
 def _authenticated(credentials: Credentials, *, at: datetime) -> dict[str, str]:
@@ -144,7 +149,8 @@ def _authenticated(credentials: Credentials, *, at: datetime) -> dict[str, str]:
     }
 
 
-def _json(fields: dict[str, str]) -> bytes:
+def encoded(fields: dict[str, str]) -> bytes:
+    """A request body."""
     return json.dumps(fields, separators=(",", ":")).encode("ascii")
 
 
@@ -197,10 +203,10 @@ def parse_stk_callback(raw: bytes) -> StkCallback | Malformed:
         checkout_request_id=checkout_request_id,
         result_code=result_code,
         result_desc=text_of(callback.get("ResultDesc")),
-        amount=_amount(items.get("Amount")),
-        receipt_number=_receipt(items.get("MpesaReceiptNumber")),
-        transaction_at=_instant(items.get("TransactionDate")),
-        phone_shown=_phone_shown(items.get("PhoneNumber")),
+        amount=amount_of(items.get("Amount")),
+        receipt_number=receipt_of(items.get("MpesaReceiptNumber")),
+        transaction_at=instant_of(items.get("TransactionDate")),
+        phone_shown=phone_shown_of(items.get("PhoneNumber")),
         has_metadata=bool(items),
     )
 
@@ -217,7 +223,8 @@ def _items(metadata: object) -> dict[str, object]:
     return items
 
 
-def _amount(value: object) -> Money | None:
+def amount_of(value: object) -> Money | None:
+    """A paid amount, from a number or a string, exactly; None for what is none, zero included."""
     text = value.text if isinstance(value, Number) else value
     if not isinstance(text, str) or not _AMOUNT.fullmatch(text):  # no signs, exponents, separators, NaN
         return None
@@ -225,13 +232,15 @@ def _amount(value: object) -> Money | None:
     return amount if amount is not None and amount.cents > 0 else None
 
 
-def _receipt(value: object) -> str | None:
+def receipt_of(value: object) -> str | None:
+    """An M-Pesa receipt number, or None."""
     # Upper case in every real payload. A lower-case one is not from M-Pesa, and folding it could make of one
     # receipt two, or of two one; so it is doubtful.
     return value if isinstance(value, str) and _RECEIPT.fullmatch(value) else None
 
 
-def _instant(value: object) -> datetime | None:
+def instant_of(value: object) -> datetime | None:
+    """The instant behind ``YYYYMMDDHHmmss`` or ``YYYY-MM-DD HH:MM:SS`` in EAT, or None."""
     text = value.text if isinstance(value, Number) else value
     match = _DATE.fullmatch(text) if isinstance(text, str) else None
     if match is None or len(match[0]) not in {14, 19}:
@@ -245,7 +254,8 @@ def _instant(value: object) -> datetime | None:
         return None
 
 
-def _phone_shown(value: object) -> str | None:
+def phone_shown_of(value: object) -> str | None:
+    """A phone as M-Pesa shows it, whole or masked, for ``rufaa.phone.agrees``; None if it shows next to nothing."""
     text = digits_of(value) if isinstance(value, Number) else value
     if not isinstance(text, str) or not _PHONE_SHOWN.fullmatch(text):
         return None

@@ -52,14 +52,14 @@ class Doubt(Enum):
 DOUBTFUL: Final = Doubt.DOUBTFUL
 
 
-def read_object(raw: bytes) -> dict[str, object] | Malformed:
+def read_object(raw: bytes, *, max_bytes: int = MAX_BYTES) -> dict[str, object] | Malformed:
     """The JSON object in ``raw``: values are ``dict``, ``list``, ``str``, ``Number``, ``bool``, None or ``DOUBTFUL``.
 
     A byte order mark is skipped. Bytes that are not UTF-8 spoil only the string they stand in (they become U+FFFD,
     which no id, code or receipt may hold): a success must not be lost over a letter of its prose.
     """
-    if len(raw) > MAX_BYTES:
-        return Malformed(f"longer than {MAX_BYTES} bytes")
+    if len(raw) > max_bytes:
+        return Malformed(f"longer than {max_bytes} bytes")
     text = raw.decode("utf-8-sig", "replace")
     if not text.strip():
         return Malformed("empty")
