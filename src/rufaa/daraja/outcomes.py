@@ -1,5 +1,8 @@
 """What Daraja's answers mean: every answer to a push is one of four outcomes, every answer to a query one of two. Pure.
 
+What all products share (the error envelope, throttling, certain refusals) stands here as well; the other products' own
+outcomes are in ``outcomes_orders``, ``registration`` and ``pull``.
+
 The push rule is closed: only what daraja.md §11b lists as "no prompt was sent" is ``Declined`` or ``NotSent``; all else
 that is not a clean acceptance is ``Unknown``, since a prompt may be on the phone and a second one may take money twice.
 What to do about an outcome is the payments' law, not written here.
@@ -7,7 +10,7 @@ What to do about an outcome is the payments' law, not written here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -21,7 +24,15 @@ QUOTA_S: Final = 60.0
 LONGEST_WAIT_S: Final = 300.0  # no Retry-After may park a patient's prompt for longer
 PHONE_BUSY_WAIT_S: Final = 60.0  # "wait at least 1 min" (daraja.md §12)
 
-_ACCEPTANCE: Final = ("ResponseCode", "CheckoutRequestID")  # next to an errorCode, they contradict it
+_ACCEPTANCE: Final = (  # next to an errorCode, they contradict it
+    "ResponseCode",
+    "CheckoutRequestID",
+    "ConversationID",
+    "OriginatorConversationID",
+    "OriginatorCoversationID",
+    "ResponseStatus",
+    "Response Status",
+)
 _BAD_REQUEST: Final = frozenset({"400.002.02", "400.002.05", "404.001.01", "405.001"})
 _NO_PRODUCT: Final = "no apiproduct match"  # looks like a token error and is not: the app lacks the product
 _TOKEN: Final = frozenset({"400.003.01", "401.002.01", "401.003.01", "404.001.03", "404.001.04"})
@@ -53,7 +64,7 @@ class Accepted:
 
 
 class Because(StrEnum):
-    """Why a push was declined."""
+    """Why a request was declined."""
 
     BAD_REQUEST = "bad-request"  # a field is wrong: fix it
     PHONE_BUSY = "phone-busy"  # another session lives on that phone, often ours: resolve it, wait a minute
@@ -63,7 +74,7 @@ class Because(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """Daraja refused; no prompt was sent, and the same request would be refused again."""
+    """Daraja refused; no prompt was sent and nothing else was done, and the same request would be refused again."""
 
     code: str
     message: str
@@ -78,7 +89,7 @@ class Declined:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """No prompt was sent, and the same attempt may be sent again after ``retry_after_s`` seconds."""
+    """No prompt was sent and nothing else was done; the same request may be sent again after ``retry_after_s``."""
 
     code: str
     message: str
@@ -88,7 +99,10 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A prompt may be on the phone. Never send it again: ask, wait for the callback, look at C2B and the statement."""
+    """It may have been done: a prompt may be on the phone, money on its way. Never send it again on this alone.
+
+    For a push ask, wait for the callback, look at C2B and the statement; for an order see ``outcomes_orders``.
+    """
 
     code: str
     message: str
@@ -106,14 +120,10 @@ def classify_push(exchange: Exchange, *, headers: Mapping[str, str]) -> PushOutc
     and a 5xx that carries a 4xx code contradicts itself.
     """
     status, answer = exchange.status or 0, read_object(exchange.body)
-    if 300 <= status < 400:
-        return Unknown(f"http-{status}", "Daraja answered with a redirect, which is not followed.", exchange)
-    code, message = error_of(answer)
-    accepted = isinstance(answer, dict) and any(answer.get(name) is not None for name in _ACCEPTANCE)
-    if code is not None and not accepted:
-        return _declared(code, message, exchange, headers=headers)
-    if status == 429 and not accepted:
-        return NotSent(*_gateway(answer, exchange), retry_after(headers, default=THROTTLE_S), exchange)
+    turned_away = refusal(answer, exchange, headers=headers, because=_because)
+    if turned_away is not None:
+        return turned_away
+    code, _ = error_of(answer)
     if isinstance(answer, dict) and code is None and 200 <= status < 300 and code_of(answer.get("ResponseCode")) == "0":
         checkout_request_id = identifier_of(answer.get("CheckoutRequestID"))
         if checkout_request_id is not None:
@@ -124,27 +134,54 @@ def classify_push(exchange: Exchange, *, headers: Mapping[str, str]) -> PushOutc
                 exchange,
             )
         return Unknown("no-checkout-id", "Daraja accepted the push but gave no usable CheckoutRequestID.", exchange)
-    return Unknown(*_gateway(answer, exchange), exchange)
+    return Unknown(*gateway_words(answer, exchange), exchange)
 
 
-def _declared(code: str, message: str, exchange: Exchange, *, headers: Mapping[str, str]) -> PushOutcome:
-    """The table of daraja.md §11b; whatever is not in it falls through to the last line."""
+def refusal(
+    answer: dict[str, object] | Malformed,
+    exchange: Exchange,
+    *,
+    headers: Mapping[str, str],
+    because: Callable[[str, str], Because | None],
+) -> Declined | NotSent | Unknown | None:
+    """What an answer means that turns a request away or speaks of an error; None if it does neither.
+
+    ``because`` is the product's own part of the table of daraja.md §11b: from a code and its message in lower case to
+    the reason, where that code says for certain that nothing was done. An answer with a sign of acceptance in it
+    is never a refusal.
+    """
     status = exchange.status or 0
+    if 300 <= status < 400:
+        return Unknown(f"http-{status}", "Daraja answered with a redirect, which is not followed.", exchange)
+    if isinstance(answer, dict) and any(answer.get(name) is not None for name in _ACCEPTANCE):
+        return None
+    code, message = error_of(answer)
+    if code is None:
+        if status == 429:
+            return NotSent(*gateway_words(answer, exchange), retry_after(headers, default=THROTTLE_S), exchange)
+        return None
     contradiction = status >= 500 and code.startswith("4")
-    because = _because(code, message.lower())
-    if because is not None and not contradiction:
-        return Declined(code, message, because, exchange)
-    wait_s = _throttled(code, message, status, headers)
+    reason = because(code, message.lower())
+    if reason is not None and not contradiction:
+        return Declined(code, message, reason, exchange)
+    wait_s = throttled(code, message, status, headers)
     if wait_s is not None and not contradiction:
         return NotSent(code, message, wait_s, exchange)
     return Unknown(code, message, exchange)
 
 
-def _because(code: str, said: str) -> Because | None:
+def common_reason(code: str, said: str) -> Because | None:
+    """The part of daraja.md §11b that is the gateway's own, and so the same for every product."""
     if code in _BAD_REQUEST:
         return Because.BAD_REQUEST
     if code in _TOKEN:
         return Because.ACCOUNT if _NO_PRODUCT in said else Because.TOKEN
+    return None
+
+
+def _because(code: str, said: str) -> Because | None:
+    if (reason := common_reason(code, said)) is not None:
+        return reason
     if code == "500.001.1001" and "unable to lock subscriber" in said:
         return Because.PHONE_BUSY
     if code == "500.001.1001" and ("merchant does not exist" in said or "wrong credentials" in said):
@@ -189,13 +226,13 @@ def classify_query(exchange: Exchange, *, headers: Mapping[str, str], checkout_r
     """
     status, answer = exchange.status or 0, read_object(exchange.body)
     code, message = error_of(answer)
-    wait_s = _throttled(code or "", message, status, headers)
+    wait_s = throttled(code or "", message, status, headers)
     if wait_s is None and status == 429:
         wait_s = retry_after(headers, default=THROTTLE_S)
     if code is not None:
         return NoNews(code, message, wait_s, exchange)
     if not isinstance(answer, dict) or not 200 <= status < 300:
-        return NoNews(*_gateway(answer, exchange), wait_s, exchange)
+        return NoNews(*gateway_words(answer, exchange), wait_s, exchange)
     result_code = code_of(answer.get("ResultCode"))
     result_desc = text_of(answer.get("ResultDesc"))
     if code_of(answer.get("ResponseCode")) != "0" or result_code is None:
@@ -211,7 +248,7 @@ def classify_query(exchange: Exchange, *, headers: Mapping[str, str], checkout_r
 # ---------------------------------------------------------------- both
 
 
-def _throttled(code: str, message: str, status: int, headers: Mapping[str, str]) -> float | None:
+def throttled(code: str, message: str, status: int, headers: Mapping[str, str]) -> float | None:
     """Seconds to wait if the gateway turned the request away unread, else None. ``code`` is "" without an envelope.
 
     HTTP 429 over a 500 code other than the two that mean throttling is a contradiction, and then None.
@@ -241,7 +278,7 @@ def error_of(answer: dict[str, object] | Malformed) -> tuple[str | None, str]:
     return error_code_of(answer["errorCode"]) or "unreadable-error", text_of(answer.get("errorMessage"))
 
 
-def _gateway(answer: dict[str, object] | Malformed, exchange: Exchange) -> tuple[str, str]:
+def gateway_words(answer: dict[str, object] | Malformed, exchange: Exchange) -> tuple[str, str]:
     """A code and a sentence for an answer without Daraja's own envelope: Apigee and SOAP faults, HTML, nothing."""
     code = f"http-{exchange.status}"
     if isinstance(answer, Malformed):
