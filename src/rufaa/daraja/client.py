@@ -1,47 +1,32 @@
-"""The Daraja client: three calls over HTTP. It turns whatever the network does into an outcome, once, and never sends
-a push again unless Daraja said that it did not process it.
+"""The Daraja client: one method for each call. It turns whatever the network does into an outcome, once, and never
+sends anything again unless Daraja said that it did not process it.
 
-What an answer means is in ``outcomes``; when to send, ask or give up is the payments' law. No state but the session.
+What an answer means is in ``outcomes``, ``outcomes_orders``, ``registration`` and ``pull``; when to send, ask or give
+up is the payments' law. No state but the session.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
-import zlib
 from base64 import b64encode
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
-from types import SimpleNamespace
 from typing import Final, Literal
 
 import aiohttp
 
 from rufaa import clock
-from rufaa.daraja import messages
+from rufaa.daraja import c2b, messages, orders, pull
+from rufaa.daraja.c2b import ResponseType
 from rufaa.daraja.callback_url import check_callback_url
-from rufaa.daraja.credentials import AccountKind, Credentials, Environment
-from rufaa.daraja.outcomes import (
-    Exchange,
-    NoNews,
-    NotSent,
-    PushOutcome,
-    QueryOutcome,
-    Unknown,
-    classify_push,
-    classify_query,
-    refuses_token,
-)
-from rufaa.daraja.reading import MAX_BYTES, text_of
-from rufaa.daraja.tokens import (
-    ASK_AGAIN_S,
-    FetchedToken,
-    MemoryTokens,
-    TokenSource,
-    TokenUnavailable,
-    read_token,
-)
+from rufaa.daraja.credentials import AccountKind, Credentials, Environment, PullMethod
+from rufaa.daraja.initiator import security_credential
+from rufaa.daraja.orders import B2cCommand, NoInitiator
+from rufaa.daraja.outcomes import NoNews, NotSent, PushOutcome, QueryOutcome, Unknown, classify_push, classify_query
+from rufaa.daraja.outcomes_orders import B2cOutcome, OrderOutcome, classify_b2c, classify_order
+from rufaa.daraja.pull import PullOutcome, classify_pull, refuses_pull_token
+from rufaa.daraja.registration import RegistrationOutcome, classify_c2b_registration, classify_pull_registration
+from rufaa.daraja.tokens import FetchedToken, MemoryTokens, TokenSource, TokenUnavailable, read_token
+from rufaa.daraja.wire import Failure, Reply, Timeouts, Wire, new_session
 from rufaa.money import Money
 from rufaa.phone import Phone
 
@@ -62,95 +47,17 @@ __all__ = [
 TOKEN_PATH: Final = "/oauth/v1/generate?grant_type=client_credentials"  # noqa: S105 - an address
 PUSH_PATH: Final = "/mpesa/stkpush/v1/processrequest"
 QUERY_PATH: Final = "/mpesa/stkpushquery/v1/query"
-CONNECT_AGAIN_S: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds. ``total_s`` is the budget of one whole call, token, renewal and second sending included."""
-
-    connect_s: float = 5.0
-    total_s: float = 25.0
-
-
-def new_session(*, connections: int = 100, keepalive_s: float = 10.0, trust_env: bool = False) -> aiohttp.ClientSession:
-    """A session fit for ``Daraja``: no cookies, no proxy from the environment unless ``trust_env``.
-
-    Idle connections are dropped after ``keepalive_s``, well before the gateway drops them: a push written into a
-    connection that is just being closed is Unknown, although it most likely never arrived.
-    """
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=keepalive_s),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=trust_env,
-        headers={"User-Agent": "rufaa"},
-    )
-
-
-# ---------------------------------------------------------------- what one request came to
-
-
-class _Wire:
-    """Whether bytes of one request may have left.
-
-    aiohttp calls ``on_request_headers_sent`` when it has a connection (TCP and TLS are up) and before it hands the
-    first byte to the transport; until then nothing of the request can have been written. So: "nothing was written" is
-    said only if this very request was seen to start, and was not seen to reach that point. The proofs are the raw
-    socket tests; if a future aiohttp should stop calling either hook, every failure becomes Unknown, the safe side.
-    A connection that was reused makes no difference: it is past that point too, and POST is not among the methods that
-    aiohttp sends again by itself.
-    """
-
-    __slots__ = ("may_be_written", "started")
-
-    def __init__(self) -> None:
-        self.started = False
-        self.may_be_written = False
-
-    @property
-    def nothing_written(self) -> bool:
-        return self.started and not self.may_be_written
-
-
-def _watch() -> aiohttp.TraceConfig:
-    async def started(_: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestStartParams) -> None:
-        if isinstance(wire := context.trace_request_ctx, _Wire):
-            wire.started = True
-
-    async def writing(
-        _: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestHeadersSentParams
-    ) -> None:
-        if isinstance(wire := context.trace_request_ctx, _Wire):
-            wire.may_be_written = True
-
-    config = aiohttp.TraceConfig()
-    config.on_request_start.append(started)
-    config.on_request_headers_sent.append(writing)
-    config.freeze()
-    return config
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """A complete answer."""
-
-    exchange: Exchange
-    headers: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """No complete answer. ``nothing_written`` is the one thing that allows sending again."""
-
-    code: str
-    message: str
-    nothing_written: bool
-    exchange: Exchange
-    retry_after_s: float = CONNECT_AGAIN_S
+STATUS_PATH: Final = "/mpesa/transactionstatus/v1/query"
+REVERSAL_PATH: Final = "/mpesa/reversal/v1/request"
+B2C_PATH: Final = "/mpesa/b2c/v3/paymentrequest"
 
 
 class Daraja:
-    """Daraja for any number of accounts over one session, which the caller made (``new_session``) and closes."""
+    """Daraja for any number of accounts over one session, which the caller made (``new_session``) and closes.
+
+    Every method but ``fetch_token`` raises ``InvalidArgument`` on wrong arguments, before anything is sent, and nothing
+    whatever the network does; a cancellation passes through, and then the outcome is unknown.
+    """
 
     def __init__(
         self,
@@ -159,29 +66,26 @@ class Daraja:
         timeouts: Timeouts | None = None,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
-        if not isinstance(session.cookie_jar, aiohttp.DummyCookieJar):
-            raise ValueError("this session would keep cookies: make it with new_session()")
-        self._session = session
-        self._timeouts = timeouts or Timeouts()
-        self._now = now
-        session.trace_configs.append(_watch())
+        self._wire = Wire(session, timeouts=timeouts or Timeouts(), now=now)
 
     async def fetch_token(self, credentials: Credentials) -> FetchedToken:
         """A new access token; it may invalidate the one before (daraja.md §2). Raises ``TokenUnavailable``."""
         basic = b64encode(f"{credentials.consumer_key}:{credentials.consumer_secret}".encode()).decode()
-        came = await self._request(
+        came = await self._wire.request(
             "GET",
             credentials.url(TOKEN_PATH),
             headers={"Authorization": f"Basic {basic}"},
             body=None,
-            until=self._deadline(),
+            until=self._wire.deadline(),
             secrets=(basic, credentials.consumer_secret),
         )
-        if isinstance(came, _Failure):
+        if isinstance(came, Failure):
             raise TokenUnavailable(
                 f"Daraja gave no token: {came.message}", reason=came.code, retry_after_s=came.retry_after_s
             )
         return read_token(came.exchange, headers=came.headers)
+
+    # ------------------------------------------------------------ STK push
 
     async def stk_push(
         self,
@@ -195,8 +99,7 @@ class Daraja:
         callback_url: str,
         at: datetime,
     ) -> PushOutcome:
-        """Ask a phone for a PIN. Raises ``InvalidArgument`` on wrong arguments, before anything is sent, and nothing
-        whatever the network does; a cancellation passes through, and then the outcome is unknown.
+        """Ask a phone for a PIN.
 
         ``at`` is stamped into the request, in East Africa Time. There is no idempotency key (daraja.md §3): each call
         is a new prompt.
@@ -211,167 +114,193 @@ class Daraja:
             at=at,
         )
         came = await self._post(credentials, tokens, path=PUSH_PATH, body=body, at=at)
-        if isinstance(came, _Reply):
-            return classify_push(came.exchange, headers=came.headers)
-        if came.nothing_written:
-            return NotSent(came.code, came.message, came.retry_after_s, came.exchange)
-        return Unknown(came.code, came.message, came.exchange)
+        return classify_push(came.exchange, headers=came.headers) if isinstance(came, Reply) else _failed(came)
 
     async def stk_query(
         self, credentials: Credentials, tokens: TokenSource, *, checkout_request_id: str, at: datetime
     ) -> QueryOutcome:
-        """Ask what became of a push. Raises ``InvalidArgument`` on a wrong id; the network raises nothing."""
+        """Ask what became of a push."""
         body = messages.query_request(credentials, checkout_request_id=checkout_request_id, at=at)
         came = await self._post(credentials, tokens, path=QUERY_PATH, body=body, at=at)
-        if isinstance(came, _Reply):
+        if isinstance(came, Reply):
             return classify_query(came.exchange, headers=came.headers, checkout_request_id=checkout_request_id)
-        return NoNews(came.code, came.message, came.retry_after_s if came.nothing_written else None, came.exchange)
-
-    # ------------------------------------------------------------ the wire
+        return _no_news(came)
 
     async def _post(
         self, credentials: Credentials, tokens: TokenSource, *, path: str, body: bytes, at: datetime
-    ) -> _Reply | _Failure:
-        """POST with a bearer token. If Daraja refuses the token, renew it once and send once more (daraja.md §2)."""
-        until = self._deadline()
-        timestamp = clock.daraja_timestamp(at)
+    ) -> Reply | Failure:
         password = messages.stk_password(
-            short_code=credentials.short_code, passkey=credentials.passkey, timestamp=timestamp
+            short_code=credentials.short_code, passkey=credentials.passkey, timestamp=clock.daraja_timestamp(at)
         )
-        rejected: str | None = None
-        while True:
-            token = await self._token(tokens, rejected=rejected, until=until)
-            if isinstance(token, _Failure):
-                return token  # before the first sending, or after Daraja said that it processed nothing
-            came = await self._request(
-                "POST",
-                credentials.url(path),
-                headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-                body=body,
-                until=until,
-                secrets=(token, password, credentials.passkey, credentials.consumer_secret),
-            )
-            if rejected is None and isinstance(came, _Reply) and refuses_token(came.exchange):
-                rejected = token
-                continue
-            if isinstance(came, _Reply) and came.exchange.status == 401 and rejected is None:
-                # A 401 without Daraja's own words proves nothing about this request (so it stays what it is), but
-                # the next one should not go out with the same token.
-                await self._token(tokens, rejected=token, until=until)
-            return came
+        return await self._wire.send(credentials, tokens, path=path, body=body, secrets=(password,))
 
-    async def _token(self, tokens: TokenSource, *, rejected: str | None, until: float) -> str | _Failure:
-        started_at, began = self._now(), time.monotonic()
-        try:
-            async with asyncio.timeout_at(until):
-                return await tokens.token(rejected=rejected)
-        except TokenUnavailable as unavailable:
-            code, message, wait_s = unavailable.reason, unavailable.message, unavailable.retry_after_s
-        except TimeoutError:
-            code, message, wait_s = "timeout", "No access token in time.", ASK_AGAIN_S
-        except Exception as error:  # noqa: BLE001 - a keeper may fail in its own ways; nothing has been sent for sure
-            code, message, wait_s = "token-unavailable", f"No access token: {type(error).__name__}.", ASK_AGAIN_S
-        exchange = Exchange(None, b"", started_at, time.monotonic() - began)
-        return _Failure(code, message, True, exchange, retry_after_s=wait_s)
+    # ------------------------------------------------------------ C2B
 
-    async def _request(
+    async def register_c2b(
         self,
-        method: Literal["GET", "POST"],
-        url: str,
+        credentials: Credentials,
+        tokens: TokenSource,
         *,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        until: float,
-        secrets: tuple[str, ...],
-    ) -> _Reply | _Failure:
-        started_at, began = self._now(), time.monotonic()
-        wire = _Wire()
-        status: int | None = None
-        received = bytearray()
+        confirmation_url: str,
+        validation_url: str,
+        response_type: ResponseType = ResponseType.COMPLETED,
+    ) -> RegistrationOutcome:
+        """Tell Safaricom where to post C2B notices (daraja.md §6). In production once and for all."""
+        body = c2b.register_request(
+            credentials, confirmation_url=confirmation_url, validation_url=validation_url, response_type=response_type
+        )
+        came = await self._wire.send(credentials, tokens, path=c2b.register_path(credentials), body=body)
+        if isinstance(came, Reply):
+            return classify_c2b_registration(came.exchange, headers=came.headers)
+        return _failed(came)
 
-        def exchange() -> Exchange:
-            kept = _without(bytes(received[:MAX_BYTES]), secrets)
-            return Exchange(status, kept, started_at, time.monotonic() - began)
+    async def simulate_c2b(
+        self, credentials: Credentials, tokens: TokenSource, *, phone: Phone, amount: Money, account_reference: str
+    ) -> OrderOutcome:
+        """Have the sandbox or the simulator make a payment by hand (daraja.md §6); refused in production."""
+        body = c2b.simulate_request(credentials, phone=phone, amount=amount, account_reference=account_reference)
+        came = await self._wire.send(credentials, tokens, path=c2b.simulate_path(credentials), body=body)
+        if isinstance(came, Reply):
+            return classify_order(came.exchange, headers=came.headers, simulated=True)
+        return _failed(came)
 
-        def failure(code: str, message: str) -> _Failure:
-            said = text_of(_without(message.encode("utf-8", "replace"), secrets).decode())
-            return _Failure(code, said, wire.nothing_written, exchange())
+    # ------------------------------------------------------------ Pull
 
-        left_s = until - asyncio.get_running_loop().time()
-        if left_s <= 0:
-            return _Failure("timeout", "No time was left to send the request.", True, exchange())
-        if self._session.closed:
-            return _Failure("closed", "The session is closed.", True, exchange())
-        try:
-            async with self._session.request(
-                method,
-                url,
-                data=body,
-                headers={**headers, "Accept": "application/json", "Accept-Encoding": "identity"},
-                timeout=aiohttp.ClientTimeout(total=left_s, connect=min(left_s, self._timeouts.connect_s)),
-                allow_redirects=False,
-                raise_for_status=False,
-                auto_decompress=False,  # or a bomb would swell before we can count
-                middlewares=(),
-                trace_request_ctx=wire,
-            ) as response:
-                status = response.status
-                while len(received) <= MAX_BYTES and (part := await response.content.read(MAX_BYTES)):
-                    received += part
-                if len(received) > MAX_BYTES:  # leaving with the rest unread closes the connection
-                    return failure("too-long", f"The answer is longer than {MAX_BYTES} bytes.")
-                plain = _decoded(bytes(received), encoding=response.headers.get("Content-Encoding", ""))
-                if plain is None:
-                    return failure("unreadable-encoding", "The answer is compressed and cannot be read.")
-                received[:] = plain
-                return _Reply(exchange(), dict(response.headers))
-        except Exception as error:  # noqa: BLE001 - bytes may be out: a crash here would hide that a prompt may ring
-            return failure(*_named(error))
+    async def pull_register(
+        self, credentials: Credentials, tokens: TokenSource, *, callback_url: str
+    ) -> RegistrationOutcome:
+        """Turn Pull on for the short code (daraja.md §10). Once and for all."""
+        body = pull.register_request(credentials, callback_url=callback_url)
+        came = await self._wire.send(credentials, tokens, path=pull.REGISTER_PATH, body=body)
+        if isinstance(came, Reply):
+            return classify_pull_registration(came.exchange, headers=came.headers)
+        return _failed(came)
 
-    def _deadline(self) -> float:
-        return asyncio.get_running_loop().time() + self._timeouts.total_s
+    async def pull_query(
+        self, credentials: Credentials, tokens: TokenSource, *, start: datetime, end: datetime, offset: int = 0
+    ) -> PullOutcome:
+        """The C2B payments of a window of at most 48 hours, from row ``offset`` on (daraja.md §10). Moves nothing.
+
+        An answer over 4 MiB is no news, "too-long": ask for a shorter window.
+        """
+        method: Literal["GET", "POST"] = "GET" if credentials.pull_method is PullMethod.GET else "POST"
+        came = await self._wire.send(
+            credentials,
+            tokens,
+            path=pull.QUERY_PATH,
+            body=pull.query_request(credentials, start=start, end=end, offset=offset),
+            method=method,
+            refuses=refuses_pull_token,
+            max_bytes=pull.MAX_BYTES,
+        )
+        return classify_pull(came.exchange, headers=came.headers) if isinstance(came, Reply) else _no_news(came)
+
+    # ------------------------------------------------------------ orders
+
+    async def transaction_status(
+        self,
+        credentials: Credentials,
+        tokens: TokenSource,
+        *,
+        receipt_number: str | None = None,
+        original_conversation_id: str | None = None,
+        result_url: str,
+        timeout_url: str,
+        remarks: str = "Status",
+        occasion: str = "",
+    ) -> OrderOutcome:
+        """Ask what became of a transaction; the answer comes to ``result_url`` (daraja.md §7). Moves no money."""
+        credential = _credential(credentials)
+        body = orders.status_request(
+            credentials,
+            security_credential=credential,
+            receipt_number=receipt_number,
+            original_conversation_id=original_conversation_id,
+            result_url=result_url,
+            timeout_url=timeout_url,
+            remarks=remarks,
+            occasion=occasion,
+        )
+        came = await self._wire.send(credentials, tokens, path=STATUS_PATH, body=body, secrets=(credential,))
+        return classify_order(came.exchange, headers=came.headers) if isinstance(came, Reply) else _failed(came)
+
+    async def reverse(
+        self,
+        credentials: Credentials,
+        tokens: TokenSource,
+        *,
+        receipt_number: str,
+        amount: Money,
+        result_url: str,
+        timeout_url: str,
+        remarks: str,
+        occasion: str = "",
+    ) -> OrderOutcome:
+        """Order a payment to be given back (daraja.md §8); the result comes to ``result_url``.
+
+        It carries no id of ours: after Unknown never send it again before the payment's own status was asked.
+        """
+        credential = _credential(credentials)
+        body = orders.reversal_request(
+            credentials,
+            security_credential=credential,
+            receipt_number=receipt_number,
+            amount=amount,
+            result_url=result_url,
+            timeout_url=timeout_url,
+            remarks=remarks,
+            occasion=occasion,
+        )
+        came = await self._wire.send(credentials, tokens, path=REVERSAL_PATH, body=body, secrets=(credential,))
+        return classify_order(came.exchange, headers=came.headers) if isinstance(came, Reply) else _failed(came)
+
+    async def b2c(
+        self,
+        credentials: Credentials,
+        tokens: TokenSource,
+        *,
+        originator_conversation_id: str,
+        phone: Phone,
+        amount: Money,
+        command: B2cCommand = B2cCommand.BUSINESS,
+        result_url: str,
+        timeout_url: str,
+        remarks: str,
+        occasion: str = "",
+    ) -> B2cOutcome:
+        """Order money to a person (daraja.md §10). After Unknown it may be sent again, but only under the same
+        ``originator_conversation_id``: Safaricom takes each once. The result comes to ``result_url``.
+        """
+        credential = _credential(credentials)
+        body = orders.b2c_request(
+            credentials,
+            security_credential=credential,
+            originator_conversation_id=originator_conversation_id,
+            phone=phone,
+            amount=amount,
+            command=command,
+            result_url=result_url,
+            timeout_url=timeout_url,
+            remarks=remarks,
+            occasion=occasion,
+        )
+        came = await self._wire.send(credentials, tokens, path=B2C_PATH, body=body, secrets=(credential,))
+        return classify_b2c(came.exchange, headers=came.headers) if isinstance(came, Reply) else _failed(came)
 
 
-def _without(text: bytes, secrets: tuple[str, ...]) -> bytes:
-    """``text`` with our secrets blotted out: "Invalid Access Token - …" repeats the token (daraja.md §2)."""
-    for secret in secrets:
-        for spelling in {secret, secret.replace("/", "\\/")}:  # as it is, and as some JSON writers escape it
-            if len(spelling) >= 6:  # shorter is no real secret, and blotting it out would spoil the evidence
-                text = text.replace(spelling.encode(), b"[secret]")
-    return text
+def _failed(came: Failure) -> NotSent | Unknown:
+    """The whole difference between the two: whether anything can have been written."""
+    if came.nothing_written:
+        return NotSent(came.code, came.message, came.retry_after_s, came.exchange)
+    return Unknown(came.code, came.message, came.exchange)
 
 
-def _named(error: Exception) -> tuple[str, str]:
-    """A stable code and a sentence for what went wrong. Whether bytes were out is not read from it, see ``_Wire``."""
-    for kind, code in _FAILURES:
-        if isinstance(error, kind):
-            return code, f"{type(error).__name__}: {error}"
-    return "client-error", f"{type(error).__name__}."
+def _no_news(came: Failure) -> NoNews:
+    return NoNews(came.code, came.message, came.retry_after_s if came.nothing_written else None, came.exchange)
 
 
-_FAILURES: Final[tuple[tuple[type[Exception], str], ...]] = (  # the first that fits
-    (aiohttp.ClientSSLError, "tls"),
-    (aiohttp.ClientConnectorDNSError, "dns"),
-    (aiohttp.ClientConnectorError, "not-connected"),
-    (TimeoutError, "timeout"),
-    (aiohttp.ClientError, "connection-lost"),
-    (OSError, "connection-lost"),
-)
-
-
-def _decoded(data: bytes, *, encoding: str) -> bytes | None:
-    """The content behind a Content-Encoding; None if it is cut, broken, longer than 64 KiB or of an unknown kind.
-
-    We ask for none, but a gateway may not listen.
-    """
-    encoding = encoding.strip().lower()
-    if encoding in {"", "identity"}:
-        return data
-    if encoding not in {"gzip", "x-gzip", "deflate"}:
-        return None
-    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
-    try:
-        plain = stream.decompress(data, MAX_BYTES + 1)
-    except zlib.error:
-        return None
-    return plain if stream.eof and len(plain) <= MAX_BYTES else None
+def _credential(credentials: Credentials) -> str:
+    """Made anew for each order, since a padding is random. Raises ``NoInitiator``."""
+    if credentials.initiator_password is None or credentials.certificate is None:
+        raise NoInitiator
+    return security_credential(password=credentials.initiator_password, certificate=credentials.certificate)
