@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from daraja.certificates import Safaricom
-from rufaa.daraja.initiator import security_credential
+from rufaa.daraja.initiator import certificate_problem, security_credential
 
 
 def test_a_credential_is_the_password_under_the_certificate(safaricom: Safaricom) -> None:
@@ -22,6 +22,11 @@ def test_a_credential_is_the_password_under_the_certificate(safaricom: Safaricom
 def test_the_longest_password_fits(safaricom: Safaricom) -> None:
     made = security_credential(password="x" * 128, certificate=safaricom.certificate)
     assert safaricom.opens(base64.b64decode(made)) == "x" * 128
+
+
+def test_a_certificate_is_not_read_on_for_ever(safaricom: Safaricom) -> None:
+    assert certificate_problem(safaricom.certificate) is None
+    assert certificate_problem(safaricom.certificate + "\n" * 20_000) is not None
 
 
 @pytest.mark.parametrize("certificate", ["", "not PEM", "-" * 20_000])

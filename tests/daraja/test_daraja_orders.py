@@ -261,6 +261,8 @@ DUPLICATE = "Duplicate OriginatorConversationID."
         (500, {**ACK, **error("500.002.1001", DUPLICATE)}, "unknown http-500", None),
         (500, {"ResponseCode": "0", **error("500.002.1001", DUPLICATE)}, "unknown http-500", None),
         (302, error("500.002.1001", DUPLICATE), "unknown http-302", None),
+        (200, {**error("500.003.1001"), "ResponseCode": "1", "ResponseDescription": DUPLICATE}, "unknown http-200",
+         None),
         (500, error("500.002.1001", "something else"), "unknown 500.002.1001", None),
         (500, error("500.003.1001", DUPLICATE), "unknown 500.003.1001", None),
     ],
