@@ -169,6 +169,7 @@ def ended(prompt: uuid.UUID) -> Callable[[], bool]:
     return lambda: (
         value("SELECT state FROM prompt WHERE id = %(id)s", id=prompt) in {"paid", "review"}
         and value("SELECT count(*) FROM stray WHERE next_at IS NOT NULL") == 0
+        and value("SELECT count(*) FROM prompt WHERE state IN ('created', 'sending', 'pending', 'unknown')") == 0
     )
 
 
