@@ -162,7 +162,7 @@ CALL: Final = Histogram(
 
 # --- the worker ------------------------------------------------------------------------------------------------------
 
-LOOPS: Final = ("settle", "dispatch", "query")
+LOOPS: Final = ("settle", "dispatch", "query", "stray")
 ROUNDS: Final = _counter(
     "rufaa_worker_rounds_total", "Rounds of the worker's loops.", loop=LOOPS, result=("done", "failed")
 )

@@ -201,3 +201,5 @@ def test_a_loop_of_a_worker_is_in_trouble_once_it_exceeds_its_bound() -> None:
     assert (rounds.trouble("settle"), rounds.trouble("query")) == ("no round for 61 s", "")
     rounds.done("settle")
     assert rounds.trouble("settle") == ""
+    with pytest.raises(KeyError):
+        rounds.done("a loop that nobody watches")

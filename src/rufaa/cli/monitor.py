@@ -24,6 +24,9 @@ class Rounds:
         self._done_at = dict.fromkeys(bounds_s, now())
 
     def done(self, loop: str) -> None:
+        """Raises KeyError for a loop that has no bound: nobody would notice that it is stuck."""
+        if loop not in self._done_at:
+            raise KeyError(loop)
         self._done_at[loop] = self._now()
         metrics.round_done(loop)
 

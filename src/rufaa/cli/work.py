@@ -36,7 +36,7 @@ _log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 5.0
 """The longest that a loop sleeps: a lost notification costs no more than this."""
-BOUNDS_S: Final[Mapping[str, float]] = {"settle": 60.0, "dispatch": 90.0, "query": 180.0}
+BOUNDS_S: Final[Mapping[str, float]] = {"settle": 60.0, "dispatch": 90.0, "query": 180.0, "stray": 180.0}
 """A loop without a round for so long is stuck. Above what one may take: deadlines of the database and of Daraja."""
 _AFTER_ERROR_S: Final = 1.0
 _SHORTEST_S: Final = 0.05
