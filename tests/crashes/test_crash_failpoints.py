@@ -24,6 +24,7 @@ from rufaa.db.atomic import WORK, unit
 from rufaa.db.failpoints import POINTS, Step
 from rufaa.money import Money
 from rufaa.payments.dispatch import LEASE_S, claim_due
+from rufaa.payments.machine import UNKNOWN_WITHOUT_ID_S
 from rufaa.simulator.config import DEMO_SHORT_CODE
 from rufaa.simulator.faults import Fault, FaultKind, Operation
 from rufaa.simulator.testing import RunningSimulator
@@ -232,8 +233,20 @@ def receipt_of(prompt: uuid.UUID) -> str:
 
 @contextmanager
 def plainly(story: Story) -> Iterator[tuple[str, uuid.UUID]]:
+    made = story.town.prompted(PAYS)  # first, since an idle worker passes some of the points, too
     story.start()
-    yield story.town.prompted(PAYS)
+    yield made
+
+
+@contextmanager
+def with_its_callback_there(story: Story) -> Iterator[tuple[str, uuid.UUID]]:
+    """Sent before, and its callback waits in the inbox."""
+    made = story.town.prompted(PAYS)
+    Worker(story.roles.url).dispatch()
+    advance(2, story.simulator)
+    assert inbox_outcomes() == [None]
+    story.start()
+    yield made
 
 
 @contextmanager
@@ -262,22 +275,31 @@ def after_a_dead_worker(story: Story) -> Iterator[tuple[str, uuid.UUID]]:
 @contextmanager
 def without_a_token(story: Story) -> Iterator[tuple[str, uuid.UUID]]:
     story.simulator.script(Fault(FaultKind.ANSWER_REPLACED, on=Operation.TOKEN, status=503))
+    made = story.town.prompted(PAYS)
     story.start()
-    yield story.town.prompted(PAYS)
+    yield made
 
 
 @contextmanager
 def without_callback(story: Story) -> Iterator[tuple[str, uuid.UUID]]:
+    """Sent before, and it is time to ask."""
     story.simulator.script(Fault(FaultKind.CALLBACK_LOST))
+    made = story.town.prompted(PAYS)
+    Worker(story.roles.url).dispatch()
+    advance(21, story.simulator)
     story.start()
-    yield story.town.prompted(PAYS)
+    yield made
 
 
 @contextmanager
 def without_callback_and_answer(story: Story) -> Iterator[tuple[str, uuid.UUID]]:
+    """Sent before; nothing can be asked, and the time for waiting is over."""
     story.simulator.script(Fault(FaultKind.CALLBACK_LOST), Fault(FaultKind.ANSWER_LOST))
+    made = story.town.prompted(PAYS)
+    Worker(story.roles.url).dispatch()
+    advance(UNKNOWN_WITHOUT_ID_S + 1, story.simulator)
     story.start()
-    yield story.town.prompted(PAYS)
+    yield made
 
 
 @contextmanager
@@ -341,6 +363,7 @@ STAGES: Final = {
     Step.FUNCTION_COMMIT: by_a_click,
     Step.DISPATCH_TIDY: after_a_dead_worker,
     Step.TOKEN_END: without_a_token,
+    Step.SETTLE_BATCH: with_its_callback_there,
     Step.SETTLE_ALONE: beside_a_poisoned_one,
     Step.SETTLE_GIVE_UP: poisoned_itself,
     Step.QUERY_OVERDUE: without_callback_and_answer,
