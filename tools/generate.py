@@ -28,12 +28,16 @@ ABOUT: Final = {
     "fee": "What is owed. Raised by approval, or by the confirmation of an emergency; payee, account and amount are"
     " frozen then.",
     "prompt": "One STK push. Its row is committed before anything is sent, and it is its own queue.",
-    "receipt": "Money that arrived. It is applied to one fee, or it waits in *unapplied* for a person.",
+    "receipt": "Money that arrived. It pays fees, or waits in *unapplied* for a person, or was given back.",
+    "refund": "Money that two people give back: what waits of a receipt, or what paid a cancelled fee. Its row is"
+    " committed before anything is ordered, and its id is the order's.",
 }
 
 _MONEY: Final = "nothing: money beats every verdict of ours, at any age; the trigger wants the receipt"
 _OVERDUE: Final = "the last query of the schedule knew nothing, or there is no id to ask by; opens a task"
 _DOUBTED: Final = "a report of success that cannot be believed as it is; opens a task, and a query is made at once"
+_APPLIED: Final = "the fee is open, on the same account, and paid whole by the commit: the triggers look"
+_EARLIER: Final = "this order was not taken, but one before may have been: nothing is known"
 _FAILED: Final = "a trusted callback, or two queries after the prompt's life of 90 s"
 
 # (machine, event) → what the edge needs and does; (machine, from, event) where that differs.
@@ -84,7 +88,31 @@ WHY: Final[Mapping[tuple[str, ...], str]] = {
         "doubted",
     ): "a claim of success about a prompt that should not ring: it is not sent again",
     ("prompt", "overdue"): _OVERDUE,
-    ("receipt", "apply"): "the fee is open, of the same amount and account, and paid by the commit: the triggers look",
+    ("receipt", "apply"): f"{_APPLIED}; nothing of the receipt is free or promised any more",
+    ("receipt", "part-apply"): f"{_APPLIED}; the rest of the receipt waits",
+    ("receipt", "give-back"): "a refund of all of it is done; no fee ever took any of it",
+    ("receipt", "part-give-back"): "a refund of a part is done; the rest waits",
+    ("receipt", "give-back-rest"): "a refund of the last that waited is done; all else pays fees",
+    ("receipt", "return"): "the refund of the fee that it paid is done, and no other fee is paid by it",
+    ("receipt", "part-return"): "the refund of a fee that it paid is done; more of it waits or pays another fee",
+    ("refund", "withdraw"): "nobody approved it yet; what was promised is free again",
+    ("refund", "approve"): "another person than the one who proposed it",
+    ("refund", "claim"): "from here on the order may have been given",
+    ("refund", "accepted"): "Daraja's acknowledgement: the order is queued, and a result comes",
+    ("refund", "declined"): "an answer that certainly means that nothing was ordered; what was promised is free again",
+    ("refund", "not-sent"): "throttled, or no connection: the same order is sent again later",
+    ("refund", "answer-lost"): "a timeout, a reset, a 5xx, HTML: the order may stand",
+    ("refund", "lease-expired"): "the worker died after claiming it; the order may have been the last thing it did",
+    ("refund", "silent"): "no result in time, or a post to the time-out address",
+    ("refund", "approved", "silent"): 'a post about an order that Daraja "did not take" proves that it did',
+    ("refund", "resend"): "under the first id: B2C knows it again, and a whole receipt is reversed once",
+    ("refund", "resending", "declined"): _EARLIER,
+    ("refund", "resending", "not-sent"): _EARLIER,
+    ("refund", "resending", "answer-lost"): _EARLIER,
+    ("refund", "resending", "lease-expired"): _EARLIER,
+    ("refund", "succeeded"): "a result: the money is gone, whatever was thought of the order",
+    ("refund", "rejected"): "a result of every order that may stand: nothing went; what was promised is free again",
+    ("refund", "restored"): "a backup in which it waited was restored: it may have been ordered since",
 }
 
 POSTINGS: Final[Mapping[str, tuple[str, str, str]]] = {

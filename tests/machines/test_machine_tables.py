@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from rufaa.law import Ignored, Machine, Moved, Refused
-from rufaa.payments.machine import FEE, LIVE, OPEN_FEE, PROMPT, RECEIPT
+from rufaa.payments.machine import FEE, LIVE, LIVE_REFUND, OF_PROMPT, OPEN_FEE, PROMPT, RECEIPT, REFUND
 from rufaa.referrals.machine import CLOSED, MACHINE, NEEDS_REASON
 
 REFERRAL_LAW: Final = """
@@ -108,7 +108,67 @@ review   doubted        -
 """
 
 RECEIPT_LAW: Final = """
-unapplied  apply  applied
+unapplied  apply           applied
+unapplied  part-apply      unapplied
+unapplied  give-back       refunded
+unapplied  part-give-back  unapplied
+unapplied  give-back-rest  applied
+unapplied  part-return     unapplied
+applied    return          refunded
+applied    part-return     applied
+"""
+
+REFUND_LAW: Final = """
+proposed  withdraw       withdrawn
+proposed  approve        approved
+approved  claim          sending
+approved  silent         unknown
+approved  restored       unknown
+approved  succeeded      done
+approved  rejected       failed
+sending   accepted       ordered
+sending   declined       failed
+sending   not-sent       approved
+sending   answer-lost    unknown
+sending   lease-expired  unknown
+sending   silent         unknown
+sending   succeeded      done
+sending   rejected       failed
+ordered   silent         unknown
+ordered   succeeded      done
+ordered   rejected       failed
+unknown   accepted       -
+unknown   declined       -
+unknown   not-sent       -
+unknown   answer-lost    -
+unknown   silent         -
+unknown   resend         resending
+unknown   succeeded      done
+unknown   rejected       failed
+resending  accepted       ordered
+resending  declined       unknown
+resending  not-sent       unknown
+resending  answer-lost    unknown
+resending  lease-expired  unknown
+resending  silent         unknown
+resending  succeeded      done
+resending  rejected       failed
+done      accepted       -
+done      declined       -
+done      not-sent       -
+done      answer-lost    -
+done      lease-expired  -
+done      silent         -
+done      succeeded      -
+done      rejected       -
+failed    accepted       -
+failed    declined       -
+failed    not-sent       -
+failed    answer-lost    -
+failed    lease-expired  -
+failed    silent         -
+failed    succeeded      done
+failed    rejected       -
 """
 
 LAWS: Final[dict[str, tuple[Machine[Any, Any], str]]] = {
@@ -116,6 +176,7 @@ LAWS: Final[dict[str, tuple[Machine[Any, Any], str]]] = {
     "fee": (FEE, FEE_LAW),
     "prompt": (PROMPT, PROMPT_LAW),
     "receipt": (RECEIPT, RECEIPT_LAW),
+    "refund": (REFUND, REFUND_LAW),
 }
 
 BIRTHS: Final = {
@@ -123,6 +184,7 @@ BIRTHS: Final = {
     "fee": {"raise": "due", "raise-deferred": "deferred"},
     "prompt": {"create": "created"},
     "receipt": {"arrive": "unapplied"},
+    "refund": {"propose": "proposed"},
 }
 
 STATES: Final = {
@@ -132,14 +194,16 @@ STATES: Final = {
     },
     "fee": {"due", "paid", "waived", "deferred", "refunded"},
     "prompt": {"created", "sending", "pending", "unknown", "refused", "paid", "unpaid", "review"},
-    "receipt": {"unapplied", "applied"},
+    "receipt": {"unapplied", "applied", "refunded"},
+    "refund": {"proposed", "withdrawn", "approved", "sending", "ordered", "unknown", "resending", "done", "failed"},
 }
 
 FINALS: Final = {
     "referral": {"completed", "rejected", "cancelled"},
     "fee": {"waived", "refunded"},
     "prompt": {"paid"},  # left only by a recorded refund, which is the fee's move
-    "receipt": {"applied"},
+    "receipt": {"refunded"},
+    "refund": {"withdrawn", "done"},  # failed is left by a success alone: money that went is gone
 }
 
 
@@ -237,7 +301,28 @@ def test_a_prompt_whose_answer_was_lost_is_never_sent_again() -> None:
     assert {str(state) for state in reached} == {"unknown", "pending", "unpaid", "review", "paid"}
 
 
+def test_a_refund_that_may_have_been_ordered_is_never_claimed_as_new() -> None:
+    """It is ordered again by ``resend`` alone, under its first id, and only a result ends it."""
+    reached = {REFUND.states("unknown"), REFUND.states("ordered")}
+    while more := {target for (source, _), target in REFUND.transitions.items() if source in reached} - reached:
+        reached |= more
+
+    assert {str(state) for state in reached} == {"unknown", "ordered", "resending", "done", "failed"}
+    for (source, event), target in REFUND.transitions.items():
+        if source in reached and target in {REFUND.states("done"), REFUND.states("failed")}:
+            assert event in {REFUND.events("succeeded"), REFUND.events("rejected")}
+
+
 def test_the_named_sets_of_states() -> None:
+    assert {str(state) for state in LIVE_REFUND} == {
+        "proposed",
+        "approved",
+        "sending",
+        "ordered",
+        "unknown",
+        "resending",
+    }
+    assert {str(channel) for channel in OF_PROMPT} == {"callback", "query"}
     assert {str(state) for state in LIVE} == {"created", "sending", "pending", "unknown"}
     assert {str(state) for state in OPEN_FEE} == {"due", "deferred"}
     assert {str(state) for state in CLOSED} == {"rejected", "cancelled"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rufaa.cli import story
-from rufaa.payments.machine import MACHINES, Verdict
+from rufaa.payments.machine import MACHINES, ArrivalVerdict, Channel, Verdict
 from rufaa.referrals.machine import MACHINE
 
 
@@ -15,3 +15,5 @@ def test_every_event_of_every_machine_has_its_words() -> None:
 
 def test_every_verdict_has_its_words() -> None:
     assert set(story._MEANS) == set(Verdict)
+    assert set(story._ARRIVAL_MEANS) == set(ArrivalVerdict)
+    assert set(story._SOURCES) == set(Channel)

@@ -19,12 +19,15 @@ from rufaa.db.atomic import Tx
 from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.money import Money
 from rufaa.payments.machine import (
+    OF_PROMPT,
+    ArrivalVerdict,
     Channel,
     FeeEvent,
     PromptEvent,
     PromptState,
     ReceiptEvent,
     ReceiptState,
+    RefundEvent,
     Verdict,
 )
 from rufaa.payments.restored import not_compared
@@ -77,6 +80,27 @@ _WORDS: Final[Mapping[tuple[str, str], str]] = {
     " it may have been sent since. It is never sent again.",
     ("receipt", ReceiptEvent.ARRIVE): "The money is in the books.",
     ("receipt", ReceiptEvent.APPLY): "The money was applied to the fee.",
+    ("receipt", ReceiptEvent.PART_APPLY): "A part of the money was applied to the fee; the rest waits.",
+    ("receipt", ReceiptEvent.GIVE_BACK): "The money was given back.",
+    ("receipt", ReceiptEvent.PART_GIVE_BACK): "A part of the money was given back; the rest waits.",
+    ("receipt", ReceiptEvent.GIVE_BACK_REST): "What no fee needed of the money was given back.",
+    ("receipt", ReceiptEvent.RETURN): "The money that paid the fee was given back.",
+    ("receipt", ReceiptEvent.PART_RETURN): "What paid the fee of this money was given back; the rest stays.",
+    ("refund", RefundEvent.PROPOSE): "A refund was proposed.",
+    ("refund", RefundEvent.WITHDRAW): "The refund was withdrawn before anybody approved it.",
+    ("refund", RefundEvent.APPROVE): "A second person approved the refund.",
+    ("refund", RefundEvent.CLAIM): "The refund is being ordered.",
+    ("refund", RefundEvent.ACCEPTED): "M-Pesa took the order; its result will come.",
+    ("refund", RefundEvent.DECLINED): "M-Pesa refused the order.",
+    ("refund", RefundEvent.NOT_SENT): "M-Pesa did not take the order; it is sent again later.",
+    ("refund", RefundEvent.ANSWER_LOST): "M-Pesa's answer to the order was lost: the money may have gone.",
+    ("refund", RefundEvent.LEASE_EXPIRED): "The worker that gave the order stopped: the money may have gone.",
+    ("refund", RefundEvent.SILENT): "M-Pesa did not tell what became of the order: the money may have gone.",
+    ("refund", RefundEvent.RESEND): "The order is given again under its first id: M-Pesa carries it out once.",
+    ("refund", RefundEvent.SUCCEEDED): "The money went back.",
+    ("refund", RefundEvent.REJECTED): "The order failed: nothing was given back, and the money is free again.",
+    ("refund", RefundEvent.RESTORED): "The refund was waiting when the backup was made that was restored here:"
+    " it may have been ordered since.",
 }
 """Every event of every machine in words; a test holds it against the machines."""
 
@@ -92,6 +116,28 @@ _MEANS: Final[Mapping[Verdict, str]] = {
     Verdict.OTHER_PROMPT: "it belongs to another push, so it counts for nothing here",
     Verdict.NO_RECEIPT: "a success without receipt or amount is believed only after a query",
     Verdict.NUMBER_TAKEN: "its receipt belongs to another payment, so it counts for nothing here",
+}
+"""What a report about a prompt meant."""
+
+_ARRIVAL_MEANS: Final[Mapping[ArrivalVerdict, str]] = {
+    ArrivalVerdict.KNOWN: "one more report of money that is in the books",
+    ArrivalVerdict.FILLS: "it is the receipt that was awaited",
+    ArrivalVerdict.PAYS: "it is new money, and pays the fee",
+    ArrivalVerdict.UNAPPLIED: "it is new money, and waits for a person",
+    ArrivalVerdict.CONTRADICTS: "its receipt is in the books with another amount or account, so a person compares",
+    ArrivalVerdict.NO_MONEY: "it is no completed payment, so it brings no money",
+    ArrivalVerdict.ASK: "it is believed only when another source agrees",
+}
+"""What a report of a receipt number meant. Its words are not those of a prompt's: both know an "ask"."""
+
+_SOURCES: Final[Mapping[Channel, str]] = {
+    Channel.CALLBACK: "Safaricom's callback",
+    Channel.QUERY: "A status query",
+    Channel.C2B: "A notice of C2B",
+    Channel.PULL: "The list of payments",
+    Channel.STATUS: "The answer about a receipt number",
+    Channel.TYPED: "A number typed in by a person",
+    Channel.STATEMENT: "The statement",
 }
 
 
@@ -167,10 +213,16 @@ def _said(row: Mapping[str, Any]) -> str:
     # the words beside a code that nobody knows may come from anybody
     said = codes.in_plain_words(row["result_code"]) if known else "a code that Rufaa does not know"
     number = f", receipt {row['receipt_number']}" if row["receipt_number"] else ""
-    source = "Safaricom's callback" if row["channel"] == Channel.CALLBACK else "A status query"
+    source = _SOURCES[Channel(row["channel"])]
     about = f" about prompt {row['attempt']}" if row.get("attempt") else ""
     code = codes.loggable(row["result_code"])
-    return f"{source}{about} says {code} ({said.rstrip('.')}){number}: {_MEANS[Verdict(row['verdict'])]}"
+    return f"{source}{about} says {code} ({said.rstrip('.')}){number}: {_meaning(row)}"
+
+
+def _meaning(row: Mapping[str, Any]) -> str:
+    if Channel(row["channel"]) in OF_PROMPT:
+        return _MEANS[Verdict(row["verdict"])]
+    return _ARRIVAL_MEANS[ArrivalVerdict(row["verdict"])]
 
 
 def _moves(tx: Tx, subjects: Mapping[str, uuid.UUID | None]) -> Iterator[tuple[datetime, str]]:

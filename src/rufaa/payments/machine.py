@@ -1,8 +1,9 @@
-"""The law of money: fee, prompt and receipt. Pure: no Django, no I/O.
+"""The law of money: fee, prompt, receipt and refund. Pure: no Django, no I/O.
 
-A *fee* is what is owed. A *prompt* is one STK push. A *receipt* is money that arrived. Reports from outside become
-prompt events by ``judge``; what a prompt's success does to its fee is decided by ``apply``. Safaricom is the authority:
-success wins whenever it comes, a failure is provisional, and paid is left only by a recorded refund.
+A *fee* is what is owed. A *prompt* is one STK push. A *receipt* is money that arrived. A *refund* is money that two
+people give back. Reports about prompts become prompt events by ``judge``; ``plan`` decides what a prompt's success does
+to its fee, ``arrival_plan`` what money does that is reported by its receipt number. Safaricom is the authority: success
+wins whenever it comes, a failure is provisional, and paid is left only by a recorded refund.
 """
 
 from __future__ import annotations
@@ -158,25 +159,129 @@ LIVE: Final = frozenset({_P.CREATED, _P.SENDING, _P.PENDING, _P.UNKNOWN})
 
 
 class ReceiptState(StrEnum):
-    UNAPPLIED = "unapplied"
-    APPLIED = "applied"
+    UNAPPLIED = "unapplied"  # some of it is free, or promised to be given back: a person's work
+    APPLIED = "applied"  # nothing waits: it pays fees, and what does not was given back
+    REFUNDED = "refunded"  # all of it was given back
 
 
 class ReceiptEvent(StrEnum):
     ARRIVE = "arrive"
-    APPLY = "apply"
+    APPLY = "apply"  # the last that waited pays a fee
+    PART_APPLY = "part-apply"  # a part pays a fee, the rest waits
+    GIVE_BACK = "give-back"  # all of it waited, and goes back
+    PART_GIVE_BACK = "part-give-back"  # a part goes back, the rest waits
+    GIVE_BACK_REST = "give-back-rest"  # the last that waited goes back; what was applied stays
+    RETURN = "return"  # what paid the refunded fee goes back, and no fee is paid by it any more
+    PART_RETURN = "part-return"  # as return, and another part still waits or pays another fee
 
+
+_R, _RE = ReceiptState, ReceiptEvent
 
 RECEIPT: Final = Machine(
     name="receipt",
     states=ReceiptState,
     events=ReceiptEvent,
-    first={ReceiptEvent.ARRIVE: ReceiptState.UNAPPLIED},
-    transitions={(ReceiptState.UNAPPLIED, ReceiptEvent.APPLY): ReceiptState.APPLIED},
+    first={_RE.ARRIVE: _R.UNAPPLIED},
+    transitions={
+        (_R.UNAPPLIED, _RE.APPLY): _R.APPLIED,
+        (_R.UNAPPLIED, _RE.PART_APPLY): _R.UNAPPLIED,
+        (_R.UNAPPLIED, _RE.GIVE_BACK): _R.REFUNDED,
+        (_R.UNAPPLIED, _RE.PART_GIVE_BACK): _R.UNAPPLIED,
+        (_R.UNAPPLIED, _RE.GIVE_BACK_REST): _R.APPLIED,
+        (_R.UNAPPLIED, _RE.PART_RETURN): _R.UNAPPLIED,
+        (_R.APPLIED, _RE.RETURN): _R.REFUNDED,
+        (_R.APPLIED, _RE.PART_RETURN): _R.APPLIED,
+    },
     ignored={},
 )
 
-MACHINES: Final = (FEE, PROMPT, RECEIPT)
+# --- refund --------------------------------------------------------------------------------------------------------
+
+
+class RefundState(StrEnum):
+    PROPOSED = "proposed"  # one person wants it; the money is promised
+    WITHDRAWN = "withdrawn"
+    APPROVED = "approved"  # a second person agreed; not yet claimed by a worker
+    SENDING = "sending"  # claimed: from here on the order may have been given
+    ORDERED = "ordered"  # Daraja queued it; a result will come
+    UNKNOWN = "unknown"  # the answer or the result was lost: nobody knows whether the money went
+    RESENDING = "resending"  # claimed again: whatever becomes of this order, an earlier one may have been carried out
+    DONE = "done"
+    FAILED = "failed"  # certainly not given back: the money is free again
+
+
+class RefundEvent(StrEnum):
+    PROPOSE = "propose"
+    WITHDRAW = "withdraw"
+    APPROVE = "approve"  # somebody else than who proposed it
+    CLAIM = "claim"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    NOT_SENT = "not-sent"  # throttled or no connection: the same order is sent again later
+    ANSWER_LOST = "answer-lost"
+    LEASE_EXPIRED = "lease-expired"  # the worker died between claim and outcome
+    SILENT = "silent"  # no result in time, or a post to the time-out address: never a failure (daraja.md §10)
+    RESEND = "resend"  # under the same id alone: B2C knows it again, a reversal answers R000001 (daraja.md §8, §10)
+    SUCCEEDED = "succeeded"  # the money went back
+    REJECTED = "rejected"  # of every order that may have been given a result says that nothing went
+    RESTORED = "restored"  # it waited when the backup was made that was restored: it may have been sent since
+
+
+_S, _SE = RefundState, RefundEvent
+_ORDERABLE: Final = (_S.APPROVED, _S.SENDING, _S.ORDERED, _S.UNKNOWN, _S.RESENDING)
+
+REFUND: Final = Machine(
+    name="refund",
+    states=RefundState,
+    events=RefundEvent,
+    first={_SE.PROPOSE: _S.PROPOSED},
+    transitions={
+        (_S.PROPOSED, _SE.WITHDRAW): _S.WITHDRAWN,
+        (_S.PROPOSED, _SE.APPROVE): _S.APPROVED,
+        (_S.APPROVED, _SE.CLAIM): _S.SENDING,
+        (_S.APPROVED, _SE.RESTORED): _S.UNKNOWN,
+        (_S.SENDING, _SE.ACCEPTED): _S.ORDERED,
+        (_S.SENDING, _SE.DECLINED): _S.FAILED,
+        (_S.SENDING, _SE.NOT_SENT): _S.APPROVED,
+        (_S.SENDING, _SE.ANSWER_LOST): _S.UNKNOWN,
+        (_S.SENDING, _SE.LEASE_EXPIRED): _S.UNKNOWN,
+        (_S.APPROVED, _SE.SILENT): _S.UNKNOWN,  # it says of an order "not sent" that it was
+        (_S.SENDING, _SE.SILENT): _S.UNKNOWN,
+        (_S.ORDERED, _SE.SILENT): _S.UNKNOWN,
+        (_S.UNKNOWN, _SE.RESEND): _S.RESENDING,
+        (_S.RESENDING, _SE.ACCEPTED): _S.ORDERED,
+        # That this order was not taken says nothing of the one before.
+        **{
+            (_S.RESENDING, event): _S.UNKNOWN
+            for event in (_SE.DECLINED, _SE.NOT_SENT, _SE.ANSWER_LOST, _SE.LEASE_EXPIRED, _SE.SILENT)
+        },
+        # Safaricom is the authority: money that went back is gone, whatever we thought of the order.
+        **{(state, _SE.SUCCEEDED): _S.DONE for state in (*_ORDERABLE, _S.FAILED)},
+        **{(state, _SE.REJECTED): _S.FAILED for state in _ORDERABLE},
+    },
+    ignored={
+        (_S.DONE, _SE.SUCCEEDED): "already done: another report of the same",
+        (_S.DONE, _SE.REJECTED): "done is sticky: a failure never brings money back",
+        (_S.DONE, _SE.SILENT): "it is known to be done",
+        (_S.FAILED, _SE.REJECTED): "already known to have failed",
+        (_S.FAILED, _SE.SILENT): "it is known to have failed",
+        (_S.UNKNOWN, _SE.SILENT): "already unknown",
+        **{
+            (state, event): "settled before the answer to the order came"
+            for state in (_S.DONE, _S.FAILED)
+            for event in (_SE.ACCEPTED, _SE.DECLINED, _SE.NOT_SENT, _SE.ANSWER_LOST, _SE.LEASE_EXPIRED)
+        },
+        **{
+            (_S.UNKNOWN, event): "the lease had expired: this worker no longer speaks for the refund"
+            for event in (_SE.ACCEPTED, _SE.DECLINED, _SE.NOT_SENT, _SE.ANSWER_LOST)
+        },
+    },
+)
+
+LIVE_REFUND: Final = frozenset({_S.PROPOSED, *_ORDERABLE})
+"""At most one of these per receipt and fee: its amount is promised, and nothing else may be done with it."""
+
+MACHINES: Final = (FEE, PROMPT, RECEIPT, REFUND)
 
 # --- from a report to an event -------------------------------------------------------------------------------------
 
@@ -185,8 +290,18 @@ PROMPT_LIFE_S: Final = 90
 
 
 class Channel(StrEnum):
+    """Where a report came from. The first two speak of a prompt, the others of a receipt number on an account."""
+
     CALLBACK = "callback"
     QUERY = "query"
+    C2B = "c2b"  # a confirmation
+    PULL = "pull"
+    STATUS = "status"  # the result of a Transaction Status question
+    TYPED = "typed"  # a code that a clerk typed in
+    STATEMENT = "statement"  # a row of the organisation's statement
+
+
+OF_PROMPT: Final = frozenset({Channel.CALLBACK, Channel.QUERY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +381,18 @@ class Verdict(StrEnum):
         }
 
 
+class ArrivalVerdict(StrEnum):
+    """What a report of money by its receipt number means. The word is stored with the evidence."""
+
+    KNOWN = "known"  # one more report of a receipt that we have
+    FILLS = "fills"  # the number that a receipt awaited
+    PAYS = "pays"  # a new receipt, that pays a fee
+    UNAPPLIED = "unapplied"  # a new receipt, that waits for a person
+    CONTRADICTS = "contradicts"  # its number is of a receipt on another account, or of another amount
+    NO_MONEY = "no-money"  # not a completed payment to us, or of no amount
+    ASK = "ask"  # nobody that may speak for Safaricom says so: a claim, believed when another source agrees
+
+
 def judge(prompt: PromptFacts, report: Report) -> Verdict:
     """What ``report`` means for ``prompt``. Checks run in a fixed order; the first that fails names the verdict."""
     if _names_another_push(prompt, report):
@@ -300,6 +427,8 @@ def _judge_failure(prompt: PromptFacts, report: Report) -> Verdict:
             # A query has said "failed" of payments that went through (daraja.md §5), so one alone decides nothing.
             old_enough = prompt.age_s >= PROMPT_LIFE_S
             return Verdict.FAILS if old_enough and prompt.unpaid_queries >= 1 else Verdict.FAILS_FOR_NOW
+        case Channel.C2B | Channel.PULL | Channel.STATUS | Channel.TYPED | Channel.STATEMENT:
+            return Verdict.NO_NEWS  # it speaks of a receipt, not of a prompt: see arrival_plan
         case never:
             assert_never(never)
 
@@ -318,6 +447,8 @@ def _judge_success(prompt: PromptFacts, report: Report) -> Verdict:
             if report.phone_shown is not None and not agrees(report.phone_shown, prompt.phone):
                 return Verdict.PHONE_DIFFERS if report.trusted else Verdict.ASK_DIFFERS
             return Verdict.CONFIRMS if report.trusted else Verdict.ASK
+        case Channel.C2B | Channel.PULL | Channel.STATUS | Channel.TYPED | Channel.STATEMENT:
+            return Verdict.NO_NEWS  # as in a failure
         case never:
             assert_never(never)
 
