@@ -20,7 +20,7 @@ import sys
 from rufaa.cli.database import use
 use(sys.argv[1])
 from rufaa.cli.migrate import known_migrations, migrate_to
-migrate_to(known_migrations() - {"payments.0005_restoration"})
+migrate_to(known_migrations() - {"payments.0008_worked_money_guards"})
 """
 
 
@@ -52,7 +52,7 @@ def test_it_backs_up_first_and_the_backup_of_the_older_level_restores(
     (file,) = (folder / "data" / "backups").iterdir()
     assert said == [f"Backed up before: {file}", "The database is up to date."]
     assert file.name.startswith("before-migration-rufaa-")
-    assert "payments.0005_restoration" not in backup.verify(file).migrations
+    assert "payments.0008_worked_money_guards" not in backup.verify(file).migrations
     assert is_migrated(behind)
     assert again == "The database is up to date.\n"  # nothing to migrate, and so nothing to back up
 

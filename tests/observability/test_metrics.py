@@ -392,8 +392,8 @@ PAST = {
     "prompt (id, state, event, fee_id, account_id, attempt, payer_phone, amount_cents, next_at)": (
         "gen_random_uuid(), 'paid', 'confirmed', gen_random_uuid(), gen_random_uuid(), 1, '254708000000', 100, NULL"
     ),
-    "receipt (id, state, event, account_id, amount_cents, fee_id)": (
-        "gen_random_uuid(), 'applied', 'apply', gen_random_uuid(), 100, gen_random_uuid()"
+    "receipt (id, state, event, account_id, amount_cents)": (
+        "gen_random_uuid(), 'applied', 'apply', gen_random_uuid(), 100"
     ),
     "task (id, kind, facility_id, fee_id, why, closed_at)": (
         "gen_random_uuid(), 'review', gen_random_uuid(), gen_random_uuid(), '', now()"

@@ -16,16 +16,17 @@ _SQL: Final = sql.load(__file__, "proof.sql")
 _SHOWN: Final = 3
 
 INVARIANTS: Final[Mapping[str, str]] = {
-    "fee_paid_by_one_receipt": "a fee is paid exactly when one receipt of its amount and account is applied to it",
-    "receipt_applied_once": "no receipt is applied twice, and none stands for two payments",
+    "fee_paid_by_what_is_applied": "a fee is paid exactly when money of its account and amount is applied to it",
+    "receipt_used_once": "no shilling of a receipt is used twice, and no receipt stands for two payments",
+    "refund_within_what_came": "two people agreed to each refund, and no more goes back than came",
     "prompt_paid_by_its_receipt": "a prompt is paid exactly when its receipt is there",
     "prompt_asks_for_its_fee": "every prompt asks for its whole fee, on the fee's account",
     "one_live_prompt": "a fee and a phone have one live prompt at most",
     "live_prompt_goes_on": "no live prompt is forgotten: each is sent, asked about, or leased",
     "receivable": "each fee's receivable is what its status says",
-    "unapplied": "unapplied in the books is the sum of the unapplied receipts",
-    "mpesa_account": "each M-Pesa account in the books is the sum of its receipts",
-    "posted": "every fee, receipt and application has its own row in the books",
+    "unapplied": "unapplied in the books is what of the receipts neither pays a fee nor was given back",
+    "mpesa_account": "each M-Pesa account in the books is the sum of its receipts less what was given back",
+    "posted": "every fee, receipt, application and refund has its own row in the books",
     "history_is_lawful": "every move that was ever made is a move of the law",
     "history_has_no_gap": "every move starts where the one before ended",
     "history_ends_where_rows_are": "each row's last move made the state that it is in",
@@ -33,7 +34,7 @@ INVARIANTS: Final[Mapping[str, str]] = {
     "referral_waits_for_no_paid_fee": "no referral waits for a fee that is paid",
     "referral_payee": "every referral is shown to the payee of its fee and to no other",
     "exempted_by_two": "two people agreed to each fee that was waived or deferred by hand",
-    "receipt_has_evidence": "every receipt of a prompt has the report that brought it",
+    "receipt_has_evidence": "every receipt has the report that brought it",
     "person_knows": "unapplied money and prompts in review are somebody's task",
     "callback_kept": "every callback that counted is kept, and each that was settled is named",
 }

@@ -1,19 +1,39 @@
 -- What must always hold. Each query names what breaks it, one row each, with ids alone; no row means that it holds.
 
--- name: fee_paid_by_one_receipt
-SELECT format('fee %s is %s, with %s applied receipts of its amount and account', fee.id, fee.state, count(receipt.id)) AS what
-FROM fee LEFT JOIN receipt ON receipt.fee_id = fee.id AND receipt.state = 'applied'
-    AND receipt.amount_cents = fee.amount_cents AND receipt.account_id = fee.account_id
+-- name: fee_paid_by_what_is_applied
+SELECT format('fee %s of %s is %s, and %s is applied to it', fee.id, fee.amount_cents, fee.state,
+    coalesce(sum(application.amount_cents), 0)) AS what
+FROM fee LEFT JOIN application ON application.fee_id = fee.id
 GROUP BY fee.id
-HAVING count(receipt.id) <> CASE WHEN fee.state IN ('paid', 'refunded') THEN 1 ELSE 0 END
+HAVING coalesce(sum(application.amount_cents), 0)
+    <> CASE WHEN fee.state IN ('paid', 'refunded') THEN fee.amount_cents ELSE 0 END
 UNION ALL
-SELECT format('receipt %s is applied to fee %s, whose amount or account is another', receipt.id, fee.id)
-FROM receipt JOIN fee ON fee.id = receipt.fee_id
-WHERE (receipt.amount_cents, receipt.account_id) IS DISTINCT FROM (fee.amount_cents, fee.account_id)
+SELECT format('receipt %s is applied to fee %s, whose account is another', receipt.id, fee.id)
+FROM application JOIN receipt ON receipt.id = application.receipt_id JOIN fee ON fee.id = application.fee_id
+WHERE receipt.account_id <> fee.account_id
 
--- name: receipt_applied_once
-SELECT format('receipt %s is applied %s times', receipt, count(*)) AS what
-FROM transfer WHERE kind = 'applied' GROUP BY receipt HAVING count(*) > 1
+-- name: receipt_used_once
+SELECT format('receipt %s of %s pays %s, %s of it was given back and %s is promised back: %s is called free', id,
+    amount_cents, pays, given, promised, free_cents) AS what
+FROM (
+    SELECT receipt.*,
+        coalesce((SELECT sum(amount_cents) FROM application WHERE receipt_id = receipt.id), 0) AS pays,
+        coalesce((SELECT sum(amount_cents) FROM refund
+                  WHERE receipt_id = receipt.id AND fee_id IS NULL AND state = 'done'), 0) AS given,
+        coalesce((SELECT sum(amount_cents) FROM refund WHERE receipt_id = receipt.id AND fee_id IS NULL
+                  AND state NOT IN ('done', 'withdrawn', 'failed')), 0) AS promised
+    FROM receipt
+) AS receipt
+WHERE free_cents <> amount_cents - pays - given - promised OR free_cents < 0
+UNION ALL
+SELECT format('receipt %s is %s, and %s of it waits', receipt.id, receipt.state, waits)
+FROM receipt CROSS JOIN LATERAL (
+    SELECT receipt.amount_cents
+        - coalesce((SELECT sum(amount_cents) FROM application WHERE receipt_id = receipt.id), 0)
+        - coalesce((SELECT sum(amount_cents) FROM refund
+                    WHERE receipt_id = receipt.id AND fee_id IS NULL AND state = 'done'), 0) AS waits
+) AS left_over
+WHERE (receipt.state = 'unapplied') <> (waits > 0)
 UNION ALL
 SELECT format('receipt number of %s is in %s receipts', min(id::text), count(*))
 FROM receipt WHERE number IS NOT NULL GROUP BY number HAVING count(*) > 1
@@ -21,8 +41,27 @@ UNION ALL
 SELECT format('prompt %s has %s receipts', prompt_id, count(*))
 FROM receipt WHERE prompt_id IS NOT NULL GROUP BY prompt_id HAVING count(*) > 1
 UNION ALL
-SELECT format('fee %s has %s receipts', fee_id, count(*))
-FROM receipt WHERE fee_id IS NOT NULL GROUP BY fee_id HAVING count(*) > 1
+SELECT format('receipt %s pays fee %s %s times', receipt_id, fee_id, count(*))
+FROM application GROUP BY receipt_id, fee_id HAVING count(*) > 1
+
+-- name: refund_within_what_came
+SELECT format('receipt %s of %s was given back %s', receipt.id, receipt.amount_cents, sum(refund.amount_cents)) AS what
+FROM receipt JOIN refund ON refund.receipt_id = receipt.id AND refund.state = 'done'
+GROUP BY receipt.id HAVING sum(refund.amount_cents) > receipt.amount_cents
+UNION ALL
+SELECT format('refund %s is %s, and no two people agreed', id, state)
+FROM refund
+WHERE state NOT IN ('proposed', 'withdrawn') AND (approved_by IS NULL OR approved_by = proposed_by)
+UNION ALL
+SELECT format('refund %s gives back what pays fee %s, which is %s', refund.id, fee.id, fee.state)
+FROM refund JOIN fee ON fee.id = refund.fee_id
+WHERE refund.state NOT IN ('withdrawn', 'failed') AND fee.state NOT IN ('paid', 'refunded')
+UNION ALL
+SELECT format('refund %s is %s, and nothing will be done about it', id, state)
+FROM refund
+WHERE (state IN ('approved', 'ordered', 'unknown') AND next_at IS NULL
+        AND NOT EXISTS (SELECT FROM task WHERE task.refund_id = refund.id AND closed_at IS NULL))
+    OR (state = 'sending' AND lease_until IS NULL)
 
 -- name: prompt_paid_by_its_receipt
 SELECT format('prompt %s is %s, and %s a receipt of its amount', prompt.id, prompt.state,
@@ -59,14 +98,18 @@ FROM (
 WHERE receivable <> CASE WHEN state IN ('due', 'deferred') THEN amount_cents ELSE 0 END
 
 -- name: unapplied
--- By M-Pesa account. What was given back has left both sides.
+-- By M-Pesa account.
 WITH booked AS (
     SELECT account, sum(CASE WHEN credit = 'unapplied' THEN amount_cents ELSE -amount_cents END) AS cents
     FROM transfer WHERE 'unapplied' IN (debit, credit) GROUP BY account
 ), held AS (
     SELECT account, sum(cents) AS cents FROM (
-        SELECT account_id AS account, amount_cents AS cents FROM receipt WHERE state = 'unapplied'
-        UNION ALL SELECT account, -amount_cents FROM transfer WHERE kind = 'refunded'
+        SELECT account_id AS account, amount_cents AS cents FROM receipt
+        UNION ALL SELECT receipt.account_id, -application.amount_cents
+            FROM application JOIN receipt ON receipt.id = application.receipt_id
+        UNION ALL SELECT receipt.account_id, -refund.amount_cents
+            FROM refund JOIN receipt ON receipt.id = refund.receipt_id
+            WHERE refund.state = 'done' AND refund.fee_id IS NULL
     ) AS each GROUP BY account
 )
 SELECT format('account %s: %s is unapplied in the books, %s by the receipts', account,
@@ -80,7 +123,8 @@ WITH booked AS (
 ), came AS (
     SELECT account, sum(cents) AS cents FROM (
         SELECT account_id AS account, amount_cents AS cents FROM receipt
-        UNION ALL SELECT account, -amount_cents FROM transfer WHERE kind = 'refunded'
+        UNION ALL SELECT receipt.account_id, -refund.amount_cents
+            FROM refund JOIN receipt ON receipt.id = refund.receipt_id WHERE refund.state = 'done'
     ) AS each GROUP BY account
 )
 SELECT format('account %s: %s in the books, %s by the receipts', account,
@@ -100,9 +144,16 @@ SELECT format('receipt %s did not arrive in the books', id) FROM receipt
 WHERE NOT EXISTS (SELECT FROM transfer WHERE kind = 'received' AND receipt = receipt.id
     AND amount_cents = receipt.amount_cents AND account = receipt.account_id)
 UNION ALL
-SELECT format('receipt %s is applied to fee %s, and the books do not say so', id, fee_id) FROM receipt
-WHERE state = 'applied' AND NOT EXISTS (SELECT FROM transfer WHERE kind = 'applied' AND receipt = receipt.id
-    AND fee = receipt.fee_id AND amount_cents = receipt.amount_cents)
+SELECT format('receipt %s is applied to fee %s, and the books do not say so', receipt_id, fee_id) FROM application
+WHERE NOT EXISTS (SELECT FROM transfer WHERE kind = 'applied' AND receipt = application.receipt_id
+    AND fee = application.fee_id AND amount_cents = application.amount_cents)
+UNION ALL
+SELECT format('refund %s is done, and the books do not say so', id) FROM refund
+WHERE state = 'done' AND (
+    NOT EXISTS (SELECT FROM transfer WHERE kind = 'refunded' AND refund = refund.id AND amount_cents = refund.amount_cents)
+    OR (fee_id IS NOT NULL AND NOT EXISTS (SELECT FROM transfer WHERE kind = 'returned' AND refund = refund.id
+        AND fee = refund.fee_id AND amount_cents = refund.amount_cents))
+)
 
 -- name: history_is_lawful
 SELECT format('history %s: %s %s --%s--> %s is no move of the law', history.id, machine, history.from_state,
@@ -126,6 +177,7 @@ WITH now AS (
     UNION ALL SELECT 'fee', id, state, event FROM fee
     UNION ALL SELECT 'prompt', id, state, event FROM prompt
     UNION ALL SELECT 'receipt', id, state, event FROM receipt
+    UNION ALL SELECT 'refund', id, state, event FROM refund
 ), told AS (
     SELECT DISTINCT ON (machine, subject) machine, subject AS id, to_state, event
     FROM history ORDER BY machine, subject, history.id DESC
@@ -159,9 +211,11 @@ FROM fee WHERE event IN ('waive', 'defer') AND NOT EXISTS (
 )
 
 -- name: receipt_has_evidence
-SELECT format('receipt %s came by prompt %s, and no report says so', receipt.id, prompt_id) AS what
-FROM receipt WHERE prompt_id IS NOT NULL AND NOT EXISTS (
-    SELECT FROM evidence WHERE evidence.prompt_id = receipt.prompt_id AND verdict = 'confirms'
+SELECT format('receipt %s is in the books, and no report says so', receipt.id) AS what
+FROM receipt WHERE NOT EXISTS (
+    SELECT FROM evidence WHERE evidence.receipt_id = receipt.id
+        OR (evidence.prompt_id = receipt.prompt_id AND verdict = 'confirms')
+        OR (evidence.account_id = receipt.account_id AND evidence.receipt_number = receipt.number)
 )
 
 -- name: person_knows

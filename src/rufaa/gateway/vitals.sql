@@ -35,9 +35,9 @@ GROUP BY 1
 
 -- name: unapplied
 SELECT
-    count(*)::float8 AS number, coalesce(sum(amount_cents), 0)::float8 AS cents,
+    count(*)::float8 AS number, coalesce(sum(free_cents), 0)::float8 AS cents,
     coalesce(max(extract(epoch FROM rufaa_now() - created_at)), 0)::float8 AS age_s
-FROM (SELECT amount_cents, created_at FROM receipt WHERE fee_id IS NULL AND state = 'unapplied' LIMIT $1) AS unapplied
+FROM (SELECT free_cents, created_at FROM receipt WHERE state = 'unapplied' LIMIT $1) AS unapplied
 
 -- name: tasks
 SELECT kind, count(*)::float8 AS number, max(extract(epoch FROM rufaa_now() - opened_at))::float8 AS age_s

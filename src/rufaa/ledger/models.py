@@ -8,7 +8,7 @@ from django.db import models
 
 from rufaa.db.fields import RufaaNow
 
-KINDS = ("raised", "received", "applied", "waived", "refunded")
+KINDS = ("raised", "received", "applied", "waived", "returned", "refunded")
 
 
 class Transfer(models.Model):
@@ -22,6 +22,7 @@ class Transfer(models.Model):
     account = models.UUIDField()  # the M-Pesa account whose books these are
     fee = models.UUIDField(null=True)
     receipt = models.UUIDField(null=True)
+    refund = models.UUIDField(null=True)
 
     class Meta:
         db_table = "transfer"
@@ -35,7 +36,9 @@ class Transfer(models.Model):
             models.CheckConstraint(
                 condition=models.Q(kind__in=["raised", "waived"], fee__isnull=False)
                 | models.Q(kind="received", receipt__isnull=False)
-                | models.Q(kind__in=["applied", "refunded"], fee__isnull=False, receipt__isnull=False),
+                | models.Q(kind="applied", fee__isnull=False, receipt__isnull=False)
+                | models.Q(kind="returned", fee__isnull=False, receipt__isnull=False, refund__isnull=False)
+                | models.Q(kind="refunded", receipt__isnull=False, refund__isnull=False),
                 name="transfer_subject",
             ),
             models.CheckConstraint(condition=~models.Q(debit=models.F("credit")), name="transfer_two_accounts"),
@@ -43,8 +46,14 @@ class Transfer(models.Model):
                 fields=["fee", "kind"], condition=models.Q(kind__in=["raised", "waived"]), name="transfer_fee_once"
             ),
             models.UniqueConstraint(
-                fields=["receipt", "kind"],
-                condition=models.Q(kind__in=["received", "applied", "refunded"]),
-                name="transfer_receipt_once",
+                fields=["receipt"], condition=models.Q(kind="received"), name="transfer_receipt_once"
+            ),
+            models.UniqueConstraint(
+                fields=["receipt", "fee"], condition=models.Q(kind="applied"), name="transfer_applied_once"
+            ),
+            models.UniqueConstraint(
+                fields=["refund", "kind"],
+                condition=models.Q(kind__in=["returned", "refunded"]),
+                name="transfer_refund_once",
             ),
         ]

@@ -198,6 +198,11 @@ RECEIPT: Final = Machine(
 # --- refund --------------------------------------------------------------------------------------------------------
 
 
+class RefundMethod(StrEnum):
+    REVERSAL = "reversal"  # of a whole receipt by its number
+    B2C = "b2c"  # a payout to a phone, under an id that is the refund's own
+
+
 class RefundState(StrEnum):
     PROPOSED = "proposed"  # one person wants it; the money is promised
     WITHDRAWN = "withdrawn"

@@ -12,10 +12,11 @@ from django.db import models
 from rufaa import ids
 from rufaa.db.fields import RufaaNow
 from rufaa.facilities.models import Facility, MpesaAccount
-from rufaa.payments.machine import LIVE, FeeState, PromptState, ReceiptState
+from rufaa.payments.machine import LIVE, LIVE_REFUND, FeeState, PromptState, ReceiptState, RefundMethod, RefundState
 
 _STATE = models.TextField
 _LIVE = sorted(state.value for state in LIVE)
+_LIVE_REFUND = sorted(state.value for state in LIVE_REFUND)
 _MPESA_CENTS = models.Q(amount_cents__gte=100, amount_cents__lte=25_000_000)
 
 
@@ -121,7 +122,10 @@ class Prompt(models.Model):
 
 
 class Receipt(models.Model):
-    """Money that arrived. ``number`` may be awaited (a query knows none); ``fee`` is set where it is applied."""
+    """Money that arrived. ``number`` may be awaited (a query knows none).
+
+    ``free_cents`` is what neither pays a fee, nor was given back, nor is promised to be. Triggers keep it.
+    """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id)
     created_at = models.DateTimeField(db_default=RufaaNow())
@@ -131,22 +135,192 @@ class Receipt(models.Model):
     number = models.TextField(null=True, unique=True)
     account = models.ForeignKey(MpesaAccount, models.PROTECT)
     amount_cents = models.BigIntegerField()
+    free_cents = models.BigIntegerField(default=0, db_default=0)
     paid_at = models.DateTimeField(null=True)  # as M-Pesa says
+    account_reference = models.TextField(default="", db_default="")  # what the payer typed, where it came by paybill
+    phone_shown = models.TextField(default="", db_default="")  # the payer's, as far as M-Pesa shows it
     prompt = models.OneToOneField(Prompt, models.PROTECT, null=True)  # one push is at most one payment
-    fee = models.OneToOneField(Fee, models.PROTECT, null=True)  # one fee takes exactly one receipt
 
     class Meta:
         db_table = "receipt"
+        indexes: ClassVar = [
+            models.Index(fields=["account", "created_at"], condition=models.Q(prompt=None), name="receipt_unprompted"),
+            models.Index(fields=["created_at"], condition=models.Q(state="unapplied"), name="receipt_waiting"),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(amount_cents__gt=0), name="receipt_amount"),
+            models.CheckConstraint(
+                condition=models.Q(free_cents__gte=0, free_cents__lte=models.F("amount_cents")), name="receipt_free"
+            ),
             models.CheckConstraint(condition=models.Q(state__in=list(ReceiptState)), name="receipt_state"),
             models.CheckConstraint(
-                condition=models.Q(state=ReceiptState.APPLIED, fee__isnull=False)
-                | models.Q(state=ReceiptState.UNAPPLIED, fee__isnull=True),
-                name="receipt_applied_to_a_fee",
+                condition=models.Q(number__regex=r"^[0-9A-Z]{6,20}$") | models.Q(number=None), name="receipt_number"
+            ),
+        ]
+
+
+class Application(models.Model):
+    """So much of a receipt pays this fee. Append-only; those of a fee sum to its amount by the commit that pays it."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    at = models.DateTimeField(db_default=RufaaNow())
+    receipt = models.ForeignKey(Receipt, models.PROTECT)
+    fee = models.ForeignKey(Fee, models.PROTECT)
+    amount_cents = models.BigIntegerField()
+    by = models.UUIDField(null=True)  # the person who said so; None: settlement
+
+    class Meta:
+        db_table = "application"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(amount_cents__gt=0), name="application_amount"),
+            models.UniqueConstraint(fields=["fee", "receipt"], name="application_once"),
+        ]
+
+
+class Refund(models.Model):
+    """Money of a receipt that two people want to give back, and what became of the order. Its own queue, as a prompt.
+
+    ``fee``: the paid fee whose money it is; None: it waits in unapplied.
+    """
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    created_at = models.DateTimeField(db_default=RufaaNow())
+    state = _STATE()
+    event = models.TextField()
+    reason = models.TextField(default="", db_default="")  # of the last move, where a person gave one
+    receipt = models.ForeignKey(Receipt, models.PROTECT)
+    fee = models.ForeignKey(Fee, models.PROTECT, null=True)
+    amount_cents = models.BigIntegerField()
+    method = models.TextField()
+    phone = models.TextField(default="", db_default="")  # who gets a payout
+    why = models.TextField()
+    proposed_by = models.UUIDField()
+    approved_by = models.UUIDField(null=True)
+    approved_at = models.DateTimeField(null=True)
+    # the queue
+    next_at = models.DateTimeField(null=True)  # when to send, or to ask; None: nothing to do
+    lease = models.IntegerField(default=0, db_default=0)
+    lease_until = models.DateTimeField(null=True)
+    # what Daraja said
+    sent_at = models.DateTimeField(null=True)  # when an order may first have gone out
+    orders = models.IntegerField(default=0, db_default=0)  # how many may have been taken
+    conversation_id = models.TextField(null=True)
+    originator_conversation_id = models.TextField(null=True)
+    code = models.TextField(default="", db_default="")
+    message = models.TextField(default="", db_default="")
+    number = models.TextField(null=True, unique=True)  # M-Pesa's number of the giving back itself
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "refund"
+        indexes: ClassVar = [
+            models.Index(fields=["receipt"], name="refund_receipt"),
+            models.Index(fields=["next_at"], condition=models.Q(next_at__isnull=False), name="refund_due"),
+            models.Index(fields=["lease_until"], condition=models.Q(lease_until__isnull=False), name="refund_leased"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(amount_cents__gt=0), name="refund_amount"),
+            models.CheckConstraint(condition=models.Q(state__in=list(RefundState)), name="refund_state"),
+            models.CheckConstraint(condition=models.Q(method__in=list(RefundMethod)), name="refund_method"),
+            models.CheckConstraint(
+                condition=models.Q(method=RefundMethod.REVERSAL, phone="")
+                | models.Q(method=RefundMethod.B2C, phone__regex=r"^254[17][0-9]{8}$"),
+                name="refund_phone",
+            ),
+            models.CheckConstraint(condition=~models.Q(why=""), name="refund_why"),
+            models.CheckConstraint(
+                condition=models.Q(approved_by=None) | ~models.Q(approved_by=models.F("proposed_by")),
+                name="refund_two_people",
             ),
             models.CheckConstraint(
-                condition=models.Q(number__regex=r"^[0-9A-Z]{6,20}$") | models.Q(number=None), name="receipt_number"
+                condition=models.Q(approved_by__isnull=False)
+                | models.Q(state__in=[RefundState.PROPOSED, RefundState.WITHDRAWN]),
+                name="refund_approved",
+            ),
+            models.UniqueConstraint(
+                fields=["receipt", "fee"],
+                condition=models.Q(state__in=_LIVE_REFUND),
+                name="refund_one_live",
+                nulls_distinct=False,
+            ),
+        ]
+
+
+class Claim(models.Model):
+    """A payment that is reported by its receipt number and not believed yet: an untrusted notice, or a typed code.
+
+    It becomes a receipt when Safaricom, asked, says so. Never by itself.
+    """
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    created_at = models.DateTimeField(db_default=RufaaNow())
+    account = models.ForeignKey(MpesaAccount, models.PROTECT)
+    number = models.TextField()
+    channel = models.TextField()  # c2b or typed
+    amount_cents = models.BigIntegerField(null=True)
+    paid_at = models.DateTimeField(null=True)
+    account_reference = models.TextField(default="", db_default="")
+    phone_shown = models.TextField(default="", db_default="")
+    fee = models.ForeignKey(Fee, models.PROTECT, null=True)  # which a typed code is said to pay
+    by = models.UUIDField(null=True)  # who typed it
+    inbox = models.BigIntegerField(null=True)
+    next_at = models.DateTimeField(null=True)  # when to ask; None: not any more
+    asked = models.IntegerField(default=0, db_default=0)
+    receipt = models.ForeignKey(Receipt, models.PROTECT, null=True)  # the money, once it is confirmed
+    ended_at = models.DateTimeField(null=True)
+    ended_as = models.TextField(default="", db_default="")  # confirmed, refused or given-up
+
+    class Meta:
+        db_table = "claim"
+        indexes: ClassVar = [
+            models.Index(fields=["next_at"], condition=models.Q(next_at__isnull=False), name="claim_due"),
+            models.Index(fields=["number"], name="claim_number"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(number__regex=r"^[0-9A-Z]{6,20}$"), name="claim_number_form"),
+            models.CheckConstraint(condition=models.Q(channel__in=["c2b", "typed"]), name="claim_channel"),
+            models.UniqueConstraint(
+                fields=["account", "number", "channel", "fee"],
+                condition=models.Q(ended_at=None),
+                name="claim_once",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ended_at=None, ended_as="")
+                | models.Q(ended_at__isnull=False, ended_as__in=["confirmed", "refused", "given-up"]),
+                name="claim_ended",
+            ),
+        ]
+
+
+class Inquiry(models.Model):
+    """One question for a transaction's status, whose answer comes to an address of its own. It moves no money."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    created_at = models.DateTimeField(db_default=RufaaNow())
+    account = models.ForeignKey(MpesaAccount, models.PROTECT)
+    claim = models.ForeignKey(Claim, models.PROTECT, null=True)
+    refund = models.ForeignKey(Refund, models.PROTECT, null=True)
+    receipt_number = models.TextField(null=True)  # asked by this, or by the next
+    original_conversation_id = models.TextField(null=True)
+    conversation_id = models.TextField(null=True)  # the question's own ids
+    originator_conversation_id = models.TextField(null=True)
+    code = models.TextField(default="", db_default="")
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "inquiry"
+        indexes: ClassVar = [
+            models.Index(fields=["claim"], condition=models.Q(claim__isnull=False), name="inquiry_claim"),
+            models.Index(fields=["refund"], condition=models.Q(refund__isnull=False), name="inquiry_refund"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(claim__isnull=False) ^ models.Q(refund__isnull=False), name="inquiry_about_one"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(receipt_number__isnull=False) ^ models.Q(original_conversation_id__isnull=False),
+                name="inquiry_by_one",
             ),
         ]
 
@@ -184,12 +358,19 @@ class Stray(models.Model):
 
 
 class Evidence(models.Model):
-    """One report from outside about one prompt or stray, verbatim, with what was made of it. Append-only."""
+    """One report from outside, verbatim, with what was made of it. Append-only.
+
+    It is about a prompt, a stray, a claim, a refund, or about money on an ``account`` by its receipt number. Whatever
+    it is about, it reports at most one receipt.
+    """
 
     at = models.DateTimeField(db_default=RufaaNow())
-    channel = models.TextField()  # callback or query
+    channel = models.TextField()  # payments.machine.Channel
     prompt = models.ForeignKey(Prompt, models.PROTECT, null=True)
     stray = models.ForeignKey(Stray, models.PROTECT, null=True)
+    claim = models.ForeignKey(Claim, models.PROTECT, null=True)
+    refund = models.ForeignKey(Refund, models.PROTECT, null=True)
+    account = models.ForeignKey(MpesaAccount, models.PROTECT, null=True)
     receipt = models.ForeignKey(Receipt, models.PROTECT, null=True)  # the receipt that it reports, where it does
     inbox = models.BigIntegerField(null=True)  # the stored callback, where it is one
     verdict = models.TextField()
@@ -203,12 +384,22 @@ class Evidence(models.Model):
 
     class Meta:
         db_table = "evidence"
-        indexes: ClassVar = [models.Index(fields=["prompt", "id"], name="evidence_prompt")]
+        indexes: ClassVar = [
+            models.Index(fields=["prompt", "id"], name="evidence_prompt"),
+            models.Index(fields=["receipt_number"], condition=models.Q(account__isnull=False), name="evidence_arrival"),
+            models.Index(fields=["claim"], condition=models.Q(claim__isnull=False), name="evidence_claim"),
+            models.Index(fields=["refund"], condition=models.Q(refund__isnull=False), name="evidence_refund"),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["inbox"], condition=models.Q(inbox__isnull=False), name="evidence_once"),
-            models.CheckConstraint(
-                condition=models.Q(prompt__isnull=False) ^ models.Q(stray__isnull=False), name="evidence_of_one_thing"
+            # Pull tells the same for two days: once is enough, and another amount is another report
+            models.UniqueConstraint(
+                fields=["account", "receipt_number", "amount_cents"],
+                condition=models.Q(channel="pull"),
+                name="evidence_pulled_once",
+                nulls_distinct=False,
             ),
+            # num_nonnulls() = 1 stands in the migration: Django has no such expression
         ]
 
 
@@ -217,26 +408,37 @@ class Task(models.Model):
 
     id = models.UUIDField(primary_key=True, default=ids.new_id)
     opened_at = models.DateTimeField(db_default=RufaaNow())
-    kind = models.TextField()  # unapplied, review, contradiction, refund, stray
+    kind = models.TextField()  # unapplied, review, contradiction, refund, stray, claim
     facility = models.ForeignKey(Facility, models.PROTECT, null=True)  # whose finance people work it; None: not known
     fee = models.ForeignKey(Fee, models.PROTECT, null=True)
     stray = models.ForeignKey(Stray, models.PROTECT, null=True)
     prompt = models.ForeignKey(Prompt, models.PROTECT, null=True)
     receipt = models.ForeignKey(Receipt, models.PROTECT, null=True)
+    claim = models.ForeignKey(Claim, models.PROTECT, null=True)
+    refund = models.ForeignKey(Refund, models.PROTECT, null=True)
+    account = models.ForeignKey(MpesaAccount, models.PROTECT, null=True)  # whose money, where nothing else tells
+    proposed_fee = models.ForeignKey(
+        Fee, models.PROTECT, null=True, related_name="+"
+    )  # likely, for a person to confirm
+    proposed_why = models.TextField(default="", db_default="")
     why = models.TextField()
     closed_at = models.DateTimeField(null=True)
+    closed_by = models.UUIDField(null=True)  # None: what it was about settled itself
+    closed_as = models.TextField(default="", db_default="")  # what was done
 
     class Meta:
         db_table = "task"
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["kind", "fee", "prompt", "receipt", "stray"],
+                fields=["kind", "fee", "prompt", "receipt", "stray", "claim", "refund", "account"],
                 condition=models.Q(closed_at=None),
                 name="task_one_open",
                 nulls_distinct=False,
             ),
             models.CheckConstraint(
-                condition=models.Q(fee__isnull=False, facility__isnull=False) | models.Q(stray__isnull=False),
+                condition=models.Q(fee__isnull=False, facility__isnull=False)
+                | models.Q(stray__isnull=False)
+                | models.Q(account__isnull=False),
                 name="task_of_something",
             ),
         ]
@@ -276,6 +478,7 @@ class Access(models.Model):
     renewing_until = models.DateTimeField(null=True)
     push_tat = models.DateTimeField(null=True)  # theoretical arrival time of the GCRA, see daraja.rate
     query_tat = models.DateTimeField(null=True)
+    pull_at = models.DateTimeField(null=True)  # when Pull is asked next; None: not for this account
 
     class Meta:
         db_table = "mpesa_access"

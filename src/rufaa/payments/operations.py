@@ -153,18 +153,19 @@ def cancel_fee(tx: Tx, fee: uuid.UUID, *, reason: str) -> None:
         tx.execute(_SQL["withdraw_exemptions"], {"fee": fee})
         withdraw_unsent(tx, fee)
     elif FeeState(row["state"]) is FeeState.PAID:
-        tx.execute(
-            _SQL["open_task"],
-            {
-                "id": ids.new_id(),
-                "kind": "refund",
-                "facility": row["payee_id"],
-                "fee": fee,
-                "prompt": None,
-                "receipt": row["receipt_id"],
-                "why": f"The referral was cancelled after it was paid: {reason}",
-            },
-        )
+        for pays in tx.rows(_SQL["pays"], {"fee": fee}):
+            tx.execute(
+                _SQL["open_task"],
+                {
+                    "id": ids.new_id(),
+                    "kind": "refund",
+                    "facility": row["payee_id"],
+                    "fee": fee,
+                    "prompt": None,
+                    "receipt": pays["receipt_id"],
+                    "why": f"The referral was cancelled after it was paid: {reason}",
+                },
+            )
 
 
 def open_task_for_prompt(tx: Tx, prompt: uuid.UUID, *, kind: str, why: str) -> None:

@@ -10,8 +10,7 @@ INSERT INTO fee (id, state, event, account_code, payee_id, account_id, amount_ce
 VALUES (%(id)s, %(state)s, %(event)s, %(account_code)s, %(payee)s, %(account)s, %(amount_cents)s)
 
 -- name: lock_fee
-SELECT fee.*, (SELECT receipt.id FROM receipt WHERE receipt.fee_id = fee.id) AS receipt_id
-FROM fee WHERE id = %(fee)s FOR NO KEY UPDATE
+SELECT * FROM fee WHERE id = %(fee)s FOR NO KEY UPDATE
 
 -- name: move_fee
 UPDATE fee SET state = %(state)s, event = %(event)s, reason = %(reason)s WHERE id = %(fee)s
@@ -53,7 +52,13 @@ SELECT prompt.*, state IN ('created', 'sending', 'pending', 'unknown') AS live, 
 FROM prompt WHERE fee_id = %(fee)s ORDER BY attempt DESC LIMIT 1
 
 -- name: paid_by
-SELECT prompt_id FROM receipt WHERE fee_id = %(fee)s
+SELECT receipt.prompt_id FROM application JOIN receipt ON receipt.id = application.receipt_id
+WHERE application.fee_id = %(fee)s
+ORDER BY receipt.prompt_id NULLS LAST
+LIMIT 1
+
+-- name: pays
+SELECT receipt_id, amount_cents FROM application WHERE fee_id = %(fee)s ORDER BY at, id
 
 -- name: in_review
 SELECT id FROM prompt WHERE fee_id = %(fee)s AND state = 'review' ORDER BY attempt DESC LIMIT 1

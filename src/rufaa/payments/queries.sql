@@ -1,7 +1,9 @@
 -- name: summaries
 SELECT
     fee.id, fee.state, fee.amount_cents,
-    (SELECT receipt.number FROM receipt WHERE receipt.fee_id = fee.id) AS receipt_number,
+    (SELECT string_agg(receipt.number, ', ' ORDER BY application.at, receipt.number)
+     FROM application JOIN receipt ON receipt.id = application.receipt_id
+     WHERE application.fee_id = fee.id) AS receipt_number,
     (SELECT count(*) FROM prompt WHERE prompt.fee_id = fee.id AND prompt.sent_at IS NOT NULL) AS sent,
     exemption.kind AS proposed_kind, exemption.reason AS proposed_reason, exemption.proposed_by
 FROM fee

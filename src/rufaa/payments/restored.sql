@@ -19,6 +19,21 @@ UPDATE prompt SET
     next_at = rufaa_now() + CASE WHEN checkout_request_id IS NULL THEN {wait_s} ELSE 0 END * interval '1 second'
 WHERE state = 'sending';
 
+-- A refund that waited may have been ordered since. Its order is given again only as one that may be there already.
+DO $$ BEGIN
+    IF to_regclass('refund') IS NOT NULL THEN -- backups of before have none
+        INSERT INTO law (machine, from_state, event, to_state, in_force) VALUES
+            ('refund', 'approved', 'restored', 'unknown', true), ('refund', 'sending', 'lease-expired', 'unknown', true)
+        ON CONFLICT (machine, from_state, event, to_state) DO UPDATE SET in_force = true;
+        UPDATE refund SET
+            state = 'unknown', event = CASE state WHEN 'approved' THEN 'restored' ELSE 'lease-expired' END,
+            orders = orders + CASE state WHEN 'approved' THEN 1 ELSE 0 END, lease_until = NULL,
+            sent_at = coalesce(sent_at, rufaa_now()), next_at = rufaa_now(),
+            message = 'The server was restored from a backup in which this refund waited: it may have been ordered since.'
+        WHERE state IN ('approved', 'sending');
+    END IF;
+END $$;
+
 -- The lost server has renewed the token since, and a new one kills the one before (daraja.md §2).
 UPDATE mpesa_access SET sealed_token = NULL, token_expires_at = NULL, renewing_until = NULL, renewal = renewal + 1;
 

@@ -108,11 +108,18 @@ def _write(tx: Tx, decided: Plan, hand_on: HandOn) -> None:
         )
     _write_prompts(tx, decided)
     if decided.paid_fees:
-        applied = [(row.id, row.fee) for row in receipts if row.fee is not None]
+        applied = [row for row in receipts if row.fee is not None]
         tx.execute(
-            _SQL["apply_receipts"],
-            {"receipts": [receipt for receipt, _ in applied], "fees": [fee for _, fee in applied]},
+            _SQL["apply"],
+            {
+                "ids": [ids.new_id() for _ in applied],
+                "receipts": [row.id for row in applied],
+                "fees": [row.fee for row in applied],
+                "amounts": [row.amount.cents for row in applied],
+                "by": [None for _ in applied],
+            },
         )
+        tx.execute(_SQL["applied"], {"receipts": [row.id for row in applied]})
         tx.execute(_SQL["pay_fees"], {"fees": decided.paid_fees})
         tx.execute(_SQL["withdraw_exemptions"], {"fees": decided.paid_fees})
         withdrawn = [row["id"] for row in tx.rows(_SQL["withdraw_unsent"], {"fees": decided.paid_fees})]

@@ -53,10 +53,12 @@ FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(events)s::text[], %(settled)s
     AS new (id, state, event, settled, checkout, merchant, code, message, unpaid, keep, next_s)
 WHERE prompt.id = new.id
 
--- name: apply_receipts
-UPDATE receipt SET state = 'applied', event = 'apply', fee_id = new.fee
-FROM unnest(%(receipts)s::uuid[], %(fees)s::uuid[]) AS new (id, fee)
-WHERE receipt.id = new.id
+-- name: apply
+INSERT INTO application (id, receipt_id, fee_id, amount_cents, by)
+SELECT * FROM unnest(%(ids)s::uuid[], %(receipts)s::uuid[], %(fees)s::uuid[], %(amounts)s::bigint[], %(by)s::uuid[])
+
+-- name: applied
+UPDATE receipt SET state = 'applied', event = 'apply' WHERE id = ANY(%(receipts)s::uuid[])
 
 -- name: pay_fees
 UPDATE fee SET state = 'paid', event = 'pay', reason = '' WHERE id = ANY(%(fees)s::uuid[])
