@@ -1,10 +1,11 @@
 """What is done with money besides a prompt's: applications, refunds, claims, and evidence and tasks about them."""
 
 import django.db.models.deletion
+from django.db import migrations, models
+
 import rufaa.db.fields
 import rufaa.ids
 import rufaa.payments.machine
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
