@@ -427,7 +427,8 @@ def call_back(prompt: uuid.UUID, *, code: int = 0) -> str:
         **({"CallbackMetadata": {"Item": items}} if code == 0 else {}),
     }
     execute(
-        "INSERT INTO inbox (prompt, source, trusted, body) VALUES (%(prompt)s, '127.0.0.1', true, %(body)s)",
+        "INSERT INTO inbox (kind, subject, source, trusted, body)"
+        " VALUES ('stk', %(prompt)s, '127.0.0.1', true, %(body)s)",
         prompt=prompt,
         body=json.dumps({"Body": {"stkCallback": told}}).encode(),
     )

@@ -67,7 +67,7 @@ def test_a_restored_server_charges_nobody_twice_and_loses_no_late_callback(
     simulator.answer(RINGS)
     simulator.advance(1)
     wait_until(lambda: town.status(waiting_referral) == "paid", what="the payment")
-    callback = bytes(value("SELECT body FROM inbox WHERE prompt = %(prompt)s", prompt=waiting))
+    callback = bytes(value("SELECT body FROM inbox WHERE subject = %(prompt)s", prompt=waiting))
     assert pushes(simulator) == 2
     worker.kill()
     gateway.kill()
@@ -143,7 +143,7 @@ class Here:
         return str(self.rows("SELECT state FROM referral WHERE id = %s", uuid.UUID(referral))[0]["state"])
 
     def outcomes(self, prompt: uuid.UUID) -> list[str]:
-        return [row["outcome"] for row in self.rows("SELECT outcome FROM inbox WHERE prompt = %s", prompt)]
+        return [row["outcome"] for row in self.rows("SELECT outcome FROM inbox WHERE subject = %s", prompt)]
 
 
 def test_control_without_making_it_safe_the_waiting_prompt_is_sent_again(

@@ -151,7 +151,10 @@ def test_prices_that_still_lead_to_the_sandbox_are_a_problem_after_going_live(wo
 
 def test_a_callback_and_a_prompt_that_nobody_takes_are_problems(world: World, database: str) -> None:
     world.prompted()
-    execute("INSERT INTO inbox (prompt, source, trusted, body) VALUES (%(id)s, '127.0.0.1', true, '')", id=uuid.uuid4())
+    execute(
+        "INSERT INTO inbox (kind, subject, source, trusted, body) VALUES ('stk', %(id)s, '127.0.0.1', true, '')",
+        id=uuid.uuid4(),
+    )
     found = look(database)
     assert (found["inbox"].state, found["prompts-due"].state) == (State.OK, State.OK)
 

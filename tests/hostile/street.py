@@ -88,11 +88,11 @@ def ring(town: World, worker: Worker, numbers_to_ring: Sequence[str]) -> list[Ri
 def became() -> dict[uuid.UUID, str]:
     """For each prompt that had a callback: ``outcome of the inbox / prompt's state / fee's state / receipt``."""
     found = rows(
-        "SELECT inbox.prompt, string_agg(inbox.outcome, ' + ' ORDER BY inbox.id) AS outcomes, prompt.state,"
+        "SELECT inbox.subject AS prompt, string_agg(inbox.outcome, ' + ' ORDER BY inbox.id) AS outcomes, prompt.state,"
         " fee.state AS fee, coalesce(receipt.state, 'no receipt') AS receipt"
-        " FROM inbox JOIN prompt ON prompt.id = inbox.prompt JOIN fee ON fee.id = prompt.fee_id"
+        " FROM inbox JOIN prompt ON prompt.id = inbox.subject JOIN fee ON fee.id = prompt.fee_id"
         " LEFT JOIN receipt ON receipt.prompt_id = prompt.id"
-        " GROUP BY inbox.prompt, prompt.state, fee.state, receipt.state"
+        " GROUP BY inbox.subject, prompt.state, fee.state, receipt.state"
     )
     return {row["prompt"]: f"{row['outcomes']} / {row['state']} / {row['fee']} / {row['receipt']}" for row in found}
 
@@ -123,8 +123,8 @@ def told(
     for prompt, body in zip(prompts, bodies, strict=True):
         assert post(gateway.callback_url(prompt.id), body).status == 200
     worker.settle()
-    stored = rows("SELECT prompt, body FROM inbox ORDER BY id")
-    assert [(row["prompt"], bytes(row["body"])) for row in stored] == [
+    stored = rows("SELECT subject, body FROM inbox ORDER BY id")
+    assert [(row["subject"], bytes(row["body"])) for row in stored] == [
         (prompt.id, body) for prompt, body in zip(prompts, bodies, strict=True)
     ]
     found = became()

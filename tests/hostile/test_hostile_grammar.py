@@ -144,11 +144,11 @@ def check(place: Place, both: list[Ringing], posts: list[Post]) -> None:
     ids = [each.id for each in both]
     # then: each is in the inbox byte by byte, in its order, with whether it may be believed, and named
     stored = rows(
-        "SELECT prompt, body, trusted, outcome FROM inbox WHERE prompt = ANY(%(ids)s) AND settled_at IS NOT NULL"
+        "SELECT subject, body, trusted, outcome FROM inbox WHERE subject = ANY(%(ids)s) AND settled_at IS NOT NULL"
         " ORDER BY id",
         ids=ids,
     )
-    assert [(row["prompt"], bytes(row["body"]), row["trusted"]) for row in stored] == [
+    assert [(row["subject"], bytes(row["body"]), row["trusted"]) for row in stored] == [
         (each.prompt.id, each.body, each.trusted) for each in posts
     ]
     for row in stored:
@@ -177,7 +177,7 @@ def check(place: Place, both: list[Ringing], posts: list[Post]) -> None:
             assert receipts[prompt.id] in believable[prompt.id]
             place.simulator.script(Fault(FaultKind.CALLBACK_LOST))
             place.simulator.answer(prompt.phone)
-    confirmed = {row["prompt"] for row in stored if row["outcome"] == "confirms"}
+    confirmed = {row["subject"] for row in stored if row["outcome"] == "confirms"}
     assert confirmed == set(receipts)
     for each in posts:
         others = {number for prompt, number in receipts.items() if prompt != each.prompt.id}

@@ -9,7 +9,8 @@ import asyncpg
 import pytest
 
 from rufaa.ingest import batcher
-from rufaa.ingest.batcher import Batcher, Callback, NotStored
+from rufaa.ingest.address import Kind
+from rufaa.ingest.batcher import Batcher, NotStored, Report
 from support import value
 
 
@@ -21,7 +22,7 @@ def test_what_waits_for_the_database_is_bounded_and_given_back(database: str, mo
     async def main() -> None:
         pool = await asyncpg.create_pool(database, min_size=0, max_size=1)
         writer = Batcher(pool)
-        one = Callback(uuid.UUID(int=1), "127.0.0.1", True, b" " * 1000)
+        one = Report(Kind.STK, uuid.UUID(int=1), "127.0.0.1", True, b" " * 1000)
         waiting = [asyncio.create_task(writer.store(one)) for _ in range(3)]
         await asyncio.sleep(0)
 

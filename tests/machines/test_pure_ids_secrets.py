@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,19 @@ from rufaa import clock, ids, secret
 from rufaa.config import Network
 from rufaa.daraja.callback_url import FORBIDDEN_WORDS, check_callback_url
 from rufaa.daraja.credentials import Environment
-from rufaa.ingest.address import callback_url, may_speak_for_safaricom, prompt_at, source_of
+from rufaa.ingest.address import (
+    PREFIX_LENGTH,
+    PREFIXES,
+    Kind,
+    callback_url,
+    confirmation_url,
+    may_speak_for_safaricom,
+    report_at,
+    result_url,
+    source_of,
+    timeout_url,
+    validation_url,
+)
 
 # --- ids ------------------------------------------------------------------------------------------------------------
 
@@ -176,43 +189,70 @@ def test_one_secret_gives_a_key_for_each_purpose() -> None:
     assert {len(key) for key in keys} == {32}
 
 
-# --- the callback address ---------------------------------------------------------------------------------------------
+# --- the addresses that Safaricom posts to ----------------------------------------------------------------------------
+
+URLS: Final = {
+    Kind.STK: callback_url,
+    Kind.C2B: confirmation_url,
+    Kind.C2B_VALIDATION: validation_url,
+    Kind.RESULT: result_url,
+    Kind.TIMEOUT: timeout_url,
+}
+kinds = st.sampled_from(Kind)
 
 
-@given(st.uuids())
-def test_the_callback_address_says_which_prompt_and_nothing_that_safaricom_forbids(prompt: uuid.UUID) -> None:
-    url = callback_url("https://rufaa.or.ke", prompt, keys=[NEW, OLD])
+@given(kinds, st.uuids())
+def test_an_address_says_what_is_reported_and_nothing_that_safaricom_forbids(kind: Kind, subject: uuid.UUID) -> None:
+    url = URLS[kind]("https://rufaa.or.ke", subject, keys=[NEW, OLD])
     path = url.removeprefix("https://rufaa.or.ke")
 
-    assert prompt_at(path, keys=[NEW, OLD]) == prompt
-    assert prompt_at(path, keys=[OLD, NEW]) == prompt  # after a rotation
-    assert prompt_at(path, keys=[OLD]) is None
+    assert report_at(path, keys=[NEW, OLD]) == (kind, subject)
+    assert report_at(path, keys=[OLD]) is None
+    assert PREFIXES[path[:PREFIX_LENGTH]] is kind
     assert not any(word in url.lower() for word in FORBIDDEN_WORDS)
     assert check_callback_url(url, environment=Environment.PRODUCTION) == []
 
 
-@given(st.uuids(), st.integers(3, 67))
-def test_a_wrong_digit_anywhere_is_no_address_of_ours(prompt: uuid.UUID, place: int) -> None:
-    path = callback_url("", prompt, keys=[OLD])
+@given(kinds, st.uuids(), st.permutations([OLD, NEW, "a third key, which came later"]))
+def test_an_address_that_was_registered_once_opens_while_its_key_is_anywhere_in_the_ring(
+    kind: Kind, subject: uuid.UUID, ring: list[str]
+) -> None:
+    registered = URLS[kind]("", subject, keys=[OLD])
+
+    assert report_at(registered, keys=ring) == (kind, subject)
+    assert report_at(registered, keys=[key for key in ring if key != OLD]) is None
+
+
+@given(kinds, st.uuids(), st.integers(0, 67))
+def test_a_wrong_letter_anywhere_is_no_address_of_ours(kind: Kind, subject: uuid.UUID, place: int) -> None:
+    path = URLS[kind]("", subject, keys=[OLD])
     wrong = "-" if path[place] != "-" else "0"
     digit = "0" if path[place] != "0" else "1"
 
-    assert prompt_at(path[:place] + wrong + path[place + 1 :], keys=[OLD]) is None
-    assert prompt_at(path[:place] + digit + path[place + 1 :], keys=[OLD]) is None
+    assert report_at(path[:place] + wrong + path[place + 1 :], keys=[OLD]) is None
+    assert report_at(path[:place] + digit + path[place + 1 :], keys=[OLD]) is None
 
 
-@pytest.mark.parametrize("form", ["{upper}", "{path}\n", "{path}/", "/{path}", "{path}?a=b", "", "/h/", "/h/-"])
-def test_only_the_exact_path_is_an_address(form: str) -> None:
-    path = callback_url("", uuid.UUID(int=10**37), keys=[OLD])
+@pytest.mark.parametrize("form", ["{upper}", "{path}\n", "{path}/", "/{path}", "{path}?a=b", "", "{begin}", "{begin}-"])
+@pytest.mark.parametrize("kind", Kind)
+def test_only_the_exact_path_is_an_address(kind: Kind, form: str) -> None:
+    path = URLS[kind]("", uuid.UUID(int=10**37), keys=[OLD])
 
-    assert prompt_at(form.format(path=path, upper=path.upper()), keys=[OLD]) is None
+    tried = form.format(path=path, upper=path.upper(), begin=path[:PREFIX_LENGTH])
+
+    assert report_at(tried, keys=[OLD]) is None
 
 
-def test_the_secret_of_one_prompt_opens_no_other() -> None:
-    one, other = uuid.UUID(int=1), uuid.UUID(int=2)
-    stolen = callback_url("", one, keys=[OLD]).rpartition("-")[2]
+@pytest.mark.parametrize("other", Kind)
+@pytest.mark.parametrize("kind", Kind)
+def test_the_secret_of_one_address_opens_no_other(kind: Kind, other: Kind) -> None:
+    """Neither another prompt, account or order, nor the same one's address of another kind."""
+    one, two = uuid.UUID(int=1), uuid.UUID(int=2)
+    stolen = URLS[kind]("", one, keys=[OLD]).rpartition("-")[2]
+    begin = URLS[other]("", one, keys=[OLD])[:PREFIX_LENGTH]
 
-    assert prompt_at(f"/h/{other.hex}-{stolen}", keys=[OLD]) is None
+    assert report_at(f"{begin}{two.hex}-{stolen}", keys=[OLD]) is None
+    assert report_at(f"{begin}{one.hex}-{stolen}", keys=[OLD]) == ((kind, one) if kind is other else None)
 
 
 def networks(*texts: str) -> tuple[Network, ...]:

@@ -137,7 +137,7 @@ def test_lies_with_the_right_secret_credit_nothing_and_the_truth_is_found(
     worker.settle()
 
     # then: all is stored and named, and nothing is credited
-    stored = {row["prompt"]: row["outcome"] for row in rows("SELECT prompt, outcome FROM inbox")}
+    stored = {row["subject"]: row["outcome"] for row in rows("SELECT subject, outcome FROM inbox")}
     assert {case.what: stored[prompts[case.what]] for case in LIES} == {case.what: case.outcome for case in LIES}
     assert {what: verdicts(prompt) for what, prompt in prompts.items()} == {case.what: case.evidence for case in LIES}
     states = {what: town.prompt(prompt)["state"] for what, prompt in prompts.items()}

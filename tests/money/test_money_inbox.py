@@ -19,7 +19,8 @@ from rufaa.cli import work
 from rufaa.db.atomic import Tx
 from rufaa.db.listen import Listener
 from rufaa.ingest import batcher
-from rufaa.ingest.batcher import Batcher, Callback
+from rufaa.ingest.address import Kind
+from rufaa.ingest.batcher import Batcher, Report
 from rufaa.ingest.loop import settle_inbox
 from rufaa.referrals.operations import fees_paid
 from rufaa.simulator.faults import Fault, FaultKind, Operation
@@ -93,7 +94,10 @@ def test_a_late_success_that_cannot_be_settled_is_a_persons_task(
     assert open_tasks() == ["contradiction"]
 
     # and when the defect is mended, the bytes that were kept can be taken in again
-    execute("INSERT INTO inbox (prompt, source, trusted, body) SELECT prompt, source, trusted, body FROM inbox")
+    execute(
+        "INSERT INTO inbox (kind, subject, source, trusted, body)"
+        " SELECT kind, subject, source, trusted, body FROM inbox"
+    )
     worker.settle()
     assert town.status(referral) == "paid"
 
@@ -193,7 +197,7 @@ def stored_after(database: str, error: Exception) -> None:
         writer = Batcher(Pool(real, error))
         running = asyncio.create_task(writer.run())
         try:
-            await writer.store(Callback(uuid.UUID(int=1), "127.0.0.1", True, b"{}"))
+            await writer.store(Report(Kind.STK, uuid.UUID(int=1), "127.0.0.1", True, b"{}"))
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

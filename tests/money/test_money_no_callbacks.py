@@ -16,7 +16,7 @@ from rufaa.daraja.callback_url import check_callback_url
 from rufaa.daraja.credentials import Environment
 from rufaa.db.atomic import Tx, unit
 from rufaa.ids import new_id
-from rufaa.ingest.address import NOWHERE, callback_urls
+from rufaa.ingest.address import NOWHERE, Kind, account_urls, callback_urls, order_urls, report_at
 from rufaa.simulator.testing import RunningSimulator
 from support import (
     DEADLINE_S,
@@ -127,3 +127,28 @@ def test_callbacks_are_expected_unless_it_is_said() -> None:
 def test_real_money_is_not_collected_without_callbacks(environment: str) -> None:
     with pytest.raises(InvalidSetting, match="MPESA_CALLBACKS=none is for trying"):
         load({**TRIAL, "MPESA_ENVIRONMENT": environment})
+
+
+def test_no_order_and_no_registration_names_an_address_that_leads_nowhere() -> None:
+    """What an order came to is told at its address alone, and a C2B address is registered once for ever."""
+    config = load(TRIAL)
+
+    assert (order_urls(config), account_urls(config)) == (None, None)
+
+
+def test_orders_and_accounts_have_addresses_where_callbacks_are_expected() -> None:
+    config = load({**TRIAL, "MPESA_CALLBACKS": ""})
+    orders, accounts, subject = order_urls(config), account_urls(config), new_id()
+    assert orders is not None
+    assert accounts is not None
+
+    urls = [orders(subject).result, orders(subject).timeout]
+    urls += [accounts(subject).confirmation, accounts(subject).validation]
+
+    assert [url.rpartition("-")[0].removeprefix("http://127.0.0.1:8000") for url in urls] == [
+        f"/{letter}/{subject.hex}" for letter in "otcv"
+    ]
+    paths = [url.removeprefix("http://127.0.0.1:8000") for url in urls]
+    assert [report_at(path, keys=config.secret_keys) for path in paths] == [
+        (kind, subject) for kind in (Kind.RESULT, Kind.TIMEOUT, Kind.C2B, Kind.C2B_VALIDATION)
+    ]

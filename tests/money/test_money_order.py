@@ -305,8 +305,8 @@ def test_an_inbox_row_for_a_prompt_that_is_not_here_is_kept_and_named(
     worker.settle()
 
     assert inbox_outcomes() == ["unknown-prompt"]
-    (row,) = rows("SELECT prompt, source, body FROM inbox")
-    assert row["prompt"] == elsewhere
+    (row,) = rows("SELECT kind, subject, source, body FROM inbox")
+    assert (row["kind"], row["subject"]) == ("stk", elsewhere)
     assert row["source"] == "127.0.0.1"
     assert b"RKN7A1B2C3" in bytes(row["body"])
     assert receipts() == []

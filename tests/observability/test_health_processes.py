@@ -62,7 +62,10 @@ def test_a_worker_shows_how_it_is_where_it_was_told_to(database: str, roles: Rol
     assert look(f"{url}/healthz") == (200, {"database": "", **loops})
     ready = dict.fromkeys(("writable", "migrations", "listening", "stopping"), "")
     assert look(f"{url}/readyz") == (200, {"database": "", **loops, **ready})
-    execute("INSERT INTO inbox (prompt, source, trusted, body) VALUES (gen_random_uuid(), 'x', true, 'no report')")
+    execute(
+        "INSERT INTO inbox (kind, subject, source, trusted, body)"
+        " VALUES ('stk', gen_random_uuid(), 'x', true, 'no report')"
+    )
     execute("NOTIFY rufaa_work")
 
     def settled() -> bool:

@@ -214,7 +214,8 @@ def test_a_batch_that_is_taken_apart_is_counted_once(gateway: Running, world: Wo
             phone = int(RINGS) if prompt == good else int(PAYS)
             body = success_body(f"ws_CO_{desc}", ResultDesc=desc, number=number, phone=phone)
             execute(
-                "INSERT INTO inbox (prompt, source, trusted, body) VALUES (%(prompt)s, '127.0.0.1', true, %(body)s)",
+                "INSERT INTO inbox (kind, subject, source, trusted, body)"
+                " VALUES ('stk', %(prompt)s, '127.0.0.1', true, %(body)s)",
                 prompt=prompt,
                 body=json.dumps(body).encode(),
             )
@@ -312,7 +313,7 @@ def test_what_waits_is_shown_with_its_age(database: str, world: World) -> None:
     unit(lambda tx: open_task_for_prompt(tx, doubted, kind="review", why="x"))
     world.move(referral, "cancelled", reason="x")
     assert call_back(late) == "confirms"
-    execute("INSERT INTO inbox (prompt, source, trusted, body) VALUES (%(id)s, 'x', true, '')", id=late)
+    execute("INSERT INTO inbox (kind, subject, source, trusted, body) VALUES ('stk', %(id)s, 'x', true, '')", id=late)
     advance(70)
 
     found = figures(database)
@@ -338,7 +339,7 @@ def test_what_waits_is_shown_with_its_age(database: str, world: World) -> None:
 
 def test_the_figures_are_read_once_in_five_seconds(gateway: Running) -> None:
     first = scrape(gateway.url)
-    execute("INSERT INTO inbox (prompt, source, trusted, body) VALUES (gen_random_uuid(), 'x', true, '')")
+    execute("INSERT INTO inbox (kind, subject, source, trusted, body) VALUES ('stk', gen_random_uuid(), 'x', true, '')")
     began = time.monotonic()
 
     for _ in range(10):
@@ -388,7 +389,9 @@ def test_a_frozen_database_holds_a_scrape_up_only_to_the_deadline() -> None:
 
 MANY = 20_000
 PAST = {
-    "inbox (prompt, source, trusted, body, settled_at, outcome)": "gen_random_uuid(), 'x', true, '', now(), 'fails'",
+    "inbox (kind, subject, source, trusted, body, settled_at, outcome)": (
+        "'stk', gen_random_uuid(), 'x', true, '', now(), 'fails'"
+    ),
     "prompt (id, state, event, fee_id, account_id, attempt, payer_phone, amount_cents, next_at)": (
         "gen_random_uuid(), 'paid', 'confirmed', gen_random_uuid(), gen_random_uuid(), 1, '254708000000', 100, NULL"
     ),

@@ -321,3 +321,4 @@ _add("mpesa_account", "mpesa_account_rates", lambda sql: _account(sql, pushes_pe
 _add("mpesa_account", "mpesa_account_rates", lambda sql: _account(sql, queries_per_min=-1), "no_queries")
 _add("facility", "facility_name_key", lambda sql: sql.insert("facility", id=uuid.uuid4(), name="Here"), "same_name")
 _add("law", "law_move", _law_row, "law_twice")
+_add("inbox", "inbox_kind", lambda sql: sql.inbox("b2b"), "report_of_no_kind")

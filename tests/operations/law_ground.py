@@ -182,8 +182,8 @@ class Town:
         self.insert("evidence", channel="callback", prompt_id=prompt, verdict="confirms", **values)
         return int(self.one("SELECT max(id) FROM evidence"))
 
-    def inbox(self) -> int:
-        self.insert("inbox", prompt=uuid.uuid4(), source="127.0.0.1", trusted=True, body=b"{}")
+    def inbox(self, kind: str = "stk") -> int:
+        self.insert("inbox", kind=kind, subject=uuid.uuid4(), source="127.0.0.1", trusted=True, body=b"{}")
         return int(self.one("SELECT max(id) FROM inbox"))
 
     def stray(self, **values: object) -> uuid.UUID:

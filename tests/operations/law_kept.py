@@ -188,7 +188,10 @@ for _table, _name, _setting in (
     ("transfer", "transfer_only_grows", "amount_cents = amount_cents + 1"),
 ):
     trigger(_table, _name, "kept")(_changes(_table, _setting))
-for _setting in ("id = id + 1", "at = at + interval '1 s'", "prompt = gen_random_uuid()", "source = ''", "body = 'x'"):
+for _setting in (
+    *("id = id + 1", "at = at + interval '1 s'", "kind = 'c2b'", "subject = gen_random_uuid()", "source = ''"),
+    "body = 'x'",
+):
     trigger("inbox", "inbox_1_frozen", "frozen")(_changes("inbox", _setting))
 trigger("inbox", "inbox_1_frozen", "frozen")(_changes("inbox", "trusted = NOT trusted"))
 for _table, _name in TRUNCATE_GUARDS.items():

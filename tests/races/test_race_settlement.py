@@ -109,7 +109,8 @@ def test_one_number_reported_for_two_prompts_at_once_credits_one(world: World, r
     for prompt, phone in ((one, RINGS), (two, "254708004999")):
         body = success_body(f"ws_CO_{prompt.hex}", number=NUMBER, phone=int(phone), MerchantRequestID=f"m-{prompt.hex}")
         execute(
-            "INSERT INTO inbox (prompt, source, trusted, body) VALUES (%(prompt)s, '127.0.0.1', true, %(body)s)",
+            "INSERT INTO inbox (kind, subject, source, trusted, body)"
+            " VALUES ('stk', %(prompt)s, '127.0.0.1', true, %(body)s)",
             prompt=prompt,
             body=json.dumps(body).encode(),
         )

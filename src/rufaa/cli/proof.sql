@@ -233,7 +233,7 @@ SELECT format('evidence %s came by a callback that is not in the inbox', evidenc
 FROM evidence LEFT JOIN stray ON stray.id = evidence.stray_id
 WHERE evidence.inbox IS NOT NULL AND NOT EXISTS (
     SELECT FROM inbox WHERE inbox.id = evidence.inbox AND settled_at IS NOT NULL
-        AND inbox.prompt = coalesce(evidence.prompt_id, stray.prompt)
+        AND inbox.subject = coalesce(evidence.prompt_id, stray.prompt)
 )
 
 -- name: figures

@@ -36,7 +36,7 @@ FROM evidence JOIN prompt ON prompt.id = evidence.prompt_id LEFT JOIN inbox ON i
 WHERE prompt.fee_id = %(fee)s ORDER BY evidence.id
 
 -- name: unread
-SELECT inbox.at, inbox.source, inbox.outcome, prompt.attempt FROM inbox JOIN prompt ON prompt.id = inbox.prompt
+SELECT inbox.at, inbox.source, inbox.outcome, prompt.attempt FROM inbox JOIN prompt ON prompt.id = inbox.subject AND inbox.kind = 'stk'
 WHERE prompt.fee_id = %(fee)s AND NOT EXISTS (SELECT FROM evidence WHERE evidence.inbox = inbox.id)
 ORDER BY inbox.id
 

@@ -20,7 +20,7 @@ from rufaa.functions.runtime import Runtime
 from rufaa.gateway import monitor
 from rufaa.gateway.monitor import Answer, Monitor
 from rufaa.gateway.vitals import Vitals
-from rufaa.ingest.address import PREFIX, callback_networks
+from rufaa.ingest.address import PREFIX_LENGTH, PREFIXES, callback_networks
 from rufaa.ingest.batcher import BEHIND, Batcher
 from rufaa.ingest.endpoint import Endpoint
 from rufaa.metrics import Sample
@@ -81,7 +81,7 @@ class Gateway:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
-        if path.startswith(PREFIX):
+        if path[:PREFIX_LENGTH] in PREFIXES:
             assert self._ingest is not None
             await self._ingest(scope, receive, send)
         elif path.startswith(API):

@@ -20,6 +20,7 @@ from rufaa import metrics
 from rufaa.db import failpoints
 from rufaa.db.atomic import WORK
 from rufaa.db.failpoints import Step
+from rufaa.ingest.address import Kind
 
 _log = structlog.get_logger()
 
@@ -35,8 +36,8 @@ _FAILS_FOR_S: Final = 15.0  # no longer: where nobody sends callbacks to a sick 
 _SILENT_S: Final = 4.0  # shorter than PATIENCE_S: who came last is stored yet, over another connection
 
 _STORE: Final = """
-INSERT INTO inbox (prompt, source, trusted, body)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::bool[], $4::bytea[])
+INSERT INTO inbox (kind, subject, source, trusted, body)
+SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bool[], $5::bytea[])
 """
 
 
@@ -45,10 +46,11 @@ class NotStored(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Callback:
+class Report:
     """One POST with the right secret, as it came."""
 
-    prompt: uuid.UUID
+    kind: Kind
+    subject: uuid.UUID
     source: str
     trusted: bool
     body: bytes
@@ -59,7 +61,7 @@ class Batcher:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
-        self._waiting: asyncio.Queue[tuple[Callback, asyncio.Future[None]]] = asyncio.Queue(_WAITING)
+        self._waiting: asyncio.Queue[tuple[Report, asyncio.Future[None]]] = asyncio.Queue(_WAITING)
         self._held = 0  # bytes of what waits, given up by its sender or not
         self._failed_at = -math.inf
 
@@ -73,7 +75,7 @@ class Batcher:
         """Whether the last batch could not be written, and that was just now: a full disk still answers questions."""
         return time.monotonic() - self._failed_at < _FAILS_FOR_S
 
-    async def store(self, callback: Callback) -> None:
+    async def store(self, callback: Report) -> None:
         """Returns once it is committed. Raises ``NotStored`` when that takes too long; it may be stored even so."""
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._held + len(callback.body) > WAITING_BYTES:
@@ -108,7 +110,7 @@ class Batcher:
                             stored.set_result(None)
             self._held -= held
 
-    async def _write(self, callbacks: list[Callback]) -> None:
+    async def _write(self, callbacks: list[Report]) -> None:
         async with self._pool.acquire(timeout=PATIENCE_S) as connection:
             # A silent connection is broken off by a timer: an orderly end would wait for its answers again and again
             silent = asyncio.get_running_loop().call_later(_SILENT_S, connection.terminate)
@@ -116,7 +118,8 @@ class Batcher:
                 async with connection.transaction():
                     await connection.execute(
                         _STORE,
-                        [callback.prompt for callback in callbacks],
+                        [callback.kind for callback in callbacks],
+                        [callback.subject for callback in callbacks],
                         [callback.source for callback in callbacks],
                         [callback.trusted for callback in callbacks],
                         [callback.body for callback in callbacks],

@@ -16,8 +16,8 @@ import structlog
 from rufaa import metrics
 from rufaa.config import Network
 from rufaa.db.failpoints import Step, around
-from rufaa.ingest.address import may_speak_for_safaricom, prompt_at, source_of
-from rufaa.ingest.batcher import Batcher, Callback, NotStored
+from rufaa.ingest.address import may_speak_for_safaricom, report_at, source_of
+from rufaa.ingest.batcher import Batcher, NotStored, Report
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -55,8 +55,8 @@ class Endpoint:
         self._reading = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        prompt = prompt_at(scope["path"], keys=self._keys)
-        if prompt is None:
+        addressed = report_at(scope["path"], keys=self._keys)
+        if addressed is None:
             await self._answer(send, 404, "refused", b'{"message":"There is nothing here."}')
             return
         if scope["method"] != "POST":
@@ -81,7 +81,7 @@ class Endpoint:
         trusted = may_speak_for_safaricom(source, self._networks)
         try:
             with metrics.CALLBACK_STORE.time():
-                await self._batcher.store(Callback(prompt, source, trusted, body))
+                await self._batcher.store(Report(*addressed, source, trusted, body))
         except NotStored:
             await self._answer(send, 503, "not-stored", b'{"message":"Try again."}', (b"retry-after", b"5"))
             return

@@ -55,7 +55,7 @@ def _settle_one_by_one(*, hand_on: HandOn, limit: int) -> int:
         except Exception as error:  # noqa: BLE001 - as above
             _log.exception("ingest.callback_failed", inbox=row["id"])
             failed = f"failed: {type(error).__name__}"
-            unit(partial(_give_to_person, row["id"], row["prompt"], failed), step=Step.SETTLE_GIVE_UP)
+            unit(partial(_give_to_person, row["id"], row["subject"], failed), step=Step.SETTLE_GIVE_UP)
             metrics.SETTLED.labels(verdict="failed").inc()
             closed += 1
     return closed
@@ -118,7 +118,7 @@ class _Read:
 def _read(row: Mapping[str, Any]) -> tuple[uuid.UUID, Item | None, str]:
     match parse_stk_callback(bytes(row["body"])):
         case Malformed(reason=reason):
-            return row["prompt"], None, f"malformed: {reason}"
+            return row["subject"], None, f"malformed: {reason}"
         case StkCallback() as callback:
             report = Report(
                 channel=Channel.CALLBACK,
@@ -130,8 +130,8 @@ def _read(row: Mapping[str, Any]) -> tuple[uuid.UUID, Item | None, str]:
                 receipt_number=callback.receipt_number,
                 phone_shown=callback.phone_shown,
             )
-            item = Item(row["prompt"], report, callback.result_desc, callback.transaction_at, inbox=row["id"])
-            return row["prompt"], item, ""
+            item = Item(row["subject"], report, callback.result_desc, callback.transaction_at, inbox=row["id"])
+            return row["subject"], item, ""
 
 
 def _report(read: Sequence[_Read]) -> None:

@@ -1,11 +1,11 @@
 -- name: take
-SELECT id, prompt, trusted, body, greatest(extract(epoch FROM rufaa_now() - at), 0)::float8 AS waited_s FROM inbox
-WHERE settled_at IS NULL AND (%(only)s::bigint IS NULL OR id = %(only)s)
+SELECT id, kind, subject, trusted, body, greatest(extract(epoch FROM rufaa_now() - at), 0)::float8 AS waited_s FROM inbox
+WHERE settled_at IS NULL AND kind = 'stk' AND (%(only)s::bigint IS NULL OR id = %(only)s)
 ORDER BY id LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED
 
 -- name: peek
-SELECT id, prompt FROM inbox WHERE settled_at IS NULL ORDER BY id LIMIT %(limit)s
+SELECT id, kind, subject FROM inbox WHERE settled_at IS NULL AND kind = 'stk' ORDER BY id LIMIT %(limit)s
 
 -- name: name
 UPDATE inbox SET settled_at = rufaa_now(), outcome = new.outcome

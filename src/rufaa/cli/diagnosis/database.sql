@@ -44,7 +44,7 @@ SELECT source FROM inbox ORDER BY id DESC LIMIT 50
 -- name: callbacks_arrive
 -- Of the prompts that M-Pesa took and that ended last: how many did a callback tell about?
 SELECT count(*) AS ended, count(*) FILTER (
-    WHERE EXISTS (SELECT FROM inbox WHERE inbox.prompt = latest.id)
+    WHERE EXISTS (SELECT FROM inbox WHERE inbox.subject = latest.id AND inbox.kind = 'stk')
 ) AS told
 FROM (
     SELECT id FROM prompt
