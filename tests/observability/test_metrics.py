@@ -22,8 +22,10 @@ from rufaa.db import sql
 from rufaa.db.atomic import unit
 from rufaa.gateway import vitals
 from rufaa.gateway.vitals import DEADLINE_S, FIGURES_KEPT_S, Kept
+from rufaa.ingest.loop import settle_inbox
 from rufaa.payments.machine import LIVE, PromptState, Verdict
 from rufaa.payments.operations import open_task_for_prompt
+from rufaa.referrals.operations import fees_paid
 from rufaa.simulator.faults import Fault, FaultKind
 from rufaa.simulator.testing import RunningSimulator
 from support import (
@@ -302,7 +304,8 @@ def test_an_empty_database_has_every_series_at_zero(database: str) -> None:
 
 
 def test_what_waits_is_shown_with_its_age(database: str, world: World) -> None:
-    # given: two prompts to send, one unknown, one in review, money for a fee that was given up, a callback to settle
+    # given: two prompts to send, one unknown, one in review, money for a fee that was given up, a callback about
+    # a prompt that nobody knows, and one to settle
     for phone in ("254708000001", "254708000002"):
         world.prompted(phone)
     (_, lost), (_, doubted), (referral, late) = (world.prompted(f"25470800000{number}") for number in (3, 4, 5))
@@ -313,7 +316,10 @@ def test_what_waits_is_shown_with_its_age(database: str, world: World) -> None:
     unit(lambda tx: open_task_for_prompt(tx, doubted, kind="review", why="x"))
     world.move(referral, "cancelled", reason="x")
     assert call_back(late) == "confirms"
-    execute("INSERT INTO inbox (kind, subject, source, trusted, body) VALUES ('stk', %(id)s, 'x', true, '')", id=late)
+    store = "INSERT INTO inbox (kind, subject, source, trusted, body) VALUES ('stk', %(id)s, 'x', true, '')"
+    execute(store, id=uuid.uuid4())
+    settle_inbox(hand_on=fees_paid)
+    execute(store, id=late)
     advance(70)
 
     found = figures(database)
@@ -332,7 +338,7 @@ def test_what_waits_is_shown_with_its_age(database: str, world: World) -> None:
     assert (found["rufaa_inbox_unsettled"], found["rufaa_inbox_oldest_age_seconds"]) == (1, seventy)
     assert (found["rufaa_receipts_unapplied"], found["rufaa_receipts_unapplied_cents"]) == (1, 100_000)
     assert found["rufaa_receipts_unapplied_age_seconds"] == seventy
-    for kind, number in {"unapplied": 1, "review": 1, "contradiction": 0, "refund": 0}.items():
+    for kind, number in {"unapplied": 1, "review": 1, "contradiction": 0, "refund": 0, "stray": 1}.items():
         assert found[f"rufaa_tasks_open{{kind={kind}}}"] == number
         assert found[f"rufaa_tasks_oldest_age_seconds{{kind={kind}}}"] == (seventy if number else 0)
 
