@@ -35,7 +35,7 @@ INVARIANTS: Final[Mapping[str, str]] = {
     "referral_payee": "every referral is shown to the payee of its fee and to no other",
     "exempted_by_two": "two people agreed to each fee that was waived or deferred by hand",
     "receipt_has_evidence": "every receipt has the report that brought it",
-    "person_knows": "unapplied money and prompts in review are somebody's task",
+    "person_knows": "unapplied money, prompts in review and reports that no one can be asked about are somebody's task",
     "callback_kept": "every callback that counted is kept, and each that was settled is named",
 }
 """The names of the queries in ``proof.sql``, and what holds while they find nothing."""

@@ -217,6 +217,11 @@ FROM receipt WHERE NOT EXISTS (
         OR (evidence.prompt_id = receipt.prompt_id AND verdict = 'confirms')
         OR (evidence.account_id = receipt.account_id AND evidence.receipt_number = receipt.number)
 )
+UNION ALL
+SELECT format('receipt %s came by stray %s, and no account says so', receipt_id, stray.id)
+FROM stray WHERE receipt_id IS NOT NULL AND NOT EXISTS (
+    SELECT FROM evidence WHERE evidence.stray_id = stray.id AND verdict = 'confirms'
+)
 
 -- name: person_knows
 SELECT format('receipt %s waits in unapplied, and is nobody''s task', id) AS what
@@ -224,6 +229,9 @@ FROM receipt WHERE state = 'unapplied' AND NOT EXISTS (SELECT FROM task WHERE ta
 UNION ALL
 SELECT format('prompt %s is in review, and is nobody''s task', id)
 FROM prompt WHERE state = 'review' AND NOT EXISTS (SELECT FROM task WHERE task.prompt_id = prompt.id)
+UNION ALL
+SELECT format('stray %s may be money, is not asked about, and is nobody''s task', id)
+FROM stray WHERE receipt_id IS NULL AND next_at IS NULL AND NOT EXISTS (SELECT FROM task WHERE task.stray_id = stray.id)
 
 -- name: callback_kept
 SELECT format('inbox %s is settled, and nobody can tell how', id) AS what
