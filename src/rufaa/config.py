@@ -21,6 +21,7 @@ from dotenv import dotenv_values
 from rufaa.errors import InvalidArgument
 
 SECRET_FILE: Final = "secret.key"  # noqa: S105 - a file name
+ENV_FILE: Final = ".env"  # in the working directory
 
 SETTINGS: Final[Mapping[str, str]] = {
     "DATABASE_URL": "Any PostgreSQL 15 or newer, as a postgresql:// address. Default: an own one, kept in RUFAA_DATA",
@@ -144,7 +145,7 @@ def config() -> Config:
 
 def environment() -> dict[str, str]:
     """Everything that is set, good or bad: the environment over ``.env`` in the working directory."""
-    from_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    from_file = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
     return {**from_file, **os.environ}
 
 

@@ -126,6 +126,30 @@ def test_a_secret_that_others_can_read_is_a_problem(tmp_path: Path) -> None:
     assert of(given.settings({"RUFAA_DATA": str(tmp_path)})[1], "secret-file").state is OK
 
 
+@pytest.mark.parametrize(
+    ("text", "rights", "mode", "states"),
+    [
+        ("MPESA_PASSKEY=canary-passkey", 0o604, "production", [PROBLEM]),
+        ("MPESA_PASSKEY=canary-passkey", 0o644, "development", [WARNING]),
+        ("RUFAA_SECRET_KEYS=canary-of-the-key-file", 0o640, "production", [OK]),
+        ("RUFAA_PORT=8000", 0o644, "production", []),
+        ("RUFAA_METRICS_TOKEN=", 0o644, "production", []),
+    ],
+)
+def test_a_file_of_settings_with_secrets_is_closed_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, rights: int, mode: str, states: list[State]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / ".env"
+    path.write_text(text)
+    path.chmod(rights)
+
+    _, found = given.settings({"RUFAA_MODE": mode, "RUFAA_SECRET_KEYS": KEYS[0]})
+
+    assert [each.state for each in found if each.code == "secret-file"] == states
+    assert "canary" not in str(found)
+
+
 def test_several_keys_are_told_apart_by_a_mark(tmp_path: Path) -> None:
     newer = "another secret of the tests that is long enough"
     _, found = given.settings({"RUFAA_DATA": str(tmp_path), "RUFAA_SECRET_KEYS": f"{newer},{KEYS[0]}"})
@@ -151,10 +175,12 @@ def test_a_damaged_secret_is_a_problem_and_stays(tmp_path: Path) -> None:
 def test_whatever_somebody_elses_message_repeats_is_blotted_out() -> None:
     hidden = Hidden()
     hidden.settings({"MPESA_PASSKEY": "canary-passkey", "DATABASE_URL": "postgresql://u:canary%20password@db/x"})
+    hidden.settings({"MPESA_INITIATOR_PASSWORD": "canary-initiator", "RUFAA_METRICS_TOKEN": "canary-metrics-token"})
 
     text = hidden.out_of("no canary-passkey for canary password of 254708374149, +254708374149 and 0708374149; 174379")
 
     assert text == "no [secret] for [secret] of 2547…149, +2547…149 and 07…149; 174379"
+    assert hidden.out_of("canary-initiator, canary-metrics-token") == "[secret], [secret]"
 
 
 def test_a_check_that_fails_or_hangs_is_a_finding_of_its_own() -> None:
@@ -254,6 +280,7 @@ def test_the_rules_are_those_of_the_accounts_there_are() -> None:
     [
         ({}, (Environment.PRODUCTION,), OK, "12 published addresses"),
         ({"RUFAA_CALLBACK_ADDRESSES": "any"}, (Environment.PRODUCTION,), WARNING, "every address"),
+        ({"RUFAA_CALLBACK_ADDRESSES": "0.0.0.0/0"}, (Environment.PRODUCTION,), WARNING, "every address"),
         ({"RUFAA_CALLBACK_ADDRESSES": "any"}, (Environment.SANDBOX,), OK, "every address"),
         ({"RUFAA_CALLBACK_ADDRESSES": "196.201.212.0/22"}, (Environment.PRODUCTION,), OK, "1 networks"),
         ({"RUFAA_CALLBACK_ADDRESSES": "196.201.214.0/24"}, (Environment.PRODUCTION,), WARNING, "leave out 8"),
@@ -275,7 +302,10 @@ def test_https_means_a_proxy_and_a_proxy_wants_to_be_named() -> None:
 
     assert proxies(RUFAA_PUBLIC_URL="https://rufaa.or.ke") is WARNING
     assert proxies(RUFAA_PUBLIC_URL="https://rufaa.or.ke", RUFAA_TRUSTED_PROXIES="127.0.0.1") is OK
+    assert proxies(RUFAA_PUBLIC_URL="https://rufaa.or.ke", RUFAA_TRUSTED_PROXIES="104.16.0.0/13") is OK
     assert proxies() is OK
+    for everybody in ("0.0.0.0/0", "127.0.0.1,196.201.214.0/24"):  # then anybody can claim to be Safaricom
+        assert proxies(RUFAA_PUBLIC_URL="https://rufaa.or.ke", RUFAA_TRUSTED_PROXIES=everybody) is PROBLEM
 
 
 def test_a_name_that_leads_to_this_machine_alone_is_a_problem_where_safaricom_calls() -> None:

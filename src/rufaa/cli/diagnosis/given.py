@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from dotenv import dotenv_values
+
 from rufaa.cli import production
 from rufaa.cli.diagnosis.finding import Finding, not_checked, ok, problem, warning
-from rufaa.config import SECRET_FILE, SETTINGS, Config, InvalidSetting, Mode, load
+from rufaa.cli.diagnosis.hidden import SECRET_SETTINGS
+from rufaa.config import ENV_FILE, SECRET_FILE, SETTINGS, Config, InvalidSetting, Mode, load
 from rufaa.daraja.settings import SETTING_NAMES
 from rufaa.secret import derive
 
@@ -53,6 +56,7 @@ def settings(environ: Mapping[str, str]) -> tuple[Given, list[Finding]]:
         if each.code not in {"public-url", "weak-secret-key"}  # looked at below, and with the public address
     ]
     keys, more = _secrets(config, given="RUFAA_SECRET_KEYS" not in bad)
+    more += _env_file(Path(ENV_FILE), config.mode)
     return Given(config, tuple(bad), keys), found + more
 
 
@@ -77,7 +81,7 @@ def _mode(config: Config) -> Finding:
         case Mode.DEVELOPMENT:
             return warning(
                 "mode",
-                "development: errors show their insides, and the simulator is taken.",
+                "development: the simulator, demo data and keys that can be guessed are taken.",
                 "Set RUFAA_MODE=production before real people use it.",
             )
         case Mode.DEMO:
@@ -106,6 +110,25 @@ def _secrets(config: Config, *, given: bool) -> tuple[tuple[str, ...], list[Find
         make = problem if config.mode is Mode.PRODUCTION else warning
         found.append(make("weak-secret-key", told, do))
     return keys, found
+
+
+def _env_file(path: Path, mode: Mode) -> list[Finding]:
+    """The file of the settings, where secrets stand in it. A group may be let in on purpose; everybody never is."""
+    try:
+        rights = stat.S_IMODE(path.stat().st_mode)
+        named = [
+            name for name in (*SECRET_SETTINGS, "RUFAA_SECRET_KEYS", "DATABASE_URL") if dotenv_values(path).get(name)
+        ]
+    except OSError:
+        return []
+    if not named:
+        return []
+    here = path.absolute()
+    if not rights & 0o007:
+        return [ok("secret-file", f"{here} has secrets, and is closed to others (mode {rights:04o}).")]
+    make = problem if mode is Mode.PRODUCTION else warning
+    told = f"{here} has secrets, and everybody on this machine can read it (mode {rights:04o})."
+    return [make("secret-file", told, f"Run: chmod 600 '{here}'")]
 
 
 def _several(keys: tuple[str, ...]) -> Finding:

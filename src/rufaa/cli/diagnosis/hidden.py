@@ -14,7 +14,10 @@ from rufaa.daraja.credentials import Credentials
 
 _PHONE: Final = re.compile(r"(?<!\d)(\+?254[17]|0[17])\d{5}(\d{3})(?!\d)")
 _SHORTEST: Final = 6  # shorter is no secret, and hiding it would spoil the sentence
-_SECRET_SETTINGS: Final = ("MPESA_CONSUMER_KEY", "MPESA_CONSUMER_SECRET", "MPESA_PASSKEY", "MPESA_PASS_KEY")
+SECRET_SETTINGS: Final = (
+    *("MPESA_CONSUMER_KEY", "MPESA_CONSUMER_SECRET", "MPESA_PASSKEY", "MPESA_PASS_KEY", "MPESA_INITIATOR_PASSWORD"),
+    "RUFAA_METRICS_TOKEN",
+)
 
 
 class Hidden:
@@ -27,7 +30,7 @@ class Hidden:
         self._secrets |= {each for each in secrets if len(each) >= _SHORTEST}
 
     def settings(self, environ: Mapping[str, str]) -> None:
-        self.add(*(environ.get(name, "").strip() for name in _SECRET_SETTINGS))
+        self.add(*(environ.get(name, "").strip() for name in SECRET_SETTINGS))
         self.add(*(key.strip() for key in environ.get("RUFAA_SECRET_KEYS", "").split(",")))
         for name in ("DATABASE_URL", "RUFAA_PUBLIC_URL"):
             try:
@@ -37,7 +40,7 @@ class Hidden:
             self.add(password, unquote(password))
 
     def account(self, account: Credentials) -> None:
-        self.add(account.consumer_key, account.consumer_secret, account.passkey)
+        self.add(account.consumer_key, account.consumer_secret, account.passkey, account.initiator_password or "")
 
     def out_of(self, text: str) -> str:
         for each in sorted(self._secrets, key=len, reverse=True):

@@ -100,6 +100,13 @@ def _rules(config: Config, environments: frozenset[str]) -> Finding:
 def _proxies(config: Config, sources: Sequence[str]) -> Finding:
     local = sum(1 for source in sources if _is_private(source))
     set_ = ", ".join(str(network) for network in config.trusted_proxies)
+    if any(ipaddress.ip_address(address) in each for address in CALLBACK_ADDRESSES for each in config.trusted_proxies):
+        return problem(
+            "trusted-proxies",
+            f"X-Forwarded-For is believed from {set_}, Safaricom's own addresses among them: callers can say that they"
+            " are Safaricom.",
+            "Set RUFAA_TRUSTED_PROXIES to the proxy's address alone, as this server sees it, often 127.0.0.1.",
+        )
     if local and local == len(sources) and urlsplit(config.public_url).hostname not in {"127.0.0.1", "localhost"}:
         return problem(
             "trusted-proxies",
@@ -126,13 +133,13 @@ def _addresses(config: Config, environments: frozenset[str]) -> Finding:
             f"Callbacks are believed from Safaricom's {len(CALLBACK_ADDRESSES)} published addresses; from elsewhere"
             " only after a query.",
         )
-    if networks is None:
+    if networks is None or any(network.prefixlen == 0 for network in networks):
         told = "Callbacks are believed from every address that knows a prompt's secret path."
         if Environment.PRODUCTION in environments:
             return warning(
                 "callback-addresses",
                 told,
-                "Take RUFAA_CALLBACK_ADDRESSES=any away where real money is collected: then Safaricom's list holds.",
+                "Take RUFAA_CALLBACK_ADDRESSES away where real money is collected: then Safaricom's list holds.",
             )
         return ok("callback-addresses", told)
     missing = [
