@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from rufaa.cli.backup import FOLDER
 from rufaa.config import config
 from rufaa.db import backup
 from rufaa.db.embedded import EmbeddedPostgres, Settings
+from support import free_port, wait_until
 
 BEFORE_THE_LAST = """
 import sys
@@ -60,6 +62,36 @@ def test_it_backs_up_first_and_the_backup_of_the_older_level_restores(
     assert failures(rufaa.done("restore", file, "--prove")) == []
     rufaa.done("restore", file, RUFAA_DATA=str(folder / "again"))
     assert rufaa.done("restored", RUFAA_DATA=str(folder / "again")).startswith("Restored on ")
+
+
+def test_a_start_of_the_server_backs_up_first_and_does_not_start_without(
+    behind: EmbeddedPostgres, folder: Path, rufaa: Commands
+) -> None:
+    """What most operators do with a new version is to start it."""
+    backups, port = folder / "data" / "backups", free_port()
+    backups.write_text("in the way")
+
+    refused = rufaa("serve", prefix=("timeout", "60"), RUFAA_PORT=str(port))
+
+    assert refused.returncode == 1
+    assert "The database was not migrated, since the backup before it failed: " in refused.stderr
+    assert not is_migrated(behind)
+    backups.unlink()
+    said = rufaa.temporary / "serve.out"
+    with said.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rufaa", "serve"],
+            env=rufaa.environ(RUFAA_PORT=str(port)), cwd=folder, stdout=out, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    try:
+        wait_until(lambda: process.poll() is not None or "ready http" in said.read_text(), what="the server")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+    (file,) = backups.iterdir()
+    assert said.read_text().startswith(f"backed up before migrating: {file}\n")
+    assert "payments.0005_restoration" not in backup.verify(file).migrations
+    assert is_migrated(behind)
 
 
 def test_a_failed_backup_stops_it_and_no_backup_goes_on(
