@@ -5,7 +5,7 @@ from __future__ import annotations
 import urllib.request
 import uuid
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -36,6 +36,8 @@ from support import (
     unchanged,
     value,
 )
+
+ALSO_PAYS: Final = "254709000000"
 
 
 def forgotten(simulator: RunningSimulator, gateway: Running, phone: str = PAYS) -> uuid.UUID:
@@ -238,6 +240,28 @@ def test_a_receipt_number_of_another_push_does_not_swallow_the_money(
     worker.find_strays()
 
     assert receipts() == [(taken, "applied"), (None, "unapplied")]
+    check_books(simulator)
+
+
+def test_one_receipt_number_for_two_unknown_pushes_does_not_swallow_the_money_of_the_second(
+    town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
+) -> None:
+    # given: two pushes of before the restore; the callback of the second reports the number of the first
+    forgotten(simulator, gateway)
+    simulator.script(Fault(FaultKind.CALLBACK_LOST))
+    second = forgotten(simulator, gateway, phone=ALSO_PAYS)
+    first_push, second_push = simulator.prompts()
+    body = success_body(second_push.checkout_request_id, number=first_push.receipt, phone=int(ALSO_PAYS))
+    post(gateway.callback_url(second), body)
+
+    # when: the account has the money of both
+    worker.settle()
+    worker.find_strays()
+
+    # then: each is in the books, one without its number
+    assert sorted(receipts(), key=str) == [(first_push.receipt, "unapplied"), (None, "unapplied")]
+    assert len({row["receipt_id"] for row in rows("SELECT receipt_id FROM stray")}) == 2
+    assert open_tasks() == ["unapplied", "unapplied"]
     check_books(simulator)
 
 

@@ -156,7 +156,7 @@ def _credit(tx: Tx, row: Mapping[str, Any], stray: Stray, *, code: str) -> uuid.
         known = tx.row(_SQL["receipt_numbered"], {"number": number})
         assert known is not None
         receipt = known["id"]
-        if known["prompt_id"] is not None:  # of another push: this one's money is there all the same
+        if known["of_a_push"]:  # and so of another: this one's money is there all the same
             receipt = _new_receipt(tx, row, stray, number=None)
             assert receipt is not None
     tx.execute(_SQL["credited"], {"id": stray.id, "receipt": receipt, "code": code})

@@ -55,7 +55,8 @@ UPDATE stray SET code = %(code)s, next_at = NULL WHERE id = %(id)s
 SELECT receipt_id FROM stray WHERE checkout_request_id = %(checkout)s AND receipt_id IS NOT NULL AND id <> %(id)s
 
 -- name: receipt_numbered
-SELECT id, prompt_id FROM receipt WHERE number = %(number)s
+SELECT id, prompt_id IS NOT NULL OR EXISTS (SELECT FROM stray WHERE receipt_id = receipt.id) AS of_a_push
+FROM receipt WHERE number = %(number)s
 
 -- name: insert_receipt
 INSERT INTO receipt (id, state, event, number, account_id, amount_cents, paid_at)
