@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -16,9 +17,11 @@ from support import (
     Worker,
     World,
     advance,
+    check_books,
     inbox_outcomes,
     open_tasks,
     post,
+    push_beyond,
     receipts,
     running_gateway,
     success_body,
@@ -131,6 +134,37 @@ def test_the_source_is_what_named_proxies_say(
         advance(20, simulator)
         worker.query()
         assert receipts() == [(simulator.prompts()[0].receipt, "applied")]
+
+
+def test_money_of_an_unknown_push_is_booked_as_safaricom_tells_it_and_not_as_a_forger_does(
+    database: str, town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
+) -> None:
+    # given: a paid push that this database does not know, since it was restored from before
+    forgotten = uuid.uuid4()
+    simulator.script(Fault(FaultKind.CALLBACK_LOST))
+    push_beyond(simulator, callback_url=gateway.callback_url(forgotten))
+    advance(2, simulator)
+    (push,) = simulator.prompts()
+
+    # when: somebody with the right secret tells another amount, and the account confirms the push
+    forged = success_body(push.checkout_request_id, number="UKN7XY1234", phone=int(PAYS), amount=99000.0)
+    post(gateway.callback_url(forgotten), forged)
+    worker.settle()
+    worker.find_strays()
+
+    # then: nothing is booked, and a person knows
+    assert inbox_outcomes() == ["unknown-prompt"]
+    assert receipts() == []
+    assert open_tasks() == ["stray"]
+
+    # and: the true callback is believed as if there had been no other
+    with running_gateway(database, RUFAA_CALLBACK_ADDRESSES="127.0.0.1") as listed:
+        true = success_body(push.checkout_request_id, number=push.receipt, phone=int(PAYS))
+        post(listed.callback_url(forgotten), true)
+    worker.settle()
+    worker.find_strays()
+    assert receipts() == [(push.receipt, "unapplied")]
+    check_books(simulator)
 
 
 @pytest.mark.parametrize(("status", "answer"), [(429, SPIKE_ARREST), (500, BEING_PROCESSED)])

@@ -48,6 +48,9 @@ def take_in(
             tx, prompt, inbox=inbox, why="It claims a payment without saying which receipt, how much or which push."
         )
         return
+    if not report.trusted:  # a query would confirm the push and not the amount, which is all that the books would have
+        hand_over(tx, prompt, inbox=inbox, why="It claims a payment from an address that may not speak for Safaricom.")
+        return
     row = tx.row(_SQL["known"], {"checkout": checkout})
     if row is not None and row["prompt"] is not None:
         return  # a copy of the callback of a push that is known, sent to another address: its own has the money
