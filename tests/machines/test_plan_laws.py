@@ -26,8 +26,8 @@ from machines.plan_world import (
     settle,
 )
 from rufaa.money import Money
-from rufaa.payments.machine import Channel, FeeState, PromptState
-from rufaa.payments.plan import Item
+from rufaa.payments.machine import Channel, FeeState, PromptState, Verdict
+from rufaa.payments.plan import Item, plan
 
 NUMBERS: Final = (1, 2, 3)
 CODES: Final = ("0", "0", "0", "1032", "1037", "17", "4999", "nobody-knows")
@@ -169,6 +169,21 @@ def test_two_prompts_of_one_fee_that_both_paid_leave_one_receipt_in_unapplied() 
         first, second = (item.prompt for item in order)
         assert {(row.prompt, row.fee) for row in end.receipts} == {(first, FEES[0]), (second, None)}
         assert end.fee(FEES[0]).state is FeeState.PAID
+
+
+def test_of_two_reports_with_one_number_in_one_plan_the_first_alone_is_believed() -> None:
+    prompts = (prompt_row(1), prompt_row(2, fee=FEES[1]))
+
+    made = plan(
+        prompts,
+        {fee: fee_row(fee) for fee in FEES},
+        [callback(1), callback(2, receipt_number=number_of(1))],
+        checkout_ids={},
+        numbers={},
+    )
+
+    assert [row.verdict for row in made.evidence] == [Verdict.CONFIRMS, Verdict.NUMBER_TAKEN]
+    assert [(row.prompt, row.number) for row in made.receipts] == [(prompts[0].id, number_of(1))]
 
 
 def test_the_number_of_an_untrusted_callback_counts_once_a_query_agrees() -> None:
