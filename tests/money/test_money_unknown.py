@@ -234,6 +234,27 @@ def test_a_push_that_was_not_sent_while_its_fee_closed_is_withdrawn(
     assert town.prompt(other)["state"] == "pending"
 
 
+def test_a_prompt_whose_fee_closes_just_before_the_claim_is_not_claimed(
+    town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
+) -> None:
+    """Between a round's look for what must not be sent any more and its claim there is a commit."""
+    referral, prompt = town.prompted(RINGS)
+    claimed = claim_one()
+    waive(town, referral)
+    came(claimed, NotSent("500.003.02", "Spike Arrest", 12, NOTHING))
+    advance(20, simulator)
+
+    # when: it is due, and nothing has been withdrawn yet
+    unclaimed, _ = unit(lambda tx: claim_due(tx, limit=10))
+
+    # then
+    assert unclaimed == []
+    assert town.prompt(prompt)["state"] == "created"
+    worker.dispatch()
+    assert town.prompt(prompt)["event"] == "withdrawn"
+    assert pushes(simulator) == 0
+
+
 def test_a_worker_frozen_past_its_lease_moves_nothing_but_brings_the_id(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
