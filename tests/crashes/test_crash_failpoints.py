@@ -6,6 +6,7 @@ How many pushes there were is counted in the simulator's journal, not in our tab
 from __future__ import annotations
 
 import ast
+import inspect
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from typing import Any, Final
 
 import pytest
 
+from rufaa.daraja.client import Daraja
 from rufaa.db import failpoints
 from rufaa.db.atomic import WORK, unit
 from rufaa.db.failpoints import POINTS, Step
@@ -406,6 +408,26 @@ def test_every_commit_of_the_money_path_names_its_step() -> None:
         if "step" not in {keyword.arg for keyword in node.keywords}
     ]
     assert nameless == []
+
+
+def test_every_call_of_the_money_path_stands_in_its_step() -> None:
+    calls = {name for name, method in vars(Daraja).items() if inspect.iscoroutinefunction(method) and name[0] != "_"}
+    found, bare = set(), []
+    for folder in ("payments", "ingest", "functions", "referrals", "gateway"):
+        for path in sorted((SOURCE / "rufaa" / folder).rglob("*.py")):
+            tree = ast.parse(path.read_text())
+            around = [
+                (node.lineno, node.end_lineno or 0)
+                for node in ast.walk(tree)
+                if isinstance(node, ast.With) and "around(Step." in ast.unparse(node.items[0])
+            ]
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in calls:
+                    found.add(node.func.attr)
+                    if not any(first <= node.lineno <= last for first, last in around):
+                        bare.append(f"{path.relative_to(SOURCE)}:{node.lineno}")
+    assert bare == []
+    assert found >= {"stk_push", "stk_query", "fetch_token"}  # or it looks in the wrong places
 
 
 @pytest.mark.parametrize("where", ["dispatch.call", "dispatch.call:during", "dispatch.call:after=0", "x", ""])
