@@ -10,7 +10,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 from rufaa import clock
@@ -36,6 +36,7 @@ __all__ = [
     "phone_shown_of",
     "push_request",
     "query_request",
+    "receipt_day",
     "receipt_of",
     "stk_password",
 ]
@@ -48,6 +49,7 @@ _DESCRIPTION: Final = re.compile(r"[A-Za-z0-9 -]{0,13}")
 _PHONE: Final = re.compile(r"254[17][0-9]{8}")
 _AMOUNT: Final = re.compile(r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,6})?")
 _RECEIPT: Final = re.compile(r"[A-Z0-9]{6,20}")
+_RECEIPT_DAYS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
 _PHONE_SHOWN: Final = re.compile(r"\+?[0-9* -]{4,40}")
 _DATE: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2}) ?([0-9]{2}):?([0-9]{2}):?([0-9]{2})")
 _YEARS: Final = range(2007, 2100)  # M-Pesa opened in 2007; outside, the date is damage
@@ -237,6 +239,24 @@ def receipt_of(value: object) -> str | None:
     # Upper case in every real payload. A lower-case one is not from M-Pesa, and folding it could make of one
     # receipt two, or of two one; so it is doubtful.
     return value if isinstance(value, str) and _RECEIPT.fullmatch(value) else None
+
+
+def receipt_day(number: str) -> date | None:
+    """The day in EAT that a receipt number says in its first three characters, or None if they say none.
+
+    Year (B is 2007, when M-Pesa opened; A comes round in 2032), month (A is January), day (1-9, then A-V). Nobody
+    documents it; it is read off the receipts and their dates in real payloads. Near midnight a report's own date may
+    be the neighbouring one.
+    """
+    if _RECEIPT.fullmatch(number) is None:
+        return None
+    year, month, day = number[:3]
+    if not year.isalpha() or day not in _RECEIPT_DAYS:
+        return None
+    try:
+        return date(2007 + (ord(year) - ord("B")) % 26, ord(month) - ord("A") + 1, _RECEIPT_DAYS.index(day))
+    except ValueError:
+        return None
 
 
 def instant_of(value: object) -> datetime | None:
