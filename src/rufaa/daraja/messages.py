@@ -250,7 +250,7 @@ def receipt_day(number: str) -> date | None:
     """
     if _RECEIPT.fullmatch(number) is None:
         return None
-    year, month, day = number[:3]
+    year, month, day = number[0], number[1], number[2]
     if not year.isalpha() or day not in _RECEIPT_DAYS:
         return None
     try:

@@ -3,6 +3,10 @@
 ``settle`` reads and locks the rows, asks ``plan`` what to do, and writes it in sets. A prompt makes at most one move in
 one plan, since each move is a row of its history; a report that would move it again is left over for the next round,
 and with it all later ones, since the order decides whose money a fee takes.
+
+A push raises a C2B notice with the number of its callback (daraja.md §6), so its money may be in the books before the
+prompt says so: as a receipt without prompt, made by an arrival (``arrival_plan``). The prompt's own success *adopts* it
+then, and no second receipt is made.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from rufaa import ids
@@ -22,6 +26,7 @@ from rufaa.payments.machine import (
     LIVE,
     OPEN_FEE,
     PROMPT,
+    PROMPT_LIFE_S,
     Channel,
     FeeState,
     PromptEvent,
@@ -33,10 +38,12 @@ from rufaa.payments.machine import (
     next_late_query_s,
     next_query_s,
 )
-from rufaa.phone import Phone
+from rufaa.phone import Phone, agrees
 
 _NO_RESPONSE: Final = "1037"
 _FILLS_NUMBER: Final = frozenset({Verdict.CONFIRMS, Verdict.ASK})
+CLOCKS_APART: Final = timedelta(minutes=5)
+"""How far M-Pesa's clock and ours may be apart before a payment is no longer taken for a prompt's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,31 @@ class PromptRow:
     receipt_number: str | None
     asked_number: str | None  # a receipt number from an untrusted callback, waiting for a query to agree
     success_claimed: bool = False  # an earlier report spoke of success
+    sent_at: datetime | None = None  # last; None: it never was, or nobody looked
+    number_from_arrival: bool = False  # no callback of this prompt, only arrivals, told the number of its receipt
+
+
+@dataclass(frozen=True, slots=True)
+class LooseReceipt:
+    """A receipt without prompt that could be the money of a prompt of the batch, locked as it stands before it.
+
+    ``pays``: the fees that it was applied to. ``names``: the fee whose account code its reports gave as reference, if
+    any. ``unreferenced``: no report gave a reference (a till's, or a status alone). ``free``: what of it is neither applied, nor given back, nor promised to be. ``phone_shown``: as its reports
+    show it; None: not at all. ``doubt``: how far ``paid_at`` may be off either way (``pull.ZONE_DOUBT`` where only
+    Pull told it).
+    """
+
+    id: uuid.UUID
+    account: uuid.UUID
+    amount: Money
+    number: str
+    paid_at: datetime | None
+    pays: frozenset[uuid.UUID]
+    names: uuid.UUID | None
+    free: Money
+    phone_shown: str | None
+    unreferenced: bool = False
+    doubt: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +132,32 @@ class PromptChange:
 
 @dataclass(frozen=True, slots=True)
 class NewReceipt:
+    """``fee``: the fee that all of it pays, by an application of its whole amount; None: it waits in unapplied.
+
+    ``prompt`` None: money of its own, that no prompt of ours asked for as far as we know.
+    """
+
     id: uuid.UUID
-    prompt: uuid.UUID
+    prompt: uuid.UUID | None
     account: uuid.UUID
     amount: Money
     number: str | None
     paid_at: datetime | None
-    fee: uuid.UUID | None  # the fee that it pays; None: it waits in unapplied
+    fee: uuid.UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A receipt without prompt becomes ``prompt``'s; ``paid_at`` fills an empty one.
+
+    ``fee``: the fee that all of it pays now, as in ``NewReceipt``, since it waited until now: its tasks are done. None:
+    what it pays, and whether it waits, stays as it is.
+    """
+
+    receipt: uuid.UUID
+    prompt: uuid.UUID
+    paid_at: datetime | None
+    fee: uuid.UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +191,7 @@ class Plan:
     evidence: list[NewEvidence] = field(default_factory=list)
     prompts: list[PromptChange] = field(default_factory=list)
     receipts: list[NewReceipt] = field(default_factory=list)
+    adopted: list[Adopted] = field(default_factory=list)
     numbers: list[NumberFound] = field(default_factory=list)
     tasks: list[NewTask] = field(default_factory=list)
     reviewed: list[uuid.UUID] = field(default_factory=list)  # prompts that left review: their tasks are done
@@ -160,6 +212,7 @@ class _Working:
     number: str | None
     asked_number: str | None
     success_claimed: bool
+    number_from_arrival: bool
     moved: tuple[PromptState, PromptEvent] | None = None
     code: str = ""
     message: str = ""
@@ -175,13 +228,28 @@ def plan(
     *,
     checkout_ids: Mapping[str, uuid.UUID],
     numbers: Mapping[str, uuid.UUID],
+    loose: Iterable[LooseReceipt] = (),
 ) -> Plan:
     """Decide the batch in its order.
 
     ``checkout_ids`` and ``numbers`` say whose the reported ids and receipt numbers are already (a prompt's and a
     receipt's id), so that a replayed or forged report credits nobody twice.
+
+    ``loose``: the receipts without prompt that the batch's prompts could adopt. The caller reads them after it has
+    locked the fees and then the prompts of the batch, and locks them, by id:
+
+    * every receipt without prompt whose number is one of those in ``numbers`` (reported now, or ``asked_number``);
+    * every receipt without prompt that was applied to a fee of the batch, or names one by its reports' reference, on
+      the fee's account;
+    * every unreferenced one that was applied to no fee, on the account and of the amount of a prompt of the batch.
+
+    An arrival that could make another such receipt locks the fee that its reference names before it looks for a
+    receipt that awaits its number (see ``arrival_plan``). So of a query's success and the notice of the same payment
+    the later sees what the earlier wrote. (A notice without reference locks no fee. Where such come, on tills, both
+    sides first lock the account in a way of their own.) Two transactions that bring the same number meet at its unique index: the
+    second is rolled back and done again.
     """
-    batch = _Batch(prompts, fees, checkout_ids=checkout_ids, numbers=numbers)
+    batch = _Batch(prompts, fees, checkout_ids=checkout_ids, numbers=numbers, loose=loose)
     for item in items:
         batch.take(item)
     return batch.done()
@@ -197,6 +265,7 @@ class _Batch:
         *,
         checkout_ids: Mapping[str, uuid.UUID],
         numbers: Mapping[str, uuid.UUID],
+        loose: Iterable[LooseReceipt],
     ) -> None:
         self._plan = Plan()
         self._prompts = {row.id: _working(row) for row in prompts}
@@ -204,6 +273,8 @@ class _Batch:
         self._fee_states = {fee.id: fee.state for fee in fees.values()}
         self._id_owner = dict(checkout_ids)
         self._number_owner = dict(numbers)
+        self._loose = {receipt.id: receipt for receipt in loose}
+        self._number_owner |= {receipt.number: receipt.id for receipt in self._loose.values()}
 
     def done(self) -> Plan:
         self._plan.prompts = [_change(prompt) for prompt in self._prompts.values() if prompt.touched]
@@ -226,7 +297,7 @@ class _Batch:
         elif prompt.state is PromptState.PAID and _contradicts(item.report, verdict):
             self._ask_person("contradiction", prompt, "It is paid, and a later report says otherwise.")
         self._learn_ids(prompt, item.report, verdict)
-        self._fill_number(prompt, item, verdict)
+        told = self._take_number(prompt, item, verdict)
         if verdict is Verdict.NUMBER_TAKEN:
             self._ask_person("contradiction", prompt, "It reports the receipt of another payment.")
         if item.report.channel is Channel.QUERY and verdict in {Verdict.FAILS, Verdict.FAILS_FOR_NOW}:
@@ -235,14 +306,15 @@ class _Batch:
             prompt.asked_number = item.report.receipt_number
         prompt.success_claimed = prompt.success_claimed or _claims_success(item.report)
         _schedule(prompt, item.report, verdict)
-        receipt = prompt.receipt if verdict in _FILLS_NUMBER else None
+        receipt = told or (prompt.receipt if verdict in _FILLS_NUMBER else None)
         self._plan.evidence.append(NewEvidence(item, verdict, receipt))
 
     def _facts(self, prompt: _Working, report: Report) -> PromptFacts:
         own = prompt.row.id
         checkout, number = report.checkout_request_id, report.receipt_number
         others_checkout = checkout is not None and self._id_owner.get(checkout, own) != own
-        others_number = number is not None and self._number_owner.get(number, prompt.receipt) != prompt.receipt
+        owner = self._number_owner.get(number) if number is not None else None
+        others_number = owner is not None and owner != prompt.receipt and not self._could_adopt(prompt, owner)
         return PromptFacts(
             amount=prompt.row.amount,
             phone=prompt.row.phone,
@@ -281,12 +353,14 @@ class _Batch:
 
     def _credit(self, prompt: _Working, item: Item) -> None:
         """The prompt is paid: its receipt, and what it pays. Money that the fee cannot take waits for a person."""
-        fee = self._fees[prompt.row.fee]
         number = item.report.receipt_number
         if number is None and prompt.asked_number not in self._number_owner:
             number = prompt.asked_number  # a query agreed with the callback that could not be trusted alone
-        state = self._fee_states[fee.id]
-        fits = state in OPEN_FEE and fee.amount == prompt.row.amount and fee.account == prompt.row.account
+        loose = self._to_adopt(prompt, item.report)
+        if loose is not None:
+            self._adopt(prompt, loose, item)
+            return
+        pays = self._fee_that_takes(prompt, prompt.row.amount)
         receipt = NewReceipt(
             id=ids.new_id(),
             prompt=prompt.row.id,
@@ -294,32 +368,136 @@ class _Batch:
             amount=prompt.row.amount,
             number=number,
             paid_at=item.paid_at,
-            fee=fee.id if fits else None,
+            fee=pays,
         )
         self._plan.receipts.append(receipt)
         prompt.receipt, prompt.number = receipt.id, number
         if number is not None:
             self._number_owner[number] = receipt.id
-        if fits:
-            self._fee_states[fee.id] = FeeState.PAID
-            self._plan.paid_fees.append(fee.id)
+        if pays is not None:
+            self._pay(pays)
         else:
+            state = self._fee_states[prompt.row.fee]
             self._ask_person("unapplied", prompt, f"{receipt.amount} arrived for a fee that is {state}.")
 
-    def _fill_number(self, prompt: _Working, item: Item, verdict: Verdict) -> None:
-        """A paid prompt's receipt may await its number; a second number for one push is a person's task."""
+    def _fee_that_takes(self, prompt: _Working, amount: Money) -> uuid.UUID | None:
+        """The prompt's fee, if it is open and this pays it whole."""
+        fee = self._fees[prompt.row.fee]
+        fits = self._fee_states[fee.id] in OPEN_FEE and fee.amount == amount and fee.account == prompt.row.account
+        return fee.id if fits else None
+
+    def _pay(self, fee: uuid.UUID) -> None:
+        self._fee_states[fee] = FeeState.PAID
+        self._plan.paid_fees.append(fee)
+
+    def _could_adopt(self, prompt: _Working, receipt: uuid.UUID) -> bool:
+        """Whether this is money without prompt that could be this prompt's."""
+        loose = self._loose.get(receipt)
+        return loose is not None and loose.account == prompt.row.account and loose.amount == prompt.row.amount
+
+    def _to_adopt(self, prompt: _Working, report: Report) -> LooseReceipt | None:
+        """The receipt that this success is about: the one that it names, or for a query one that fits in everything."""
+        if report.receipt_number is not None:
+            named = self._number_owner.get(report.receipt_number)
+            return self._loose[named] if named is not None and self._could_adopt(prompt, named) else None
+        fitting = [loose for loose in self._loose.values() if self._fits(prompt, loose)]
+        sent_at = prompt.row.sent_at
+        return min(
+            fitting,
+            key=lambda loose: (
+                loose.number != prompt.asked_number,
+                abs(loose.paid_at - sent_at) if loose.paid_at is not None and sent_at is not None else timedelta.max,
+                loose.number,
+            ),
+            default=None,
+        )
+
+    def _fits(self, prompt: _Working, loose: LooseReceipt) -> bool:
+        """Whether a receipt agrees with the prompt in its fee, account, amount, phone and time, as far as they show.
+
+        The one that a callback told, which could not be trusted alone, needs no reference and no time.
+        """
+        if not self._could_adopt(prompt, loose.id):
+            return False
+        if loose.phone_shown is not None and not agrees(loose.phone_shown, prompt.row.phone):
+            return False
+        of_fee = prompt.row.fee in loose.pays
+        if loose.number == prompt.asked_number:
+            return of_fee or not loose.pays
+        told = loose.paid_at is not None and prompt.row.sent_at is not None
+        if not of_fee and loose.names != prompt.row.fee:
+            by_payer = loose.unreferenced and not loose.pays and told and shows_somebody(loose.phone_shown)
+            if not by_payer:
+                return False
+        if loose.paid_at is None or prompt.row.sent_at is None:
+            return True
+        slack = CLOCKS_APART + loose.doubt
+        after = loose.paid_at - prompt.row.sent_at
+        return -slack <= after <= timedelta(seconds=PROMPT_LIFE_S) + slack
+
+    def _adopt(self, prompt: _Working, loose: LooseReceipt, item: Item) -> None:
+        """The prompt's money is in the books already; where it still waits whole, it pays the prompt's fee now."""
+        pays = self._fee_that_takes(prompt, loose.amount) if loose.free == loose.amount else None
+        self._plan.adopted.append(Adopted(loose.id, prompt.row.id, item.paid_at, pays))
+        del self._loose[loose.id]
+        prompt.receipt, prompt.number = loose.id, loose.number
+        prompt.number_from_arrival = item.report.receipt_number is None
+        if pays is not None:
+            self._pay(pays)
+
+    def _take_number(self, prompt: _Working, item: Item, verdict: Verdict) -> uuid.UUID | None:
+        """What a number means that is told of a prompt that is paid. Returns the receipt if it is not the prompt's.
+
+        The prompt's receipt may await its number. A second number for one push is a person's task; and where the first
+        was only told by an arrival, which can have been another payment by the same person, it is money of its own.
+        """
         number = item.report.receipt_number
         if prompt.state is not PromptState.PAID or number is None or verdict not in _FILLS_NUMBER:
-            return
+            return None
         if not _claims_success(item.report):
-            return  # a failure has no receipt, whatever it says
+            return None  # a failure has no receipt, whatever it says
         assert prompt.receipt is not None
-        if prompt.number is None:
+        owner = self._number_owner.get(number)
+        if prompt.number == number:
+            prompt.number_from_arrival = prompt.number_from_arrival and verdict is not Verdict.CONFIRMS
+        elif owner is not None:
+            self._ask_person(
+                "contradiction", prompt, "It reports the receipt of money that is in the books without it."
+            )
+            return owner
+        elif prompt.number is None:
             prompt.number = number
             self._number_owner[number] = prompt.receipt
             self._plan.numbers.append(NumberFound(prompt.receipt, number, item.paid_at))
-        elif prompt.number != number:
+        elif prompt.number_from_arrival and verdict is Verdict.CONFIRMS:
+            return self._book_apart(prompt, item, number)
+        else:
             self._ask_person("contradiction", prompt, "Two receipt numbers are reported for one prompt.")
+        return None
+
+    def _book_apart(self, prompt: _Working, item: Item, number: str) -> uuid.UUID:
+        """Money that a prompt's callback tells of, while the prompt has an arrival's receipt with another number."""
+        amount, account = prompt.row.amount, prompt.row.account
+        receipt = NewReceipt(ids.new_id(), None, account, amount, number, item.paid_at, None)
+        self._plan.receipts.append(receipt)
+        self._number_owner[number] = receipt.id
+        fee = self._fees[prompt.row.fee]
+        why = f"Its callback tells of receipt {number}, and {prompt.number} was taken for it: both are in the books."
+        self._plan.tasks.append(NewTask("contradiction", fee.id, fee.payee, prompt.row.id, receipt.id, why))
+        self._plan.tasks.append(
+            NewTask(
+                "unapplied",
+                fee.id,
+                fee.payee,
+                prompt.row.id,
+                receipt.id,
+                f"{amount} arrived for a fee that is {self._fee_states[fee.id]}.",
+            )
+        )
+        self._loose[receipt.id] = LooseReceipt(
+            receipt.id, account, amount, number, item.paid_at, frozenset(), None, amount, item.report.phone_shown
+        )
+        return receipt.id
 
     def _ask_person(self, kind: str, prompt: _Working, why: str) -> None:
         fee = self._fees[prompt.row.fee]
@@ -333,6 +511,11 @@ _REVIEW_WHY: Final[Mapping[Verdict, str]] = {
     Verdict.FAILS_FOR_NOW: "M-Pesa did not tell what became of this prompt.",
 }
 _REVIEW_WHY_ELSE: Final = "A callback reports a success that cannot be believed without another source."
+
+
+def shows_somebody(phone_shown: str | None) -> bool:
+    """Whether a phone as it is shown tells one payer from another; a wholly masked one agrees with everybody."""
+    return phone_shown is not None and any(letter.isalnum() for letter in phone_shown)
 
 
 def _claims_success(report: Report) -> bool:
@@ -373,6 +556,7 @@ def _working(row: PromptRow) -> _Working:
         number=row.receipt_number,
         asked_number=row.asked_number,
         success_claimed=row.success_claimed,
+        number_from_arrival=row.number_from_arrival,
     )
 
 
