@@ -37,7 +37,7 @@ from rufaa.facilities.rights import Role
 from rufaa.gateway.app import Gateway
 from rufaa.gateway.connections import Connection
 from rufaa.ingest.address import callback_url
-from rufaa.ingest.loop import settle_inbox
+from rufaa.ingest.loop import Handlers, settle_inbox
 from rufaa.money import Money
 from rufaa.payments.access import Accounts
 from rufaa.payments.dispatch import Dispatcher
@@ -56,6 +56,8 @@ CANCELS = "254708001032"
 RINGS = "254708374149"  # rings until somebody answers
 FEE = Money.from_shillings(1000)
 DEADLINE_S = 30.0
+HANDLERS = Handlers(hand_on=fees_paid, arrivals=None, results=None)
+"""As the worker's composition root has them."""
 
 
 def wait_until(holds: Callable[[], bool], *, what: str = "it", deadline_s: float = DEADLINE_S) -> None:
@@ -373,7 +375,7 @@ class Worker:
     def settle(self) -> int:
         """Settle every stored callback."""
         total = 0
-        while taken := settle_inbox(hand_on=fees_paid):
+        while taken := settle_inbox(HANDLERS):
             total += taken
         return total
 
@@ -432,7 +434,7 @@ def call_back(prompt: uuid.UUID, *, code: int = 0) -> str:
         prompt=prompt,
         body=json.dumps({"Body": {"stkCallback": told}}).encode(),
     )
-    settle_inbox(hand_on=fees_paid)
+    settle_inbox(HANDLERS)
     return str(value("SELECT outcome FROM inbox ORDER BY id DESC LIMIT 1"))
 
 

@@ -78,15 +78,19 @@ def _histogram(name: str, help_: str, buckets: Sequence[float], **labels: Sequen
 
 # --- callbacks -------------------------------------------------------------------------------------------------------
 
+REPORTS: Final = ("stk", "c2b", "c2b-validation", "result", "timeout")
 ENDS: Final = ("stored", "refused", "method", "slow", "too-long", "full", "not-stored", "broken-off")
 CALLBACKS: Final = _counter(
     "rufaa_callbacks_total",
-    "Requests to callback addresses by their end. refused: the secret in the address is wrong.",
+    "Requests to callback addresses by the kind of report that the address is for, and by their end. refused: the"
+    " secret in the address is wrong. A c2b-validation with the right secret is answered 200 whatever its end.",
+    kind=REPORTS,
     end=ENDS,
 )
 CALLBACK_STORE: Final = _histogram(
     "rufaa_callback_store_duration_seconds",
-    "From a callback's last byte to its commit, which is when it is answered; also of those that were not stored.",
+    "From a callback's last byte to its commit, which is when it is answered; also of those that were not stored."
+    " Not of validations, which do not wait for it.",
     _QUICK_S,
 )
 CALLBACK_BATCH: Final = _histogram(
@@ -97,10 +101,12 @@ CALLBACK_BATCH: Final = _histogram(
 VERDICTS: Final = (
     *("confirms", "fails", "fails-for-now", "no-news", "ask", "ask-differs", "amount-differs", "phone-differs"),
     *("other-prompt", "no-receipt", "number-taken", "unknown-prompt", "malformed", "failed"),
+    *("validation", "unknown-account", "other"),
 )
 SETTLED: Final = _counter(
     "rufaa_callbacks_settled_total",
-    "Stored callbacks by what settlement made of them. unknown-prompt: this database does not know the prompt.",
+    "Stored callbacks by what settlement made of them. unknown-prompt, unknown-account: this database does not know"
+    " what it is about; validation: asked before a payment, so it is none; other: a word that is not listed here.",
     verdict=VERDICTS,
 )
 SETTLED_AFTER: Final = _histogram(
@@ -191,8 +197,10 @@ def pushed(outcome: str, *, status: int | None, took_s: float) -> None:
 
 
 def settled(outcome: str, *, waited_s: float) -> None:
-    """``outcome`` as the inbox names it: a verdict, or a word before a colon."""
-    SETTLED.labels(verdict=outcome.partition(":")[0]).inc()
+    """``outcome`` as the inbox names it: a verdict, or a word before a colon. A word that is not listed makes no series
+    of its own."""
+    verdict = outcome.partition(":")[0]
+    SETTLED.labels(verdict=verdict if verdict in VERDICTS else "other").inc()
     SETTLED_AFTER.observe(waited_s)
 
 

@@ -10,6 +10,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import asyncpg
 import psycopg
@@ -26,6 +27,7 @@ from rufaa.referrals.operations import fees_paid
 from rufaa.simulator.faults import Fault, FaultKind, Operation
 from rufaa.simulator.testing import RunningSimulator
 from support import (
+    HANDLERS,
     RINGS,
     Running,
     Worker,
@@ -74,7 +76,7 @@ def test_a_callback_that_cannot_be_settled_does_not_hold_up_the_others_and_is_na
 ) -> None:
     bad, good = two_paid(town, simulator, worker)
 
-    settle_inbox(hand_on=poisoned(bad))
+    settle_inbox(replace(HANDLERS, hand_on=poisoned(bad)))
 
     assert (town.status(bad), town.status(good)) == ("pending-payment", "paid")
     assert sorted(map(str, inbox_outcomes())) == ["confirms", "failed: ValueError"]
@@ -88,7 +90,7 @@ def test_a_late_success_that_cannot_be_settled_is_a_persons_task(
 ) -> None:
     referral = late_success(town, simulator, worker)
 
-    settle_inbox(hand_on=poisoned(referral))
+    settle_inbox(replace(HANDLERS, hand_on=poisoned(referral)))
 
     assert inbox_outcomes() == ["failed: ValueError"]
     assert open_tasks() == ["contradiction"]
@@ -141,7 +143,7 @@ def test_a_passing_trouble_of_the_database_leaves_the_callback_for_the_next_roun
         fees_paid(tx, fees)
 
     with locked(database, "SELECT FROM referral WHERE id = %(id)s FOR UPDATE", id=uuid.UUID(referral)):
-        settle_inbox(hand_on=impatient)
+        settle_inbox(replace(HANDLERS, hand_on=impatient))
     assert town.status(referral) == "pending-payment"
 
     # when: the trouble is over

@@ -22,13 +22,14 @@ from rufaa.db import sql
 from rufaa.db.atomic import unit
 from rufaa.gateway import vitals
 from rufaa.gateway.vitals import DEADLINE_S, FIGURES_KEPT_S, Kept
+from rufaa.ingest.address import Kind
 from rufaa.ingest.loop import settle_inbox
 from rufaa.payments.machine import LIVE, PromptState, Verdict
 from rufaa.payments.operations import open_task_for_prompt
-from rufaa.referrals.operations import fees_paid
 from rufaa.simulator.faults import Fault, FaultKind
 from rufaa.simulator.testing import RunningSimulator
 from support import (
+    HANDLERS,
     CANCELS,
     PAYS,
     RINGS,
@@ -157,7 +158,7 @@ def test_a_payment_is_counted_on_its_way(
 
     gained = grown(before, scrape(gateway.url))
     assert gained == {
-        "rufaa_callbacks_total{end=stored}": 1,
+        "rufaa_callbacks_total{end=stored,kind=stk}": 1,
         "rufaa_callback_store_duration_seconds_count": 1,
         "rufaa_callback_batch_size_count": 1,
         "rufaa_callbacks_settled_total{verdict=confirms}": 1,
@@ -241,7 +242,9 @@ def test_how_callbacks_end_is_counted(gateway: Running) -> None:
     with socket.create_connection(("127.0.0.1", gateway.config.port)) as wire:
         wire.sendall(f"POST {url[len(gateway.url) :]} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf".encode())
 
-    wanted = {f"rufaa_callbacks_total{{end={end}}}": 1 for end in ("refused", "method", "too-long", "broken-off")}
+    wanted = {
+        f"rufaa_callbacks_total{{end={end},kind=stk}}": 1 for end in ("refused", "method", "too-long", "broken-off")
+    }
     wait_until(lambda: grown(before, scrape(gateway.url)) == wanted, what="the four ends")
 
 
@@ -318,7 +321,7 @@ def test_what_waits_is_shown_with_its_age(database: str, world: World) -> None:
     assert call_back(late) == "confirms"
     store = "INSERT INTO inbox (kind, subject, source, trusted, body) VALUES ('stk', %(id)s, 'x', true, '')"
     execute(store, id=uuid.uuid4())
-    settle_inbox(hand_on=fees_paid)
+    settle_inbox(HANDLERS)
     execute(store, id=late)
     advance(70)
 
@@ -377,7 +380,7 @@ def test_without_a_database_the_process_still_tells_of_itself() -> None:
 
     assert found["rufaa_database_up"] == 0
     assert found["process_resident_memory_bytes"] > 0
-    assert "rufaa_callbacks_total{end=stored}" in found
+    assert "rufaa_callbacks_total{end=stored,kind=stk}" in found
     assert not any(name.startswith(("rufaa_prompts", "rufaa_inbox", "rufaa_tasks")) for name in found)
 
 
@@ -438,7 +441,9 @@ def test_no_figure_reads_the_rows_of_the_past(crowded: str) -> None:
 
 
 def test_every_word_of_the_machines_has_its_series() -> None:
-    assert set(Verdict) | {"unknown-prompt", "malformed", "failed"} == set(metrics.VERDICTS)
+    of_ingest = {"unknown-prompt", "unknown-account", "malformed", "failed", "validation", "other"}
+    assert set(Verdict) | of_ingest == set(metrics.VERDICTS)
+    assert tuple(Kind) == metrics.REPORTS
     assert set(metrics.DESCRIBED["rufaa_prompts"].labels["state"]) == {*LIVE, PromptState.REVIEW}
 
 

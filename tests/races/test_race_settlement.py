@@ -27,6 +27,7 @@ from rufaa.simulator.faults import Fault, FaultKind
 from rufaa.simulator.testing import RunningSimulator
 from support import (
     FEE,
+    HANDLERS,
     RINGS,
     Running,
     Worker,
@@ -119,7 +120,7 @@ def test_one_number_reported_for_two_prompts_at_once_credits_one(world: World, r
         " lease_until = rufaa_now() + interval '1 minute'"
     )
     with racers.gate("SELECT FROM fee FOR UPDATE") as all_wait:
-        settling = racers.start(*[lambda: settle_inbox(hand_on=fees_paid, limit=1)] * 2)
+        settling = racers.start(*[lambda: settle_inbox(HANDLERS, limit=1)] * 2)
         all_wait(2)
     for each in settling:
         each.result()
@@ -145,7 +146,7 @@ def test_two_workers_settle_the_same_inbox_and_each_callback_once(
 
     def settle_all() -> int:
         total = 0
-        while taken := settle_inbox(hand_on=fees_paid, limit=7):
+        while taken := settle_inbox(HANDLERS, limit=7):
             total += taken
         return total
 
@@ -197,7 +198,7 @@ def test_a_clerk_and_the_money_at_once_end_in_the_order_in_which_they_came(
     simulator.advance(1)
 
     def settles() -> Any:
-        return settle_inbox(hand_on=fees_paid)
+        return settle_inbox(HANDLERS)
 
     def acts() -> Any:
         try:

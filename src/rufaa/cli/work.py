@@ -25,7 +25,7 @@ from rufaa.db.listen import Listener
 from rufaa.gateway.monitor import Monitor, function_connections
 from rufaa.gateway.vitals import Vitals
 from rufaa.ingest.address import callback_urls
-from rufaa.ingest.loop import settle_inbox
+from rufaa.ingest.loop import Handlers, settle_inbox
 from rufaa.payments.access import Accounts
 from rufaa.payments.dispatch import Dispatcher, next_sending_s
 from rufaa.payments.reconcile import Reconciler, next_question_s
@@ -65,9 +65,10 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
         dispatcher = Dispatcher(daraja, accounts, aside, callback_url=callback_urls(config))
         reconciler = Reconciler(daraja, accounts, aside, hand_on=fees_paid)
         strays = Strays(daraja, accounts, aside)
+        handlers = Handlers(hand_on=fees_paid, arrivals=None, results=None)
 
         async def settle() -> float | None:
-            taken = await aside.run(lambda: settle_inbox(hand_on=fees_paid))
+            taken = await aside.run(lambda: settle_inbox(handlers))
             return 0.0 if taken else None
 
         async def sending() -> float | None:

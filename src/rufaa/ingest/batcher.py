@@ -1,7 +1,8 @@
-"""Group commit for callbacks: what arrives while one batch is being written becomes the next batch.
+"""Group commit for reports: what arrives while one batch is being written becomes the next batch.
 
-Nobody is answered before the commit. Whoever waits longer than ``PATIENCE_S`` is told that the server is not available;
-the query schedule then finds what the lost callback would have said.
+Who is to be answered after the commit waits for it in ``store``. Whoever waits longer than ``PATIENCE_S`` is told that
+the server is not available; the schedules that ask then find what the lost report would have said. ``keep`` is for what
+was answered already (a validation): nobody waits for it, and it never takes the room of those who do.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import math
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,7 +28,8 @@ _log = structlog.get_logger()
 
 PATIENCE_S: Final = 5.0
 _BATCH: Final = 1000
-_WAITING: Final = 5000  # callbacks held in memory
+_WAITING: Final = 5000  # reports held in memory
+_KEPT_SHARE: Final = 4  # what nobody waits for is let in while less than the fourth of the room is taken
 BEHIND: Final = _WAITING // 2
 """From so many on, this process should get no more traffic."""
 WAITING_BYTES: Final = 16 * 1024 * 1024
@@ -42,7 +45,7 @@ SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bool[], $5::bytea[]
 
 
 class NotStored(Exception):
-    """The callback is not, or not certainly, committed."""
+    """The report is not, or not certainly, committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Report:
 
 
 class Batcher:
-    """Stores callbacks. Run ``run()`` as a task."""
+    """Stores reports. Run ``run()`` as a task."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
@@ -67,7 +70,7 @@ class Batcher:
 
     @property
     def backlog(self) -> int:
-        """How many callbacks wait for their batch."""
+        """How many reports wait for their batch."""
         return self._waiting.qsize()
 
     @property
@@ -75,18 +78,38 @@ class Batcher:
         """Whether the last batch could not be written, and that was just now: a full disk still answers questions."""
         return time.monotonic() - self._failed_at < _FAILS_FOR_S
 
-    async def store(self, callback: Report) -> None:
+    async def store(self, report: Report) -> None:
         """Returns once it is committed. Raises ``NotStored`` when that takes too long; it may be stored even so."""
-        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if self._held + len(callback.body) > WAITING_BYTES:
-            raise NotStored
         try:
-            self._waiting.put_nowait((callback, stored))
-            self._held += len(callback.body)
             async with asyncio.timeout(PATIENCE_S):
-                await stored
-        except (asyncio.QueueFull, TimeoutError):
+                await self._put(report, share=1)
+        except TimeoutError:
             raise NotStored from None
+
+    def keep(self, report: Report, *, ended: Callable[[bool], None]) -> None:
+        """Store it while nobody waits, unless there is little room. ``ended`` is told, once, whether it is committed;
+        it may be even though it is told that it is not."""
+        try:
+            stored = self._put(report, share=_KEPT_SHARE)
+        except NotStored:
+            ended(False)
+            return
+        patience = asyncio.get_running_loop().call_later(PATIENCE_S, stored.cancel)
+
+        def done(stored: asyncio.Future[None]) -> None:
+            patience.cancel()
+            ended(not stored.cancelled())
+
+        stored.add_done_callback(done)
+
+    def _put(self, report: Report, *, share: int) -> asyncio.Future[None]:
+        """Into the next batch. Raises ``NotStored`` where ``1/share`` of the room is taken."""
+        if self._held + len(report.body) > WAITING_BYTES // share or self._waiting.qsize() >= _WAITING // share:
+            raise NotStored
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait((report, stored))
+        self._held += len(report.body)
+        return stored
 
     async def run(self) -> None:
         """Writes until cancelled. While the database is away, it tries on with what is still waited for."""
@@ -94,10 +117,10 @@ class Batcher:
             batch = [await self._waiting.get()]
             while len(batch) < _BATCH and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
-            held = sum(len(callback.body) for callback, _ in batch)
+            held = sum(len(report.body) for report, _ in batch)
             while batch := [entry for entry in batch if not entry[1].done()]:
                 try:
-                    await self._write([callback for callback, _ in batch])
+                    await self._write([report for report, _ in batch])
                 except Exception as error:  # noqa: BLE001 - asyncpg has many; this task must outlive them all
                     self._failed_at = time.monotonic()
                     _log.warning("ingest.store_failed", error=type(error).__name__, waiting=len(batch))
@@ -110,7 +133,7 @@ class Batcher:
                             stored.set_result(None)
             self._held -= held
 
-    async def _write(self, callbacks: list[Report]) -> None:
+    async def _write(self, reports: list[Report]) -> None:
         async with self._pool.acquire(timeout=PATIENCE_S) as connection:
             # A silent connection is broken off by a timer: an orderly end would wait for its answers again and again
             silent = asyncio.get_running_loop().call_later(_SILENT_S, connection.terminate)
@@ -118,11 +141,11 @@ class Batcher:
                 async with connection.transaction():
                     await connection.execute(
                         _STORE,
-                        [callback.kind for callback in callbacks],
-                        [callback.subject for callback in callbacks],
-                        [callback.source for callback in callbacks],
-                        [callback.trusted for callback in callbacks],
-                        [callback.body for callback in callbacks],
+                        [report.kind for report in reports],
+                        [report.subject for report in reports],
+                        [report.source for report in reports],
+                        [report.trusted for report in reports],
+                        [report.body for report in reports],
                     )
                     await connection.execute("SELECT pg_notify($1, '')", WORK)
                     failpoints.reach(Step.INGEST_STORE.before)

@@ -330,7 +330,7 @@ class Stray(models.Model):
 
     id = models.UUIDField(primary_key=True, default=ids.new_id)
     created_at = models.DateTimeField(db_default=RufaaNow())
-    prompt = models.UUIDField()  # as the callback's address says
+    prompt = models.UUIDField()  # as the callback's address says; of a C2B notice it is the account
     inbox = models.BigIntegerField()  # the callback
     checkout_request_id = models.TextField(null=True)
     receipt_number = models.TextField(null=True)
