@@ -384,10 +384,9 @@ class _Batch:
     def _why_not(self, arrival: Arrival, fee: OwedFee | None) -> str:
         """Why the money waits. It repeats nothing that a payer typed, which can name anybody."""
         if fee is None:
-            wrong = (
-                "no account code" if account_codes.read(arrival.reference) is None else "a code that no fee here has"
-            )
-            return f"{arrival.amount} arrived by paybill with {wrong} as reference."
+            if account_codes.read(arrival.reference) is not None:
+                return f"{arrival.amount} arrived with a code as reference that no fee of this account has."
+            return f"{arrival.amount} arrived without an account code as reference."
         if not self._is_open(fee):
             state = FeeState.PAID if fee.id in self._paid else fee.state
             return f"{arrival.amount} arrived for a fee that is {state}."

@@ -86,9 +86,9 @@ class LooseReceipt:
     """A receipt without prompt that could be the money of a prompt of the batch, locked as it stands before it.
 
     ``pays``: the fees that it was applied to. ``names``: the fee whose account code its reports gave as reference, if
-    any. ``unreferenced``: no report gave a reference (a till's, or a status alone). ``free``: what of it is neither applied, nor given back, nor promised to be. ``phone_shown``: as its reports
-    show it; None: not at all. ``doubt``: how far ``paid_at`` may be off either way (``pull.ZONE_DOUBT`` where only
-    Pull told it).
+    any. ``unreferenced``: no report gave a reference (a till's, or a status alone). ``free``: what of it is neither
+    applied, nor given back, nor promised to be. ``phone_shown``: as its reports show it; None: not at all. ``doubt``:
+    how far ``paid_at`` may be off either way (``pull.ZONE_DOUBT`` where only Pull told it).
     """
 
     id: uuid.UUID
@@ -246,8 +246,8 @@ def plan(
     An arrival that could make another such receipt locks the fee that its reference names before it looks for a
     receipt that awaits its number (see ``arrival_plan``). So of a query's success and the notice of the same payment
     the later sees what the earlier wrote. (A notice without reference locks no fee. Where such come, on tills, both
-    sides first lock the account in a way of their own.) Two transactions that bring the same number meet at its unique index: the
-    second is rolled back and done again.
+    sides first lock the account in a way of their own.) Two transactions that bring the same number meet at its unique
+    index: the second is rolled back and done again.
     """
     batch = _Batch(prompts, fees, checkout_ids=checkout_ids, numbers=numbers, loose=loose)
     for item in items:
