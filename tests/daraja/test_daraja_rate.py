@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rufaa.daraja.rate import Admission, admit
+from rufaa.daraja.rate import Admission, admit, without_burst
 
 START = datetime(2026, 4, 2, 9, 0, tzinfo=UTC)
 
@@ -90,3 +90,17 @@ def test_one_more_goes_exactly_when_said(interval_us: int, burst: int, ahead_us:
     if free_at > START:
         sooner = free_at - timedelta(microseconds=1)
         assert admit(answer.tat, sooner, interval_s=interval_s, burst=burst, wanted=1).granted == 0
+
+
+def test_without_a_burst_one_goes_now_and_each_next_an_interval_later() -> None:
+    tat = without_burst(None, START, interval_s=2, burst=3)
+    first = admit(tat, START, interval_s=2, burst=3, wanted=9)
+    assert first == Admission(granted=1, tat=after(6), next_free_at=after(2))
+    assert admit(first.tat, after(1.999999), interval_s=2, burst=3, wanted=9).granted == 0
+    assert admit(first.tat, after(2), interval_s=2, burst=3, wanted=9).granted == 1
+
+
+def test_without_a_burst_what_was_held_back_stays_held_back() -> None:
+    assert without_burst(after(6), START, interval_s=2, burst=3) == after(6)
+    assert without_burst(after(-600), START, interval_s=2, burst=3) == after(4)
+    assert without_burst(None, START, interval_s=12, burst=1) == START

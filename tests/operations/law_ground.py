@@ -19,7 +19,7 @@ MACHINE_TABLES: Final = ("fee", "prompt", "receipt", "referral")
 CENTS: Final = 100_000
 _EMPTIED: Final = (
     *("referral", "evidence", "exemption", "task", "stray", "restoration", "transfer", "receipt", "prompt", "fee"),
-    *("price", "mpesa_access"),
+    *("price", "mpesa_access", "account_hold"),
     *("mpesa_account", "membership", "particulars", "inbox", "rufaa_user", "facility"),
 )
 _FORCED: Final = "forced"
@@ -198,6 +198,10 @@ class Town:
 
     def restoration(self, **values: object) -> uuid.UUID:
         return self.insert("restoration", **({"id": uuid.uuid4(), "backup_at": "2026-01-01"} | values))
+
+    def hold(self, **values: object) -> uuid.UUID:
+        row = {"id": uuid.uuid4(), "account_id": self.account, "reason": "outage", "held_by": "amina"}
+        return self.insert("account_hold", **(row | values))
 
     def transfer(self, kind: str, **values: object) -> None:
         row: dict[str, object] = {

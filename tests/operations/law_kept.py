@@ -23,6 +23,7 @@ _FROZEN: Final = {
     ("stray", "stray_1_frozen"): "id created_at prompt inbox checkout_request_id receipt_number amount_cents paid_at"
     " receipt_id",
     ("restoration", "restoration_1_frozen"): "id backup_at restored_at compared_at compared",
+    ("account_hold", "account_hold_1_frozen"): "id account_id held_at reason held_by released_at released_by",
 }
 
 
@@ -57,6 +58,8 @@ def _whole(sql: Town, table: str) -> uuid.UUID:
             return sql.stray(**known, paid_at="2026-01-01", receipt_id=sql.receipt())
         case "restoration":
             return sql.restoration(compared_at="2026-01-01", compared="nothing is missing")
+        case "account_hold":
+            return sql.hold(released_at="2026-01-01", released_by="amina")
         case "exemption":
             return sql.exemption(sql.fee(), agreed=True)
         case _:
@@ -87,6 +90,8 @@ def _another(sql: Town, column: str) -> object:
         "backup_at": "2026-02-02",
         "restored_at": "2026-02-02",
         "compared_at": "2026-02-02",
+        "held_at": "2026-02-02",
+        "released_at": "2026-02-02",
     }
     if column in made:
         return made[column]()
@@ -173,12 +178,14 @@ TRUNCATE_GUARDS: Final = {
     "task": "task_3_kept",
     "stray": "stray_3_kept",
     "restoration": "restoration_3_kept",
+    "account_hold": "account_hold_3_kept",
 }
 
 for _table, _name in (
     *(("fee", "fee_6_kept"), ("prompt", "prompt_6_kept"), ("receipt", "receipt_6_kept")),
     *(("referral", "referral_6_kept"), ("exemption", "exemption_2_kept"), ("evidence", "evidence_1_only_grows")),
     *(("task", "task_2_kept"), ("stray", "stray_2_kept"), ("restoration", "restoration_2_kept")),
+    ("account_hold", "account_hold_2_kept"),
     *(("history", "history_only_grows"), ("transfer", "transfer_only_grows"), ("inbox", "inbox_2_kept")),
 ):
     trigger(_table, _name, "kept")(_deletes(_table))

@@ -27,6 +27,7 @@ OURS: Final = (
         "membership",
         "mpesa_account",
         "mpesa_access",
+        "account_hold",
         "particulars",
         "price",
         "rufaa_clock",
@@ -121,6 +122,7 @@ def fill(place: Town) -> None:
     place.referral(fee=fee)
     place.insert("membership", id=uuid.uuid4(), user_id=place.user, facility_id=place.facility, role="finance")
     place.insert("mpesa_access", account_id=place.account)
+    place.hold()
     place.insert(
         "price",
         id=uuid.uuid4(),

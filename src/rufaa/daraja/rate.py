@@ -33,8 +33,7 @@ def admit(tat: datetime | None, now: datetime, *, interval_s: float, burst: int,
     """
     if not 0 < interval_s < math.inf or burst < 1 or wanted < 0:
         raise ValueError("interval_s must be positive, burst at least 1, wanted not negative")
-    # Through decimal text, since 0.000253 * 1_000_000 is 253.00000000000003; rounded up: never faster than allowed.
-    interval = max(1, math.ceil(Decimal(str(interval_s)).scaleb(6)))
+    interval = _in_microseconds(interval_s)
     room_at_most = burst * interval
     ahead = 0 if tat is None else min(max(0, (tat - now) // _MICROSECOND), room_at_most)
     granted = min(wanted, (room_at_most - ahead) // interval)
@@ -44,3 +43,17 @@ def admit(tat: datetime | None, now: datetime, *, interval_s: float, burst: int,
         tat=now + ahead * _MICROSECOND,
         next_free_at=now + max(0, ahead - room_at_most + interval) * _MICROSECOND,
     )
+
+
+def without_burst(tat: datetime | None, now: datetime, *, interval_s: float, burst: int) -> datetime:
+    """The ``tat`` to store so that one request may go now, and each next one an interval later, whatever was saved up.
+
+    What ``tat`` holds back already stays held back.
+    """
+    least = now + (burst - 1) * _in_microseconds(interval_s) * _MICROSECOND
+    return least if tat is None else max(tat, least)
+
+
+def _in_microseconds(interval_s: float) -> int:
+    # Through decimal text, since 0.000253 * 1_000_000 is 253.00000000000003; rounded up: never faster than allowed.
+    return max(1, math.ceil(Decimal(str(interval_s)).scaleb(6)))

@@ -65,6 +65,10 @@ class MpesaAccount(models.Model):
     sealed_keys = models.BinaryField()  # an account's keys, under RUFAA_SECRET_KEYS
     pushes_per_s = models.FloatField(default=5, db_default=5)
     queries_per_min = models.FloatField(default=5, db_default=5)
+    c2b_registered_at = models.DateTimeField(null=True)
+    c2b_urls_for = models.TextField(default="", db_default="")
+    """The public address under which C2B was registered or, while ``c2b_registered_at`` is not set, tried to be."""
+    pull_registered_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "mpesa_account"
@@ -72,6 +76,32 @@ class MpesaAccount(models.Model):
             models.UniqueConstraint(fields=["environment", "short_code", "till_number"], name="mpesa_account_once"),
             models.CheckConstraint(
                 condition=models.Q(pushes_per_s__gt=0, queries_per_min__gt=0), name="mpesa_account_rates"
+            ),
+        ]
+
+
+class AccountHold(models.Model):
+    """From ``held_at`` to ``released_at`` no prompt of the account is sent. The open row of an account is its hold."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    account = models.ForeignKey(MpesaAccount, models.PROTECT)
+    held_at = models.DateTimeField(db_default=RufaaNow())
+    reason = models.TextField()
+    held_by = models.TextField()  # as the operator wrote it: who runs commands need not be a user
+    released_at = models.DateTimeField(null=True)
+    released_by = models.TextField(null=True)
+
+    class Meta:
+        db_table = "account_hold"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["account"], condition=models.Q(released_at=None), name="account_hold_one_open"
+            ),
+            models.CheckConstraint(condition=~models.Q(reason=""), name="account_hold_reason"),
+            models.CheckConstraint(
+                condition=models.Q(released_at=None, released_by=None)
+                | models.Q(released_at__isnull=False, released_by__isnull=False),
+                name="account_hold_released",
             ),
         ]
 

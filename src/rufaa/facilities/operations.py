@@ -93,7 +93,9 @@ def keep_account(
     account.base_url, account.kind = credentials.base_url, credentials.kind
     account.pushes_per_s, account.queries_per_min = pushes_per_s, queries_per_min
     account.sealed_keys = secret.seal(keys, _keys(credentials), context=_context(account.pk))  # under the newest secret
-    account.save()
+    account.save(
+        update_fields=["base_url", "kind", "pushes_per_s", "queries_per_min", "sealed_keys"]  # a registration stays
+    )
     tx.execute(
         "INSERT INTO mpesa_access (account_id) VALUES (%(account)s) ON CONFLICT DO NOTHING", {"account": account.pk}
     )

@@ -10,9 +10,10 @@ from rufaa import clock
 from rufaa.db.atomic import Tx
 from rufaa.errors import RufaaError
 from rufaa.facilities.queries import Actor
-from rufaa.payments.machine import PromptState
+from rufaa.payments.machine import OPEN_FEE, PromptState
 from rufaa.payments.operations import PaidAlready, Requested
-from rufaa.payments.queries import Attempt, Summary, summaries
+from rufaa.payments.paybill import Paybill
+from rufaa.payments.queries import Attempt, Summary, attempt, summaries
 from rufaa.phone import Phone
 from rufaa.referrals.actions import allowed_actions
 from rufaa.referrals.operations import Changed
@@ -105,7 +106,23 @@ def _payment(money: Summary) -> dict[str, Value]:
             "secondsLeft": float(money.last.seconds_left),
             "message": money.last.words,
         }
+    if money.state in OPEN_FEE:
+        payment["paybill"] = _paybill(money.paybill)
+        if money.held:
+            payment["held"] = True
     return payment
+
+
+def _paybill(by_hand: Paybill) -> dict[str, Value]:
+    """What to type into M-Pesa where no prompt rings."""
+    document: dict[str, Value] = {
+        "shortCode": by_hand.short_code,
+        "accountCode": by_hand.account_code,
+        "amount": float(by_hand.amount.shillings),
+    }
+    if by_hand.till is not None:
+        document["till"] = by_hand.till
+    return document
 
 
 def changed(tx: Tx, actor: Actor, result: Changed) -> dict[str, Value]:
@@ -114,8 +131,14 @@ def changed(tx: Tx, actor: Actor, result: Changed) -> dict[str, Value]:
     match result.prompt:
         case None:
             pass
-        case Requested(joined=joined):
-            document["promptNotice"] = {"code": "joined" if joined else "sent", "message": _JOINED if joined else _SENT}
+        case Requested(prompt=prompt, joined=joined):
+            row = attempt(tx, prompt)
+            if row.held:
+                document["promptNotice"] = {"code": HELD, "message": row.words}
+            elif joined:
+                document["promptNotice"] = {"code": "joined", "message": _JOINED}
+            else:
+                document["promptNotice"] = {"code": "sent", "message": _SENT}
         case PaidAlready():
             document["promptNotice"] = {"code": "already-paid", "message": _PAID_ALREADY}
         case RufaaError() as error:
@@ -127,6 +150,7 @@ def changed(tx: Tx, actor: Actor, result: Changed) -> dict[str, Value]:
     return document
 
 
+HELD: Final = "held"
 _SENT: Final = "The prompt is on its way to the phone."
 _JOINED: Final = "A prompt is already on its way to this phone; nothing was sent again."
 _PAID_ALREADY: Final = "The fee is paid already; nothing was sent."
@@ -158,16 +182,22 @@ def payment(referral_id: uuid.UUID, row: Attempt) -> dict[str, Value]:
         document["errorCode"] = row.code
     if row.unapplied:
         document["unapplied"] = True
+    if row.held:
+        document["held"] = True
+        document["paybill"] = _paybill(row.paybill)
     return document
 
 
 def sent(referral_id: uuid.UUID, row: Attempt, *, joined: bool) -> dict[str, Value]:
-    """The answer of a function that sends. ``success``: Daraja accepted, or it was under way or paid already."""
+    """The answer of a function that sends. ``success``: Daraja accepted, or it was under way or paid already.
+
+    A prompt on hold has the status "held", and says how to pay by hand.
+    """
+    under_way = joined and row.live and row.state is not PromptState.UNKNOWN and not row.held
     document: dict[str, Value] = {
-        "success": row.state in {PromptState.PENDING, PromptState.PAID}
-        or (joined and row.live and row.state is not PromptState.UNKNOWN),
-        "status": row.state,
-        "message": f"{_JOINED} {row.words}" if joined and row.live else row.words,
+        "success": row.state in {PromptState.PENDING, PromptState.PAID} or under_way,
+        "status": HELD if row.held else row.state,
+        "message": f"{_JOINED} {row.words}" if joined and row.live and not row.held else row.words,
         "referralId": referral_id.hex,
         "phoneNumber": row.phone,
         "amount": float(row.amount.shillings),
@@ -175,6 +205,8 @@ def sent(referral_id: uuid.UUID, row: Attempt, *, joined: bool) -> dict[str, Val
         "paymentId": row.id.hex,
         "joined": joined,
     }
+    if row.held:
+        document["paybill"] = _paybill(row.paybill)
     if row.checkout_request_id is not None:
         document["checkoutRequestId"] = row.checkout_request_id
     if row.merchant_request_id is not None:

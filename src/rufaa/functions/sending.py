@@ -26,7 +26,7 @@ def answer(tx: Tx, asked: Requested | PaidAlready, seen: Seen, *, phone: Phone) 
 
     def look(tx: Tx) -> dict[str, Value] | None:
         row = payments.attempt(tx, request.prompt)
-        if row.state in {PromptState.CREATED, PromptState.SENDING}:
+        if row.state in {PromptState.CREATED, PromptState.SENDING} and not row.held:
             return None
         return documents.sent(referral, row, joined=request.joined)
 

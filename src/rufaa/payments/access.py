@@ -47,24 +47,46 @@ def spend(tx: Tx, account: uuid.UUID, budget: Budget, *, due: str, limit: int) -
     ``due`` is the query that counts what is due; it runs under the lock of the account's row, which is held until the
     commit, so that two workers never spend a slot for the same prompt. None: nothing is held back.
     """
-    row = tx.row(_SQL["lock_budget"], {"account": account})
+    row = lock(tx, account)
     counted = tx.row(due, {"account": account})
     if row is None or counted is None:
         return 0, None
     wanted = min(counted["due"], max(0, limit))
-    if budget is Budget.PUSH:
-        interval_s, burst = 1 / row["pushes_per_s"], max(1, int(row["pushes_per_s"]))
-    else:
-        # "5 per 60 s, burst 1" was measured (daraja.md §5); who may ask more is taken to have a burst of a second
-        interval_s, burst = 60 / row["queries_per_min"], max(1, int(row["queries_per_min"] / 60))
-    tat = row[f"{budget}_tat"]
-    admission = rate.admit(tat, row["now"], interval_s=interval_s, burst=burst, wanted=wanted)
+    tat, limit_ = row[f"{budget}_tat"], _limit(row, budget)
+    admission = rate.admit(tat, row["now"], interval_s=limit_.interval_s, burst=limit_.burst, wanted=wanted)
     # Also what was pulled back, since the clock was set back: else it would be pulled back, and in vain, each time.
     if admission.granted or (tat is not None and admission.tat < tat):
         tx.execute(_SQL[f"store_{budget}"], {"account": account, "tat": admission.tat})
     if admission.granted == counted["due"]:
         return admission.granted, None
     return admission.granted, (admission.next_free_at - row["now"]).total_seconds()
+
+
+def lock(tx: Tx, account: uuid.UUID) -> dict[str, Any] | None:
+    """The account's budgets and rates, locked until the commit; None if it has none, and then nothing is claimed."""
+    return tx.row(_SQL["lock_budget"], {"account": account})
+
+
+def forgo_burst(tx: Tx, account: uuid.UUID) -> None:
+    """One push may go now, and each next one an interval later: what was saved up while nothing was sent is lost."""
+    row = lock(tx, account)
+    if row is not None:
+        limit = _limit(row, Budget.PUSH)
+        tat = rate.without_burst(row["push_tat"], row["now"], interval_s=limit.interval_s, burst=limit.burst)
+        tx.execute(_SQL["store_push"], {"account": account, "tat": tat})
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    interval_s: float
+    burst: int
+
+
+def _limit(row: Mapping[str, Any], budget: Budget) -> _Limit:
+    if budget is Budget.PUSH:
+        return _Limit(1 / row["pushes_per_s"], max(1, int(row["pushes_per_s"])))
+    # "5 per 60 s, burst 1" was measured (daraja.md §5); who may ask more is taken to have a burst of a second
+    return _Limit(60 / row["queries_per_min"], max(1, int(row["queries_per_min"] / 60)))
 
 
 def claim(

@@ -28,6 +28,7 @@ from rufaa.errors import RufaaError
 from rufaa.money import Money
 from rufaa.payments import access
 from rufaa.payments.access import Accounts, Budget
+from rufaa.payments.hold import GIVEN_UP, HELD_FOR_S
 from rufaa.payments.machine import UNKNOWN_WITHOUT_ID_S, PromptEvent, PromptState, next_query_s
 from rufaa.phone import Phone, masked
 
@@ -39,7 +40,7 @@ LEASE_S: Final = 60
 LATEST_START_S: Final = 30
 """A push begins at most so long after its claim: with the client's deadline it ends within the lease."""
 SEND_FOR_S: Final = 150
-"""How long a prompt that Daraja does not take is tried; then the person asks again."""
+"""How long a prompt that Daraja does not take is tried; then the person asks again. On hold: ``HELD_FOR_S``."""
 CLOCK_SLACK_S: Final = 60
 """What is further ahead than can be, by more than this, is from before the database's clock was set back."""
 _RECORD_FOR_S: Final = 600
@@ -126,7 +127,8 @@ def tidy(tx: Tx) -> None:
     for row in (*unmade, *moved):
         _log.warning("prompt.clock_set_back", prompt=row["id"].hex)
     withdrawn = tx.rows(_SQL["withdraw"])
-    given_up = tx.rows(_SQL["give_up"], {"send_for_s": SEND_FOR_S})
+    patience = {"send_for_s": SEND_FOR_S, "held_for_s": HELD_FOR_S, "held": GIVEN_UP}
+    given_up = tx.rows(_SQL["give_up"], patience)
     expired = tx.rows(_SQL["expire"], {"wait_s": UNKNOWN_WITHOUT_ID_S})
     tx.tell_changed([row["id"] for row in (*unmade, *withdrawn, *given_up, *expired)])
     for row in expired:

@@ -1,9 +1,15 @@
 -- name: due_accounts
--- In one order everywhere, since each account's row is locked.
-SELECT DISTINCT account_id FROM prompt WHERE next_at <= rufaa_now() AND state = 'created' ORDER BY account_id
+-- In one order everywhere, since each account's row is locked. Of an account on hold nothing is due.
+SELECT DISTINCT account_id FROM prompt
+WHERE next_at <= rufaa_now() AND state = 'created'
+    AND account_id NOT IN (SELECT account_id FROM account_hold WHERE released_at IS NULL)
+ORDER BY account_id
 
 -- name: count_due
-SELECT count(*) AS due FROM prompt WHERE next_at <= rufaa_now() AND state = 'created' AND account_id = %(account)s
+-- The hold again: it may have been committed while this worker waited for the account's lock.
+SELECT count(*) AS due FROM prompt
+WHERE next_at <= rufaa_now() AND state = 'created' AND account_id = %(account)s
+    AND account_id NOT IN (SELECT account_id FROM account_hold WHERE released_at IS NULL)
 
 -- name: claim
 -- MATERIALIZED: as a plain subquery the planner may run it again for each row, and claim more than its LIMIT.
@@ -12,6 +18,7 @@ WITH due AS MATERIALIZED (
     FROM prompt JOIN fee ON fee.id = prompt.fee_id
     WHERE prompt.next_at <= rufaa_now() AND prompt.state = 'created' AND prompt.account_id = %(account)s
         AND fee.state IN ('due', 'deferred')
+        AND prompt.account_id NOT IN (SELECT account_id FROM account_hold WHERE released_at IS NULL)
     ORDER BY prompt.next_at, prompt.id
     LIMIT %(limit)s
     FOR UPDATE OF prompt SKIP LOCKED
@@ -55,16 +62,32 @@ WHERE id IN (
 RETURNING id
 
 -- name: give_up
--- Who asked for it has long gone: a phone must not ring then.
-UPDATE prompt SET state = 'refused', event = 'gave-up', next_at = NULL, settled_at = rufaa_now(),
-    message = CASE WHEN message = '' THEN 'M-Pesa could not be reached in time.' ELSE message END
-WHERE id IN (
-    SELECT id FROM prompt
-    WHERE next_at <= rufaa_now() AND state = 'created'
-        AND created_at < rufaa_now() - %(send_for_s)s * interval '1 second'
-    ORDER BY id FOR UPDATE SKIP LOCKED
+-- Who asked for it has long gone: a phone must not ring then. Who was told of a hold waits longer, but not for ever; a
+-- hold counts for what could still be sent when it began.
+WITH late AS MATERIALIZED (
+    SELECT prompt.id, was.held
+    FROM prompt CROSS JOIN LATERAL (
+        SELECT EXISTS (
+            SELECT FROM account_hold AS hold
+            WHERE hold.account_id = prompt.account_id
+                AND hold.held_at <= prompt.created_at + %(send_for_s)s * interval '1 second'
+                AND (hold.released_at IS NULL OR hold.released_at >= prompt.created_at)
+        ) AS held
+    ) AS was
+    WHERE prompt.next_at <= rufaa_now() AND prompt.state = 'created'
+        AND prompt.created_at < rufaa_now()
+            - CASE WHEN was.held THEN %(held_for_s)s ELSE %(send_for_s)s END * interval '1 second'
+    ORDER BY prompt.id FOR UPDATE OF prompt SKIP LOCKED
 )
-RETURNING id
+UPDATE prompt SET state = 'refused', event = 'gave-up', next_at = NULL, settled_at = rufaa_now(),
+    code = CASE WHEN late.held THEN %(held)s ELSE prompt.code END,
+    message = CASE
+        WHEN late.held THEN 'Prompts were on hold, and this one waited too long.'
+        WHEN prompt.message = '' THEN 'M-Pesa could not be reached in time.'
+        ELSE prompt.message
+    END
+FROM late WHERE prompt.id = late.id
+RETURNING prompt.id
 
 -- name: made_in_the_future
 -- The clock was set back after it was asked for. How long ago that was is not known: a phone must not ring hours late.
@@ -99,8 +122,10 @@ WHERE id IN (
 RETURNING id
 
 -- name: next_due
+-- What is on hold has no time: its release wakes the workers, and that it is given up may be some seconds late.
 SELECT extract(epoch FROM least(
-    (SELECT min(next_at) FROM prompt WHERE next_at IS NOT NULL AND state = 'created'),
+    (SELECT min(next_at) FROM prompt WHERE next_at IS NOT NULL AND state = 'created'
+        AND account_id NOT IN (SELECT account_id FROM account_hold WHERE released_at IS NULL)),
     (SELECT min(lease_until) FROM prompt WHERE lease_until IS NOT NULL AND state = 'sending')
 ) - rufaa_now()) AS wait_s
 

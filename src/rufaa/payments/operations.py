@@ -19,6 +19,7 @@ from rufaa.db.atomic import Tx
 from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.law import Moved
 from rufaa.money import Money
+from rufaa.payments.hold import HELD_FOR_S
 from rufaa.payments.machine import FEE, OPEN_FEE, PROMPT_LIFE_S, FeeEvent, FeeState
 from rufaa.phone import Phone
 
@@ -271,7 +272,9 @@ def request_prompt(
     if last is not None and last["live"]:
         if retry or last["payer_phone"] != phone:
             raise PromptLive(
-                "A prompt for this referral is under way. Wait until it is answered or has run out.",
+                "A prompt for this referral waits on hold. It goes out when the hold ends; pay by paybill meanwhile."
+                if last["held"]
+                else "A prompt for this referral is under way. Wait until it is answered or has run out.",
                 secondsLeft=_seconds_left(last),
             )
         return Requested(last["id"], last["attempt"], phone, due, joined=True)
@@ -333,6 +336,6 @@ def _phone_busy(seconds: float) -> PhoneBusy:
 
 
 def _seconds_left(row: dict[str, Any]) -> int:
-    """How long a live prompt can still ring; at least a few seconds, since only an answer ends it."""
+    """How long a live prompt can still ring, or wait on hold; at least a few seconds, since only an answer ends it."""
     age: float = (row["now"] - row["created_at"]).total_seconds()
-    return max(5, round(PROMPT_LIFE_S - age))
+    return max(5, round((HELD_FOR_S if row["held"] else PROMPT_LIFE_S) - age))

@@ -48,7 +48,8 @@ WHERE fee_id = %(fee)s AND state = 'created'
 RETURNING id
 
 -- name: last_prompt
-SELECT prompt.*, state IN ('created', 'sending', 'pending', 'unknown') AS live, rufaa_now() AS now
+SELECT prompt.*, state IN ('created', 'sending', 'pending', 'unknown') AS live, rufaa_now() AS now,
+    state = 'created' AND account_id IN (SELECT account_id FROM account_hold WHERE released_at IS NULL) AS held
 FROM prompt WHERE fee_id = %(fee)s ORDER BY attempt DESC LIMIT 1
 
 -- name: paid_by
@@ -69,7 +70,8 @@ WHERE restoration.compared_at IS NULL AND fee.id = %(fee)s
 HAVING count(*) > 0
 
 -- name: last_of_phone
-SELECT prompt.*, state IN ('created', 'sending', 'pending', 'unknown') AS live, rufaa_now() AS now
+SELECT prompt.*, state IN ('created', 'sending', 'pending', 'unknown') AS live, rufaa_now() AS now,
+    state = 'created' AND account_id IN (SELECT account_id FROM account_hold WHERE released_at IS NULL) AS held
 FROM prompt WHERE payer_phone = %(phone)s
 ORDER BY state IN ('created', 'sending', 'pending', 'unknown') DESC, created_at DESC LIMIT 1
 

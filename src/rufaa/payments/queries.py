@@ -15,7 +15,9 @@ from rufaa.daraja import codes
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.money import Money
+from rufaa.payments.hold import GIVEN_UP, HELD_FOR_S
 from rufaa.payments.machine import LIVE, PROMPT_LIFE_S, FeeState, PromptState
+from rufaa.payments.paybill import Paybill
 from rufaa.phone import Phone
 
 _SQL: Final = sql.load(__file__, "queries.sql")
@@ -37,10 +39,12 @@ class Attempt:
     checkout_request_id: str | None
     sent_at: datetime | None
     settled_at: datetime | None
-    seconds_left: int  # how long the phone can still ring; 0 where it does not
+    seconds_left: int  # how long the phone can still ring, or this may wait on hold; 0 where it does neither
     receipt_number: str | None
     paid_at: datetime | None
     unapplied: bool  # its money came, and waits for a person
+    held: bool  # it waits, since its account is on hold
+    paybill: Paybill  # how its fee is paid by hand
 
     @property
     def live(self) -> bool:
@@ -50,6 +54,11 @@ class Attempt:
     def words(self) -> str:
         """What happened, in a sentence for a clerk or a patient."""
         match self.state:
+            case PromptState.CREATED if self.held:
+                return (
+                    f"Prompts are on hold. {self.paybill.words} If the phone rings after that, cancel:"
+                    " it goes out when the hold ends."
+                )
             case PromptState.CREATED | PromptState.SENDING:
                 return "The prompt is on its way. If the phone does not ring soon, look again before sending another."
             case PromptState.PENDING:
@@ -65,6 +74,8 @@ class Attempt:
             case PromptState.REFUSED:
                 if self.code in codes.KNOWN_CODES:
                     return codes.in_plain_words(self.code)
+                if self.code == GIVEN_UP:
+                    return f"No prompt was sent. {self.said} {self.paybill.words}"
                 return f"No prompt was sent. {self.said}".strip()
             case PromptState.REVIEW:
                 return "M-Pesa has not told what became of this prompt; a person is looking."
@@ -82,6 +93,8 @@ class Summary:
     sent: int  # prompts that went out
     last: Attempt | None
     proposal: Mapping[str, Any] | None  # an open proposal to waive or defer: kind, reason, by
+    paybill: Paybill  # how it is paid by hand
+    held: bool  # prompts of its account are on hold
 
 
 def summaries(tx: Tx, fees: Sequence[uuid.UUID]) -> dict[uuid.UUID, Summary]:
@@ -100,6 +113,8 @@ def summaries(tx: Tx, fees: Sequence[uuid.UUID]) -> dict[uuid.UUID, Summary]:
             proposal=None
             if row["proposed_by"] is None
             else {"kind": row["proposed_kind"], "reason": row["proposed_reason"], "by": row["proposed_by"]},
+            paybill=_paybill(row),
+            held=row["account_held"],
         )
         for row in tx.rows(_SQL["summaries"], wanted)
     }
@@ -120,7 +135,8 @@ def attempt(tx: Tx, prompt: uuid.UUID) -> Attempt:
 def _attempt(row: Mapping[str, Any]) -> Attempt:
     state = PromptState(row["state"])
     since = row["sent_at"] or row["created_at"]
-    left = PROMPT_LIFE_S - (row["now"] - since).total_seconds()
+    held = row["account_held"] and state is PromptState.CREATED
+    left = (HELD_FOR_S if held else PROMPT_LIFE_S) - (row["now"] - since).total_seconds()
     return Attempt(
         id=row["id"],
         created_at=row["created_at"],
@@ -138,4 +154,15 @@ def _attempt(row: Mapping[str, Any]) -> Attempt:
         receipt_number=row["receipt_number"],
         paid_at=row["paid_at"],
         unapplied=row["receipt_state"] == "unapplied",
+        held=held,
+        paybill=_paybill(row),
+    )
+
+
+def _paybill(row: Mapping[str, Any]) -> Paybill:
+    return Paybill(
+        short_code=row["short_code"],
+        till=row["till_number"] or None,
+        account_code=row["account_code"],
+        amount=Money(row["amount_cents"]),
     )
