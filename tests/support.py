@@ -25,6 +25,7 @@ import uvicorn
 
 from rufaa import clock
 from rufaa.cli import proof
+from rufaa.cli.work import HANDLERS
 from rufaa.config import Config, load
 from rufaa.daraja.client import AccountKind, Credentials, Daraja, Environment, MemoryTokens, new_session
 from rufaa.db.aside import Aside
@@ -36,11 +37,13 @@ from rufaa.facilities.queries import Actor, actor_named
 from rufaa.facilities.rights import Role
 from rufaa.gateway.app import Gateway
 from rufaa.gateway.connections import Connection
-from rufaa.ingest.address import callback_url
-from rufaa.ingest.loop import Handlers, settle_inbox
+from rufaa.ingest.address import OrderUrls, callback_url, result_url, timeout_url
+from rufaa.ingest.loop import settle_inbox
 from rufaa.money import Money
 from rufaa.payments.access import Accounts
 from rufaa.payments.dispatch import Dispatcher
+from rufaa.payments.orders import Orders
+from rufaa.payments.pulls import Pulls
 from rufaa.payments.reconcile import Reconciler
 from rufaa.payments.strays import Strays
 from rufaa.phone import Phone
@@ -56,8 +59,6 @@ CANCELS = "254708001032"
 RINGS = "254708374149"  # rings until somebody answers
 FEE = Money.from_shillings(1000)
 DEADLINE_S = 30.0
-HANDLERS = Handlers(hand_on=fees_paid, arrivals=None, results=None)
-"""As the worker's composition root has them."""
 
 
 def wait_until(holds: Callable[[], bool], *, what: str = "it", deadline_s: float = DEADLINE_S) -> None:
@@ -99,7 +100,7 @@ def advance(seconds: float, simulator: RunningSimulator | None = None) -> None:
 
 
 SNAPSHOT = (
-    *("referral", "particulars", "fee", "exemption", "prompt", "receipt"),
+    *("referral", "particulars", "fee", "exemption", "prompt", "receipt", "application", "refund", "claim", "inquiry"),
     *("evidence", "stray", "task", "transfer", "history", "inbox"),
 )
 
@@ -369,6 +370,27 @@ class Worker:
 
         async def once(daraja: Daraja, accounts: Accounts, aside: Aside) -> None:
             await Strays(daraja, accounts, aside).round()
+
+        self._run(once)
+
+    def order(self) -> None:
+        """Give the refund orders that are due, and ask the questions for a status."""
+
+        async def once(daraja: Daraja, accounts: Accounts, aside: Aside) -> None:
+            def addresses(order: uuid.UUID) -> OrderUrls:
+                return OrderUrls(
+                    result_url(self.public_url, order, keys=KEYS), timeout_url(self.public_url, order, keys=KEYS)
+                )
+
+            await Orders(daraja, accounts, aside, addresses=addresses).round()
+
+        self._run(once)
+
+    def pull(self) -> None:
+        """Ask the accounts that are due for all their payments."""
+
+        async def once(daraja: Daraja, accounts: Accounts, aside: Aside) -> None:
+            await Pulls(daraja, accounts, aside, hand_on=fees_paid).round()
 
         self._run(once)
 

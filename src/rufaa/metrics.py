@@ -101,7 +101,8 @@ CALLBACK_BATCH: Final = _histogram(
 VERDICTS: Final = (
     *("confirms", "fails", "fails-for-now", "no-news", "ask", "ask-differs", "amount-differs", "phone-differs"),
     *("other-prompt", "no-receipt", "number-taken", "unknown-prompt", "malformed", "failed"),
-    *("validation", "unknown-account", "other"),
+    *("known", "fills", "pays", "unapplied", "contradicts", "no-money", "unknown-account", "validation"),
+    *("refunded", "not-refunded", "reversed-before", "other-order", "unknown-order", "timed-out", "other"),
 )
 SETTLED: Final = _counter(
     "rufaa_callbacks_settled_total",
@@ -168,7 +169,7 @@ CALL: Final = Histogram(
 
 # --- the worker ------------------------------------------------------------------------------------------------------
 
-LOOPS: Final = ("settle", "dispatch", "query", "stray")
+LOOPS: Final = ("settle", "dispatch", "query", "stray", "order", "pull")
 ROUNDS: Final = _counter(
     "rufaa_worker_rounds_total", "Rounds of the worker's loops.", loop=LOOPS, result=("done", "failed")
 )
@@ -221,7 +222,7 @@ def round_done(loop: str) -> None:
 MOST_COUNTED: Final = 100_000
 """Rows are counted up to so many: more means the same to whoever is woken by it, and must not cost more."""
 
-TASK_KINDS: Final = ("unapplied", "review", "contradiction", "refund", "stray")
+TASK_KINDS: Final = ("unapplied", "review", "contradiction", "refund", "stray", "claim")
 _COUNTED: Final = f" Counted up to {MOST_COUNTED}."
 
 _described("rufaa_database_up", "gauge", "1 where the database answered the last look, which is at most 5 s old.", {})

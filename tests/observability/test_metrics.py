@@ -29,8 +29,8 @@ from rufaa.payments.operations import open_task_for_prompt
 from rufaa.simulator.faults import Fault, FaultKind
 from rufaa.simulator.testing import RunningSimulator
 from support import (
-    HANDLERS,
     CANCELS,
+    HANDLERS,
     PAYS,
     RINGS,
     Answer,

@@ -24,10 +24,14 @@ from rufaa.db.atomic import look
 from rufaa.db.listen import Listener
 from rufaa.gateway.monitor import Monitor, function_connections
 from rufaa.gateway.vitals import Vitals
-from rufaa.ingest.address import callback_urls
+from rufaa.ingest.address import callback_urls, order_urls
 from rufaa.ingest.loop import Handlers, settle_inbox
 from rufaa.payments.access import Accounts
+from rufaa.payments.arrivals import status_of_claim, take_notices
 from rufaa.payments.dispatch import Dispatcher, next_sending_s
+from rufaa.payments.orders import Orders, next_order_s
+from rufaa.payments.orders import take_in as take_results
+from rufaa.payments.pulls import Pulls, next_pull_s
 from rufaa.payments.reconcile import Reconciler, next_question_s
 from rufaa.payments.strays import Strays, next_stray_s
 from rufaa.referrals.operations import fees_paid
@@ -36,12 +40,27 @@ _log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 5.0
 """The longest that a loop sleeps: a lost notification costs no more than this."""
-BOUNDS_S: Final[Mapping[str, float]] = {"settle": 60.0, "dispatch": 90.0, "query": 180.0, "stray": 180.0}
+BOUNDS_S: Final[Mapping[str, float]] = {
+    "settle": 60.0,
+    "dispatch": 90.0,
+    "query": 180.0,
+    "stray": 180.0,
+    "order": 180.0,
+    "pull": 600.0,
+}
 """A loop without a round for so long is stuck. Above what one may take: deadlines of the database and of Daraja."""
 _AFTER_ERROR_S: Final = 1.0
 _SHORTEST_S: Final = 0.05
 _SILENCES: Final = 3
 _THREADS: Final = 6
+
+
+HANDLERS: Final = Handlers(
+    hand_on=fees_paid,
+    arrivals=partial(take_notices, hand_on=fees_paid),
+    results=partial(take_results, of_claim=partial(status_of_claim, hand_on=fees_paid)),
+)
+"""Who takes in what the inbox holds."""
 
 
 class WorkerStuck(Exception):
@@ -65,10 +84,11 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
         dispatcher = Dispatcher(daraja, accounts, aside, callback_url=callback_urls(config))
         reconciler = Reconciler(daraja, accounts, aside, hand_on=fees_paid)
         strays = Strays(daraja, accounts, aside)
-        handlers = Handlers(hand_on=fees_paid, arrivals=None, results=None)
+        given = Orders(daraja, accounts, aside, addresses=order_urls(config))
+        pulls = Pulls(daraja, accounts, aside, hand_on=fees_paid)
 
         async def settle() -> float | None:
-            taken = await aside.run(lambda: settle_inbox(handlers))
+            taken = await aside.run(lambda: settle_inbox(HANDLERS))
             return 0.0 if taken else None
 
         async def sending() -> float | None:
@@ -80,6 +100,12 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
         async def finding() -> float | None:
             return await aside.run(lambda: look(next_stray_s))
 
+        async def ordering() -> float | None:
+            return await aside.run(lambda: look(next_order_s))
+
+        async def pulling() -> float | None:
+            return await aside.run(lambda: look(next_pull_s))
+
         loop = partial(_loop, listener=listener, stop=stop, done=rounds.done)
         listening = asyncio.create_task(listener.run())
         loops = [
@@ -87,6 +113,8 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
             asyncio.create_task(loop("dispatch", dispatcher.round, next_due=sending)),
             asyncio.create_task(loop("query", reconciler.round, next_due=asking)),
             asyncio.create_task(loop("stray", strays.round, next_due=finding)),
+            asyncio.create_task(loop("order", given.round, next_due=ordering)),
+            asyncio.create_task(loop("pull", pulls.round, next_due=pulling)),
         ]
         stopping = asyncio.create_task(_wait_for(stop))
         try:

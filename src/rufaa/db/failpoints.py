@@ -47,6 +47,19 @@ class Step(StrEnum):
     STRAY_CLAIM = "stray.claim"
     STRAY_CALL = "stray.call"
     STRAY_NOTE = "stray.note"
+    # refunds
+    ORDER_TIDY = "order.tidy"  # leases that ran out, orders that hear nothing
+    ORDER_CLAIM = "order.claim"
+    ORDER_CALL = "order.call"  # the reversal or the payout
+    ORDER_RECORD = "order.record"
+    # questions for a transaction's status
+    INQUIRY_CLAIM = "inquiry.claim"
+    INQUIRY_CALL = "inquiry.call"
+    INQUIRY_NOTE = "inquiry.note"
+    # all payments of the last two days
+    PULL_CLAIM = "pull.claim"
+    PULL_CALL = "pull.call"
+    PULL_TAKE = "pull.take"
 
     @property
     def before(self) -> str:

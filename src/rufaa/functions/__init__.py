@@ -12,6 +12,15 @@ REGISTRY: Final = Registry(ambient={"demoUserId": str})
 
 def load() -> Registry:
     """The registry with all modules in it."""
-    from rufaa.functions import fees, mpesa, payments, referralPayments, referrals  # noqa: F401, PLC0415
+    from rufaa.functions import (  # noqa: F401, PLC0415
+        fees,
+        mpesa,
+        payments,
+        receipts,
+        referralPayments,
+        referrals,
+        refunds,
+        tasks,
+    )
 
     return REGISTRY

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from rufaa import clock
 from rufaa.db.atomic import Tx
 from rufaa.errors import RufaaError
 from rufaa.facilities.queries import Actor
+from rufaa.money import Money
 from rufaa.payments.machine import OPEN_FEE, PromptState
 from rufaa.payments.operations import PaidAlready, Requested
 from rufaa.payments.paybill import Paybill
 from rufaa.payments.queries import Attempt, Summary, attempt, summaries
-from rufaa.phone import Phone
+from rufaa.phone import Phone, masked
 from rufaa.referrals.actions import allowed_actions
 from rufaa.referrals.operations import Changed
 from rufaa.referrals.queries import Seen
@@ -228,4 +229,68 @@ def already_paid(
         "referralId": referral_id.hex,
         "phoneNumber": phone,
         "amount": float(asked.amount.shillings),
+    }
+
+
+# --- for finance people --------------------------------------------------------------------------------------------
+
+
+def shillings(amount: Money) -> Value:
+    """A number: whole where it is whole."""
+    return float(amount.decimal)
+
+
+def _cents(row: Mapping[str, Any], name: str) -> Value:
+    return None if row[name] is None else shillings(Money(row[name]))
+
+
+def unapplied(row: Mapping[str, Any]) -> dict[str, Value]:
+    return {
+        "_id": row["id"].hex,
+        "_creationTime": clock.to_ms(row["created_at"]),
+        "mpesaTransactionId": row["number"],
+        "amount": _cents(row, "amount_cents"),
+        "free": _cents(row, "free_cents"),
+        "paidAt": None if row["paid_at"] is None else clock.to_ms(row["paid_at"]),
+        "reference": row["account_reference"],
+        "phoneShown": masked(row["phone_shown"]) if row["phone_shown"] else None,
+        "account": row["books"],
+        "why": row["why"],
+        "proposedAccountCode": row["proposed_code"],
+        "proposedAmount": _cents(row, "proposed_cents"),
+    }
+
+
+def refund(row: Mapping[str, Any]) -> dict[str, Value]:
+    return {
+        "_id": row["id"].hex,
+        "_creationTime": clock.to_ms(row["created_at"]),
+        "status": row["state"],
+        "receiptId": row["receipt_id"].hex,
+        "mpesaTransactionId": row["receipt_number"],
+        "accountCode": row["account_code"],
+        "amount": _cents(row, "amount_cents"),
+        "method": row["method"],
+        "phoneNumber": masked(row["phone"]) if row["phone"] else None,
+        "reason": row["why"],
+        "proposedBy": row["proposed_by"].hex,
+        "approvedBy": None if row["approved_by"] is None else row["approved_by"].hex,
+        "refundTransactionId": row["number"],
+        "errorMessage": row["message"] or None,
+    }
+
+
+def task(row: Mapping[str, Any]) -> dict[str, Value]:
+    return {
+        "_id": row["id"].hex,
+        "_creationTime": clock.to_ms(row["opened_at"]),
+        "kind": row["kind"],
+        "why": row["why"],
+        "accountCode": row["account_code"],
+        "proposedAccountCode": row["proposed_code"],
+        "receiptId": None if row["receipt_id"] is None else row["receipt_id"].hex,
+        "mpesaTransactionId": row["receipt_number"],
+        "free": _cents(row, "free_cents"),
+        "paymentId": None if row["prompt_id"] is None else row["prompt_id"].hex,
+        "refundId": None if row["refund_id"] is None else row["refund_id"].hex,
     }

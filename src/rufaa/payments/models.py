@@ -138,13 +138,18 @@ class Receipt(models.Model):
     free_cents = models.BigIntegerField(default=0, db_default=0)
     paid_at = models.DateTimeField(null=True)  # as M-Pesa says
     account_reference = models.TextField(default="", db_default="")  # what the payer typed, where it came by paybill
+    names = models.ForeignKey(Fee, models.PROTECT, null=True, related_name="+")  # the fee whose code that is
     phone_shown = models.TextField(default="", db_default="")  # the payer's, as far as M-Pesa shows it
     prompt = models.OneToOneField(Prompt, models.PROTECT, null=True)  # one push is at most one payment
 
     class Meta:
         db_table = "receipt"
         indexes: ClassVar = [
-            models.Index(fields=["account", "created_at"], condition=models.Q(prompt=None), name="receipt_unprompted"),
+            models.Index(
+                fields=["account", "amount_cents"],
+                condition=models.Q(prompt=None, account_reference="", state="unapplied"),
+                name="receipt_unreferenced",
+            ),
             models.Index(fields=["created_at"], condition=models.Q(state="unapplied"), name="receipt_waiting"),
         ]
         constraints: ClassVar = [

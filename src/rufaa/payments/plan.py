@@ -158,6 +158,7 @@ class Adopted:
     prompt: uuid.UUID
     paid_at: datetime | None
     fee: uuid.UUID | None
+    amount: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,7 +439,7 @@ class _Batch:
     def _adopt(self, prompt: _Working, loose: LooseReceipt, item: Item) -> None:
         """The prompt's money is in the books already; where it still waits whole, it pays the prompt's fee now."""
         pays = self._fee_that_takes(prompt, loose.amount) if loose.free == loose.amount else None
-        self._plan.adopted.append(Adopted(loose.id, prompt.row.id, item.paid_at, pays))
+        self._plan.adopted.append(Adopted(loose.id, prompt.row.id, item.paid_at, pays, loose.amount))
         del self._loose[loose.id]
         prompt.receipt, prompt.number = loose.id, loose.number
         prompt.number_from_arrival = item.report.receipt_number is None

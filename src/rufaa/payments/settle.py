@@ -7,15 +7,18 @@ It reads and locks (fees, then prompts), asks ``plan`` what to do, and writes. W
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 from rufaa import ids
+from rufaa.daraja.pull import ZONE_DOUBT
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.money import Money
 from rufaa.payments.machine import LIVE, FeeState, PromptState, Verdict
-from rufaa.payments.plan import FeeRow, Item, Plan, PromptRow, plan
+from rufaa.payments.plan import FeeRow, Item, LooseReceipt, NewReceipt, NumberFound, Plan, PromptRow, plan
 from rufaa.phone import Phone
 
 _SQL: Final = sql.load(__file__, "settle.sql")
@@ -36,16 +39,14 @@ def settle(tx: Tx, items: Sequence[Item], *, hand_on: HandOn) -> Mapping[int, Ve
         prompts, fees = _lock(tx, {item.prompt for item in round_items})
         known = [item for item in round_items if item.prompt in prompts]
         verdicts.update({places[id(item)]: None for item in round_items if item.prompt not in prompts})
+        numbers = [item.report.receipt_number for item in known] + [row.asked_number for row in prompts.values()]
         decided = plan(
             prompts.values(),
             fees,
             known,
             checkout_ids=_owners(tx, "checkout_owners", [item.report.checkout_request_id for item in known]),
-            numbers=_owners(
-                tx,
-                "number_owners",
-                [item.report.receipt_number for item in known] + [prompt.asked_number for prompt in prompts.values()],
-            ),
+            numbers=_owners(tx, "number_owners", numbers),
+            loose=_lock_loose(tx, prompts.values(), numbers),
         )
         _write(tx, decided, hand_on)
         if any(row.verdict.asks for row in decided.evidence):
@@ -84,7 +85,36 @@ def _prompt_row(row: Mapping[str, Any]) -> PromptRow:
         receipt_number=row["receipt_number"],
         asked_number=row["asked_number"],
         success_claimed=row["success_claimed"],
+        sent_at=row["sent_at"],
+        number_from_arrival=row["number_from_arrival"],
     )
+
+
+def _lock_loose(tx: Tx, prompts: Iterable[PromptRow], numbers: Sequence[str | None]) -> list[LooseReceipt]:
+    """After fees and prompts: receipts, by id."""
+    rows = list(prompts)
+    wanted = {
+        "numbers": sorted({number for number in numbers if number}),
+        "fees": sorted({row.fee for row in rows}),
+        "accounts": [row.account for row in rows],
+        "amounts": [row.amount.cents for row in rows],
+    }
+    return [
+        LooseReceipt(
+            id=row["id"],
+            account=row["account_id"],
+            amount=Money(row["amount_cents"]),
+            number=row["number"],
+            paid_at=row["paid_at"],
+            pays=frozenset(row["pays"]),
+            names=row["names_id"],
+            free=Money(row["free_cents"]),
+            phone_shown=row["phone_shown"] or None,
+            unreferenced=row["account_reference"] == "",
+            doubt=ZONE_DOUBT if row["only_pulled"] else timedelta(0),
+        )
+        for row in tx.rows(_SQL["lock_loose"], wanted)
+    ]
 
 
 def _owners(tx: Tx, query: str, texts: Sequence[str | None]) -> dict[str, uuid.UUID]:
@@ -92,48 +122,107 @@ def _owners(tx: Tx, query: str, texts: Sequence[str | None]) -> dict[str, uuid.U
     return {row["text"]: row["owner"] for row in tx.rows(_SQL[query], {"texts": wanted})} if wanted else {}
 
 
-def _write(tx: Tx, decided: Plan, hand_on: HandOn) -> None:
-    receipts = decided.receipts
-    if receipts:
+@dataclass(frozen=True, slots=True)
+class CameWith:
+    """What a receipt that came by its number brought along."""
+
+    reference: str = ""
+    phone_shown: str = ""
+    names: uuid.UUID | None = None  # the fee whose code the reference is
+
+
+def write_receipts(tx: Tx, receipts: Sequence[NewReceipt], *, came_with: Mapping[uuid.UUID, CameWith]) -> None:
+    """Money that arrived, each unapplied at first. Its books write themselves."""
+    if not receipts:
+        return
+    brought = [came_with.get(row.id, CameWith()) for row in receipts]
+    tx.execute(
+        _SQL["insert_receipts"],
+        {
+            "ids": [row.id for row in receipts],
+            "numbers": [row.number for row in receipts],
+            "accounts": [row.account for row in receipts],
+            "amounts": [row.amount.cents for row in receipts],
+            "paid_at": [row.paid_at for row in receipts],
+            "prompts": [row.prompt for row in receipts],
+            "references": [each.reference for each in brought],
+            "phones": [each.phone_shown for each in brought],
+            "names": [each.names for each in brought],
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """So much of this receipt pays this fee; ``by`` None: settlement said so."""
+
+    receipt: uuid.UUID
+    fee: uuid.UUID
+    amount: Money
+    by: uuid.UUID | None = None
+
+
+def apply(tx: Tx, applied: Sequence[Applied]) -> None:
+    tx.execute(
+        _SQL["apply"],
+        {
+            "ids": [ids.new_id() for _ in applied],
+            "receipts": [row.receipt for row in applied],
+            "fees": [row.fee for row in applied],
+            "amounts": [row.amount.cents for row in applied],
+            "by": [row.by for row in applied],
+        },
+    )
+
+
+def pay_fees(tx: Tx, fees: Sequence[uuid.UUID], hand_on: HandOn) -> None:
+    """Fees whose money is applied: they are paid, what was to ask for them is withdrawn, and the rest is told."""
+    tx.execute(_SQL["pay_fees"], {"fees": list(fees)})
+    tx.execute(_SQL["withdraw_exemptions"], {"fees": list(fees)})
+    tx.tell_changed([row["id"] for row in tx.rows(_SQL["withdraw_unsent"], {"fees": list(fees)})])
+    hand_on(tx, fees)
+
+
+def write_numbers(tx: Tx, numbers: Sequence[NumberFound]) -> None:
+    """The numbers that receipts awaited."""
+    if numbers:
         tx.execute(
-            _SQL["insert_receipts"],
+            _SQL["fill_numbers"],
             {
-                "ids": [row.id for row in receipts],
-                "numbers": [row.number for row in receipts],
-                "accounts": [row.account for row in receipts],
-                "amounts": [row.amount.cents for row in receipts],
-                "paid_at": [row.paid_at for row in receipts],
-                "prompts": [row.prompt for row in receipts],
+                "receipts": [row.receipt for row in numbers],
+                "numbers": [row.number for row in numbers],
+                "paid_at": [row.paid_at for row in numbers],
+            },
+        )
+
+
+def close_unapplied(tx: Tx, receipts: Sequence[uuid.UUID], *, by: uuid.UUID | None = None) -> None:
+    """The tasks about money of which nothing waits any more."""
+    tx.execute(_SQL["close_unapplied"], {"receipts": list(receipts), "by": by, "as": "applied"})
+
+
+def _write(tx: Tx, decided: Plan, hand_on: HandOn) -> None:
+    write_receipts(tx, decided.receipts, came_with={})
+    if decided.adopted:
+        tx.execute(
+            _SQL["adopt"],
+            {
+                "receipts": [row.receipt for row in decided.adopted],
+                "prompts": [row.prompt for row in decided.adopted],
+                "paid_at": [row.paid_at for row in decided.adopted],
             },
         )
     _write_prompts(tx, decided)
     if decided.paid_fees:
-        applied = [row for row in receipts if row.fee is not None]
-        tx.execute(
-            _SQL["apply"],
-            {
-                "ids": [ids.new_id() for _ in applied],
-                "receipts": [row.id for row in applied],
-                "fees": [row.fee for row in applied],
-                "amounts": [row.amount.cents for row in applied],
-                "by": [None for _ in applied],
-            },
-        )
-        tx.execute(_SQL["applied"], {"receipts": [row.id for row in applied]})
-        tx.execute(_SQL["pay_fees"], {"fees": decided.paid_fees})
-        tx.execute(_SQL["withdraw_exemptions"], {"fees": decided.paid_fees})
-        withdrawn = [row["id"] for row in tx.rows(_SQL["withdraw_unsent"], {"fees": decided.paid_fees})]
-        tx.tell_changed(withdrawn)
-        hand_on(tx, decided.paid_fees)
-    if decided.numbers:
-        tx.execute(
-            _SQL["fill_numbers"],
-            {
-                "receipts": [row.receipt for row in decided.numbers],
-                "numbers": [row.number for row in decided.numbers],
-                "paid_at": [row.paid_at for row in decided.numbers],
-            },
-        )
+        new = [Applied(row.id, row.fee, row.amount) for row in decided.receipts if row.fee is not None]
+        old = [Applied(row.receipt, row.fee, row.amount) for row in decided.adopted if row.fee is not None]
+        applied = new + old
+        apply(tx, applied)
+        tx.execute(_SQL["applied"], {"receipts": [row.receipt for row in applied]})
+        pay_fees(tx, decided.paid_fees, hand_on)
+    if decided.adopted:
+        close_unapplied(tx, [row.receipt for row in decided.adopted])
+    write_numbers(tx, decided.numbers)
     _write_evidence(tx, decided)
     if decided.tasks:
         tx.execute(

@@ -8,13 +8,16 @@ FOR NO KEY UPDATE
 SELECT
     prompt.id, prompt.fee_id, prompt.account_id, prompt.state, prompt.amount_cents, prompt.payer_phone,
     prompt.checkout_request_id, prompt.merchant_request_id, prompt.unpaid_queries,
-    coalesce(extract(epoch FROM rufaa_now() - prompt.sent_at), 0)::float8 AS age_s,
+    prompt.sent_at, coalesce(extract(epoch FROM rufaa_now() - prompt.sent_at), 0)::float8 AS age_s,
     (SELECT receipt.id FROM receipt WHERE receipt.prompt_id = prompt.id) AS receipt,
     (SELECT receipt.number FROM receipt WHERE receipt.prompt_id = prompt.id) AS receipt_number,
     (SELECT evidence.receipt_number FROM evidence
      WHERE evidence.prompt_id = prompt.id AND evidence.verdict = 'ask' AND evidence.result_code = '0'
      ORDER BY evidence.id DESC LIMIT 1) AS asked_number,
-    EXISTS (SELECT FROM evidence WHERE evidence.prompt_id = prompt.id AND evidence.result_code = '0') AS success_claimed
+    EXISTS (SELECT FROM evidence WHERE evidence.prompt_id = prompt.id AND evidence.result_code = '0') AS success_claimed,
+    EXISTS (SELECT FROM receipt WHERE receipt.prompt_id = prompt.id AND receipt.number IS NOT NULL AND NOT EXISTS (
+        SELECT FROM evidence WHERE evidence.prompt_id = prompt.id AND evidence.receipt_number = receipt.number
+    )) AS number_from_arrival
 FROM prompt WHERE prompt.id = ANY(%(prompts)s::uuid[])
 ORDER BY prompt.id
 FOR NO KEY UPDATE
@@ -25,11 +28,45 @@ SELECT checkout_request_id AS text, id AS owner FROM prompt WHERE checkout_reque
 -- name: number_owners
 SELECT number AS text, id AS owner FROM receipt WHERE number = ANY(%(texts)s)
 
+-- name: lock_loose
+-- Receipts without prompt that the prompts of the batch could adopt (plan.plan says which).
+SELECT receipt.id, receipt.account_id, receipt.amount_cents, receipt.number, receipt.paid_at, receipt.names_id,
+    receipt.free_cents, receipt.phone_shown, receipt.account_reference,
+    ARRAY(SELECT fee_id FROM application WHERE receipt_id = receipt.id) AS pays,
+    coalesce((SELECT bool_and(channel = 'pull') FROM evidence
+              WHERE evidence.account_id = receipt.account_id AND evidence.receipt_number = receipt.number),
+             false) AS only_pulled
+FROM receipt WHERE receipt.prompt_id IS NULL AND receipt.number IS NOT NULL AND receipt.id IN (
+    SELECT id FROM receipt WHERE number = ANY(%(numbers)s)
+    UNION SELECT receipt_id FROM application WHERE fee_id = ANY(%(fees)s::uuid[])
+    UNION SELECT id FROM receipt WHERE names_id = ANY(%(fees)s::uuid[])
+    UNION SELECT receipt.id
+        FROM unnest(%(accounts)s::uuid[], %(amounts)s::bigint[]) AS wanted (account, amount)
+        JOIN receipt ON receipt.account_id = wanted.account AND receipt.amount_cents = wanted.amount
+            AND receipt.prompt_id IS NULL AND receipt.account_reference = '' AND receipt.state = 'unapplied'
+)
+ORDER BY receipt.id
+FOR NO KEY UPDATE
+
+-- name: adopt
+UPDATE receipt SET prompt_id = new.prompt, paid_at = coalesce(receipt.paid_at, new.paid_at)
+FROM unnest(%(receipts)s::uuid[], %(prompts)s::uuid[], %(paid_at)s::timestamptz[]) AS new (receipt, prompt, paid_at)
+WHERE receipt.id = new.receipt
+
+-- name: close_unapplied
+-- Nothing of these waits any more.
+UPDATE task SET closed_at = rufaa_now(), closed_by = %(by)s, closed_as = %(as)s
+WHERE kind = 'unapplied' AND closed_at IS NULL
+    AND receipt_id IN (SELECT id FROM receipt WHERE id = ANY(%(receipts)s::uuid[]) AND state <> 'unapplied')
+
 -- name: insert_receipts
-INSERT INTO receipt (id, state, event, number, account_id, amount_cents, paid_at, prompt_id)
-SELECT id, 'unapplied', 'arrive', number, account, amount, paid_at, prompt
+INSERT INTO receipt (id, state, event, number, account_id, amount_cents, paid_at, prompt_id, account_reference,
+                     phone_shown, names_id)
+SELECT id, 'unapplied', 'arrive', number, account, amount, paid_at, prompt, reference, phone, names
 FROM unnest(%(ids)s::uuid[], %(numbers)s::text[], %(accounts)s::uuid[], %(amounts)s::bigint[],
-            %(paid_at)s::timestamptz[], %(prompts)s::uuid[]) AS new (id, number, account, amount, paid_at, prompt)
+            %(paid_at)s::timestamptz[], %(prompts)s::uuid[], %(references)s::text[], %(phones)s::text[],
+            %(names)s::uuid[])
+    AS new (id, number, account, amount, paid_at, prompt, reference, phone, names)
 
 -- name: update_prompts
 UPDATE prompt SET

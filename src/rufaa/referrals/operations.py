@@ -25,6 +25,7 @@ from rufaa.ids import from_wire
 from rufaa.law import Ignored, Moved, Refused
 from rufaa.money import Money
 from rufaa.patients.models import Particulars
+from rufaa.payments import claims
 from rufaa.payments import operations as payments
 from rufaa.payments.machine import FeeEvent
 from rufaa.payments.operations import FeeNotOpen, PaidAlready, Requested
@@ -343,6 +344,16 @@ def retry_prompt(tx: Tx, actor: Actor, referral: str, *, reason: str = "") -> tu
     )
     assert isinstance(asked, Requested)
     return asked, _seen(actor, row)
+
+
+def type_receipt_code(tx: Tx, actor: Actor, referral: str, *, code: str) -> claims.Answer:
+    """A person says that an M-Pesa message with this code pays the referral; M-Pesa has the last word."""
+    claims.read_code(code)
+    row, rights = _locked(tx, actor, referral)
+    _require_any(rights, (Right.PARTICULARS, Right.UNAPPLIED), "type a receipt code for this referral")
+    if row.fee_id is None:
+        raise FeeNotOpen("This referral has no fee yet: it has to be approved first.", status=row.state)
+    return claims.type_code(tx, row.fee_id, code, by=actor.user, hand_on=fees_paid)
 
 
 def _for_prompt(tx: Tx, actor: Actor, referral: str) -> Referral:

@@ -172,10 +172,19 @@ class Migration(migrations.Migration):
             name="proposed_why",
             field=models.TextField(db_default="", default=""),
         ),
+        migrations.AddField(
+            model_name="receipt",
+            name="names",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="payments.fee"
+            ),
+        ),
         migrations.AddIndex(
             model_name="receipt",
             index=models.Index(
-                condition=models.Q(("prompt", None)), fields=["account", "created_at"], name="receipt_unprompted"
+                condition=models.Q(("account_reference", ""), ("prompt", None), ("state", "unapplied")),
+                fields=["account", "amount_cents"],
+                name="receipt_unreferenced",
             ),
         ),
         migrations.AddIndex(

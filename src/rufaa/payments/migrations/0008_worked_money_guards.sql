@@ -2,11 +2,10 @@
 ALTER TABLE evidence ADD CONSTRAINT evidence_of_one_thing
     CHECK (num_nonnulls(prompt_id, stray_id, claim_id, refund_id, account_id) = 1);
 
--- Receipts: the fee has gone to the applications, and what came with the money is kept.
+-- Receipts: the fee has gone to the applications; which fee a payer named is kept.
 DROP TRIGGER receipt_2_frozen ON receipt;
 CREATE TRIGGER receipt_2_frozen BEFORE UPDATE ON receipt FOR EACH ROW
-    EXECUTE FUNCTION frozen_columns('id', 'account_id', 'amount_cents', 'prompt_id', 'number', 'account_reference',
-                                    'phone_shown');
+    EXECUTE FUNCTION frozen_columns('id', 'account_id', 'amount_cents', 'prompt_id', 'number', 'names_id');
 
 -- What of a receipt is free is counted by triggers alone: a writer who says otherwise is refused.
 CREATE FUNCTION receipt_counts_free() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -217,3 +216,20 @@ CREATE TRIGGER task_1_frozen BEFORE UPDATE ON task FOR EACH ROW
     EXECUTE FUNCTION frozen_columns('id', 'opened_at', 'kind', 'facility_id', 'fee_id', 'stray_id', 'prompt_id',
                                     'receipt_id', 'claim_id', 'refund_id', 'account_id', 'proposed_fee_id', 'why',
                                     'closed_at', 'closed_by');
+
+-- The one payee of an account, where there is just one.
+CREATE FUNCTION account_payee(account uuid) RETURNS uuid LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN count(DISTINCT payee_id) = 1 THEN (array_agg(payee_id))[1] END FROM price WHERE account_id = $1
+$$;
+
+-- Whose finance people work the money of a receipt: the payee of the fee that it pays, else of the fee that its prompt
+-- asked for, else the one payee of the account, where there is just one.
+CREATE FUNCTION receipt_payee(receipt uuid) RETURNS uuid LANGUAGE sql STABLE AS $$
+    SELECT coalesce(
+        (SELECT fee.payee_id FROM application JOIN fee ON fee.id = application.fee_id
+         WHERE application.receipt_id = $1 ORDER BY application.at LIMIT 1),
+        (SELECT fee.payee_id FROM receipt JOIN prompt ON prompt.id = receipt.prompt_id JOIN fee ON fee.id = prompt.fee_id
+         WHERE receipt.id = $1),
+        (SELECT account_payee(account_id) FROM receipt WHERE receipt.id = $1)
+    )
+$$;

@@ -1,0 +1,71 @@
+"""``refunds:…``: two finance people give money back."""
+
+from __future__ import annotations
+
+from rufaa import phone as phones
+from rufaa.errors import InvalidArgument
+from rufaa.functions import REGISTRY, documents
+from rufaa.functions.runtime import Caller
+from rufaa.money import Money, stk_amount
+from rufaa.payments import finance
+from rufaa.sync.values import Value
+
+register = REGISTRY.module("refunds")
+
+
+@register.query
+def listUnderWay(caller: Caller) -> list[Value]:
+    """Refunds of this person's facilities, newest first."""
+    return [documents.refund(row) for row in finance.under_way(caller.tx, caller.actor)]
+
+
+@register.mutation
+def propose(
+    caller: Caller,
+    *,
+    receiptId: str,
+    reason: str,
+    amount: float | None = None,
+    phoneNumber: str | None = None,
+    accountCode: str | None = None,
+) -> dict[str, Value]:
+    """The first of two people. With ``accountCode`` it is what paid a cancelled referral, else money that waits."""
+    refund = finance.propose_refund(
+        caller.tx,
+        caller.actor,
+        receiptId,
+        why=reason,
+        amount=None if amount is None else _amount(amount),
+        phone=None if phoneNumber is None else phones.parse(phoneNumber),
+        account_code=accountCode,
+    )
+    return {"refundId": refund.hex, "status": "proposed"}
+
+
+@register.mutation
+def approve(caller: Caller, *, refundId: str) -> dict[str, Value]:
+    """The second of two people: the money is ordered back."""
+    finance.approve_refund(caller.tx, caller.actor, refundId)
+    return {"refundId": refundId, "status": "approved"}
+
+
+@register.mutation
+def withdraw(caller: Caller, *, refundId: str, reason: str) -> dict[str, Value]:
+    """Before anybody agreed: the money waits again."""
+    finance.withdraw_refund(caller.tx, caller.actor, refundId, why=reason)
+    return {"refundId": refundId, "status": "withdrawn"}
+
+
+@register.mutation
+def conclude(
+    caller: Caller, *, refundId: str, went: bool, reason: str, receiptNumber: str | None = None
+) -> dict[str, Value]:
+    """What M-Pesa does not tell, as a person saw it in the statement: the money went back, or it did not."""
+    finance.conclude_refund(caller.tx, caller.actor, refundId, went=went, number=receiptNumber, why=reason)
+    return {"refundId": refundId, "status": "done" if went else "failed"}
+
+
+def _amount(amount: float) -> Money:
+    if amount != int(amount):
+        raise InvalidArgument("amount is a whole number of shillings.", argument="amount")
+    return stk_amount(int(amount))

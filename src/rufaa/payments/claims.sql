@@ -1,0 +1,48 @@
+-- name: lock_receipt
+SELECT receipt.*, (SELECT fee_id FROM prompt WHERE prompt.id = receipt.prompt_id) AS asked_for
+FROM receipt WHERE number = %(number)s
+FOR NO KEY UPDATE OF receipt
+
+-- name: evidence
+INSERT INTO evidence (channel, account_id, receipt_id, verdict, receipt_number)
+VALUES ('typed', %(account)s, %(receipt)s, 'known', %(number)s)
+
+-- name: propose
+UPDATE task SET proposed_fee_id = %(fee)s
+WHERE kind = 'unapplied' AND receipt_id = %(receipt)s AND closed_at IS NULL AND proposed_fee_id IS NULL
+
+-- name: open_task
+INSERT INTO task (id, kind, facility_id, account_id, receipt_id, proposed_fee_id, why)
+SELECT %(id)s, 'unapplied', (SELECT payee_id FROM fee WHERE id = %(fee)s), receipt.account_id, receipt.id, %(fee)s, %(why)s
+FROM receipt WHERE receipt.id = %(receipt)s AND NOT EXISTS (
+    SELECT FROM task WHERE kind = 'unapplied' AND receipt_id = %(receipt)s AND closed_at IS NULL
+)
+
+-- name: claimed_for_another
+SELECT id FROM claim
+WHERE account_id = %(account)s AND number = %(number)s AND channel = 'typed' AND fee_id <> %(fee)s AND ended_at IS NULL
+
+-- name: claim
+INSERT INTO claim (id, account_id, number, channel, fee_id, by, next_at)
+VALUES (%(id)s, %(account)s, %(number)s, 'typed', %(fee)s, %(by)s, rufaa_now())
+ON CONFLICT DO NOTHING
+
+-- name: unconfirmed
+SELECT id, channel, number FROM claim
+WHERE ended_at IS NULL AND created_at < rufaa_now() - interval '30 minutes' AND NOT EXISTS (
+    SELECT FROM task WHERE task.claim_id = claim.id
+)
+ORDER BY id
+FOR NO KEY UPDATE SKIP LOCKED
+
+-- name: open_claim_task
+INSERT INTO task (id, kind, facility_id, account_id, fee_id, claim_id, why)
+SELECT %(id)s, 'claim', coalesce((SELECT payee_id FROM fee WHERE fee.id = claim.fee_id), account_payee(claim.account_id)),
+    claim.account_id,
+    CASE WHEN claim.fee_id IS NOT NULL THEN claim.fee_id END, claim.id, %(why)s
+FROM claim WHERE claim.id = %(claim)s
+ON CONFLICT DO NOTHING
+
+-- name: give_up
+UPDATE claim SET next_at = NULL
+WHERE ended_at IS NULL AND next_at IS NOT NULL AND created_at < rufaa_now() - interval '1 day'

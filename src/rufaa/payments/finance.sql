@@ -1,0 +1,51 @@
+-- name: tasks
+SELECT task.id, task.opened_at, task.kind, task.why, task.fee_id, task.prompt_id, task.receipt_id, task.refund_id,
+    task.claim_id, fee.account_code, proposed.account_code AS proposed_code, receipt.number AS receipt_number,
+    receipt.free_cents
+FROM task
+LEFT JOIN fee ON fee.id = task.fee_id
+LEFT JOIN fee AS proposed ON proposed.id = task.proposed_fee_id
+LEFT JOIN receipt ON receipt.id = task.receipt_id
+WHERE task.closed_at IS NULL AND task.facility_id = ANY(%(facilities)s::uuid[])
+ORDER BY task.opened_at, task.id
+LIMIT %(limit)s
+
+-- name: waiting
+SELECT receipt.id, receipt.created_at, receipt.number, receipt.amount_cents, receipt.free_cents, receipt.paid_at,
+    receipt.account_reference, receipt.phone_shown, mpesa_books(receipt.account_id) AS books,
+    task.why, proposed.account_code AS proposed_code, proposed.amount_cents AS proposed_cents
+FROM receipt
+LEFT JOIN LATERAL (
+    SELECT why, proposed_fee_id FROM task
+    WHERE task.receipt_id = receipt.id AND task.kind = 'unapplied' AND task.closed_at IS NULL
+    ORDER BY opened_at LIMIT 1
+) AS task ON true
+LEFT JOIN fee AS proposed ON proposed.id = task.proposed_fee_id
+WHERE receipt.state = 'unapplied' AND receipt_payee(receipt.id) = ANY(%(facilities)s::uuid[])
+ORDER BY receipt.created_at, receipt.id
+LIMIT %(limit)s
+
+-- name: refunds
+SELECT refund.*, receipt.number AS receipt_number, fee.account_code
+FROM refund JOIN receipt ON receipt.id = refund.receipt_id LEFT JOIN fee ON fee.id = refund.fee_id
+WHERE receipt_payee(refund.receipt_id) = ANY(%(facilities)s::uuid[])
+ORDER BY refund.created_at DESC, refund.id
+LIMIT %(limit)s
+
+-- name: fee
+-- Cancelled: what it was paid for will not happen, and a task asks for the refund (operations.cancel_fee).
+SELECT fee.id,
+    EXISTS (SELECT FROM task WHERE task.kind = 'refund' AND task.fee_id = fee.id AND task.refund_id IS NULL) AS cancelled
+FROM fee
+WHERE account_code = %(code)s AND payee_id = ANY(%(facilities)s::uuid[])
+
+-- name: receipt
+SELECT id FROM receipt WHERE id = %(id)s AND receipt_payee(id) = ANY(%(facilities)s::uuid[])
+
+-- name: refund
+SELECT id FROM refund WHERE id = %(id)s AND receipt_payee(receipt_id) = ANY(%(facilities)s::uuid[])
+
+-- name: close_task
+UPDATE task SET closed_at = rufaa_now(), closed_by = %(by)s, closed_as = %(as)s
+WHERE id = %(id)s AND closed_at IS NULL AND facility_id = ANY(%(facilities)s::uuid[])
+    AND kind IN ('contradiction', 'stray', 'claim')

@@ -1,0 +1,93 @@
+-- name: expired
+SELECT id FROM refund WHERE lease_until < rufaa_now() AND state = 'sending' ORDER BY id
+
+-- name: silent
+SELECT id FROM refund WHERE next_at <= rufaa_now() AND state = 'ordered' ORDER BY id
+
+-- name: claim
+-- Agreed to; or of an answer that was lost, with no word since: B2C knows its id again, a reversal says R000001.
+WITH due AS MATERIALIZED (
+    SELECT refund.id, receipt.account_id, receipt.number AS receipt_number
+    FROM refund JOIN receipt ON receipt.id = refund.receipt_id
+    WHERE refund.next_at <= rufaa_now() AND (
+        refund.state = 'approved'
+        OR (refund.state = 'unknown' AND refund.originator_conversation_id IS NULL AND refund.orders < %(most)s)
+    )
+    ORDER BY refund.next_at, refund.id
+    LIMIT %(limit)s
+    FOR UPDATE OF refund SKIP LOCKED
+)
+UPDATE refund SET
+    state = 'sending', event = CASE state WHEN 'approved' THEN 'claim' ELSE 'resend' END, reason = '',
+    lease = lease + 1, lease_until = rufaa_now() + %(lease_s)s * interval '1 second', next_at = NULL,
+    orders = orders + 1, sent_at = coalesce(sent_at, rufaa_now())
+FROM due WHERE refund.id = due.id
+RETURNING refund.*, due.account_id, due.receipt_number
+
+-- name: unclear_refunds
+SELECT refund.id, refund.originator_conversation_id, receipt.account_id,
+    (SELECT count(*) FROM inquiry WHERE inquiry.refund_id = refund.id) AS asked
+FROM refund JOIN receipt ON receipt.id = refund.receipt_id
+WHERE refund.next_at <= rufaa_now() AND refund.state = 'unknown'
+    AND (refund.originator_conversation_id IS NOT NULL OR refund.orders >= %(most)s)
+ORDER BY refund.next_at, refund.id
+LIMIT %(limit)s
+FOR NO KEY UPDATE OF refund SKIP LOCKED
+
+-- name: ask_refund_again
+UPDATE refund SET next_at = rufaa_now() + %(again_s)s * interval '1 second' WHERE id = %(refund)s
+
+-- name: ask_no_more
+UPDATE refund SET next_at = NULL WHERE id = %(refund)s
+
+-- name: ask_now
+UPDATE refund SET next_at = rufaa_now() WHERE id = %(refund)s AND state IN ('ordered', 'unknown')
+
+-- name: due_claims
+-- At most hourly once half an hour is over, and for a day (claims.next_ask_s).
+UPDATE claim SET asked = asked + 1, next_at = rufaa_now() + CASE
+        WHEN rufaa_now() < created_at + interval '30 minutes' THEN interval '5 minutes' ELSE interval '1 hour'
+    END
+WHERE id IN (
+    SELECT id FROM claim WHERE next_at <= rufaa_now() AND ended_at IS NULL
+    ORDER BY next_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+RETURNING id, account_id, number
+
+-- name: inquire
+INSERT INTO inquiry (id, account_id, claim_id, refund_id, receipt_number, original_conversation_id)
+VALUES (%(id)s, %(account)s, %(claim)s, %(refund)s, %(number)s, %(conversation)s)
+
+-- name: inquired
+UPDATE inquiry SET code = %(code)s, conversation_id = coalesce(conversation_id, %(conversation)s),
+    originator_conversation_id = coalesce(originator_conversation_id, %(originator)s)
+WHERE id = %(id)s
+
+-- name: inquiry
+SELECT * FROM inquiry WHERE id = %(id)s FOR NO KEY UPDATE
+
+-- name: answered
+UPDATE inquiry SET answered_at = coalesce(answered_at, rufaa_now()), code = %(code)s WHERE id = %(id)s
+
+-- name: keep_ids
+UPDATE refund SET conversation_id = coalesce(%(conversation)s, conversation_id),
+    originator_conversation_id = coalesce(%(originator)s, originator_conversation_id)
+WHERE id = %(id)s AND lease = %(lease)s
+
+-- name: not_ordered
+UPDATE refund SET orders = orders - 1 WHERE id = %(id)s
+
+-- name: number_taken
+SELECT id FROM refund WHERE number = %(number)s AND id <> %(id)s
+
+-- name: next_due
+SELECT extract(epoch FROM least(
+    (SELECT min(next_at) FROM refund WHERE next_at IS NOT NULL),
+    (SELECT min(lease_until) FROM refund WHERE lease_until IS NOT NULL),
+    (SELECT min(next_at) FROM claim WHERE next_at IS NOT NULL)
+) - rufaa_now()) AS wait_s
+
+-- name: insert_evidence
+INSERT INTO evidence (channel, refund_id, claim_id, inbox, verdict, result_code, result_desc, receipt_number)
+VALUES (%(channel)s, %(refund)s, %(claim)s, %(inbox)s, %(verdict)s, %(code)s, %(desc)s, %(number)s)
+ON CONFLICT DO NOTHING

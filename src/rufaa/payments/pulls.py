@@ -1,0 +1,158 @@
+"""Pull: all payments of the last two days, asked for every quarter of an hour, so that a lost notice is made good.
+
+It runs for the accounts that are registered for it (``start``). What it tells are arrivals like any other; most are
+known already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from rufaa import clock, ids
+from rufaa.daraja.client import Daraja
+from rufaa.daraja.outcomes import NoNews
+from rufaa.daraja.pull import LONGEST_WINDOW, ZONE_DOUBT, Pulled, PulledRow
+from rufaa.db import sql
+from rufaa.db.aside import Aside
+from rufaa.db.atomic import Tx, unit
+from rufaa.db.failpoints import Step, around
+from rufaa.payments import arrivals
+from rufaa.payments.access import Accounts
+from rufaa.payments.arrival_plan import Arrival
+from rufaa.payments.machine import Channel
+from rufaa.payments.settle import HandOn
+
+_SQL: Final = sql.load(__file__, "pulls.sql")
+_log = structlog.get_logger()
+
+EVERY_S: Final = 900
+"""daraja.md §18.9"""
+AGAIN_AFTER_S: Final = 120
+"""After an answer that told nothing."""
+MOST_PAGES: Final = 50
+"""Pages in one round; a full page is followed by a question for the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """One account, and the window that it is asked about."""
+
+    account: uuid.UUID
+    start: datetime
+    end: datetime
+
+
+def start(tx: Tx, account: uuid.UUID) -> None:
+    """From now on this account is asked."""
+    tx.execute(_SQL["start"], {"account": account})
+    tx.wake_workers()
+
+
+def stop(tx: Tx, account: uuid.UUID) -> None:
+    tx.execute(_SQL["stop"], {"account": account})
+
+
+def claim(tx: Tx, *, now: datetime, limit: int) -> list[Pull]:
+    """Accounts whose time has come. One whose asker dies is asked again a little later."""
+    rows = tx.rows(_SQL["claim"], {"limit": limit, "again_s": AGAIN_AFTER_S})
+    return [Pull(row["account_id"], now - LONGEST_WINDOW, now) for row in rows]
+
+
+def next_pull_s(tx: Tx) -> float | None:
+    """Seconds until the next account is asked; None if none ever is."""
+    return tx.seconds(_SQL["next_due"])
+
+
+def take(tx: Tx, pull: Pull, told: Pulled, *, hand_on: HandOn) -> list[str]:
+    """What one page told; what this channel told before is not stored again."""
+    said = tx.rows(_SQL["told"], {"account": pull.account, "numbers": [row.receipt_number for row in told.rows]})
+    known = {(row["receipt_number"], row["amount_cents"]) for row in said}
+    new = [row for row in told.rows if (row.receipt_number, row.amount.cents if row.amount else None) not in known]
+    if told.unreadable:
+        _ask_person(tx, pull.account, told.unreadable)
+    return arrivals.take_in(tx, [_arrival(pull.account, row) for row in new], hand_on=hand_on)
+
+
+def _arrival(account: uuid.UUID, row: PulledRow) -> Arrival:
+    told = {
+        "transactionId": row.receipt_number,
+        "trxDate": row.paid_at.isoformat() if row.paid_at else None,
+        "amount": str(row.amount.decimal) if row.amount else None,
+        "billreference": row.account_reference,
+        "transactiontype": row.transaction_type,
+        "msisdn": row.phone_shown,
+    }
+    return Arrival(
+        account=account,
+        channel=Channel.PULL,
+        trusted=True,
+        number=row.receipt_number,
+        amount=row.amount,
+        paid_at=row.paid_at,
+        reference=row.account_reference,
+        phone_shown=row.phone_shown,
+        doubt=ZONE_DOUBT,
+        body=json.dumps(told).encode(),
+    )
+
+
+def _ask_person(tx: Tx, account: uuid.UUID, count: int) -> None:
+    why = f"Pull tells of {count} payments that cannot be read. Compare the account with the M-Pesa statement."
+    tx.execute(_SQL["open_task"], {"id": ids.new_id(), "account": account, "why": why})
+
+
+def done(tx: Tx, pull: Pull, *, after_s: float) -> None:
+    tx.execute(_SQL["done"], {"account": pull.account, "after_s": after_s})
+
+
+class Pulls:
+    """Asks the accounts that are due."""
+
+    def __init__(self, daraja: Daraja, accounts: Accounts, aside: Aside, *, hand_on: HandOn, at_once: int = 2) -> None:
+        self._daraja = daraja
+        self._accounts = accounts
+        self._aside = aside
+        self._hand_on = hand_on
+        self._at_once = at_once
+
+    async def round(self) -> float | None:
+        """Ask, take in, and note when to ask again; nothing is held back by a rate."""
+        pulls = await self._aside.run(
+            lambda: unit(lambda tx: claim(tx, now=clock.now(), limit=self._at_once), step=Step.PULL_CLAIM)
+        )
+        await asyncio.gather(*map(self._pull, pulls))
+        return None
+
+    async def _pull(self, pull: Pull) -> None:
+        try:
+            account = await self._accounts.get(pull.account)
+            offset, after_s = 0, float(EVERY_S)
+            for _ in range(MOST_PAGES):
+                with around(Step.PULL_CALL):
+                    told = await self._daraja.pull_query(
+                        account.credentials, account.tokens, start=pull.start, end=pull.end, offset=offset
+                    )
+                if isinstance(told, NoNews):
+                    _log.warning("pull.no_news", account=pull.account.hex, code=told.code[:40])
+                    after_s = AGAIN_AFTER_S
+                    break
+                if not told.rows and not told.unreadable:
+                    break
+                await self._take(pull, told)
+                offset += len(told.rows) + told.unreadable
+            await self._aside.run(lambda: unit(lambda tx: done(tx, pull, after_s=after_s), step=Step.PULL_TAKE))
+        except Exception:  # noqa: BLE001 - asked again a little later; the others must not wait for it
+            _log.exception("pull.failed", account=pull.account.hex)
+
+    async def _take(self, pull: Pull, told: Pulled) -> None:
+        words = await self._aside.run(
+            lambda: unit(lambda tx: take(tx, pull, told, hand_on=self._hand_on), step=Step.PULL_TAKE)
+        )
+        _log.info("pull.taken", account=pull.account.hex, rows=len(told.rows), new=len(words))

@@ -1,0 +1,29 @@
+-- name: start
+UPDATE mpesa_access SET pull_at = coalesce(pull_at, rufaa_now()) WHERE account_id = %(account)s
+
+-- name: stop
+UPDATE mpesa_access SET pull_at = NULL WHERE account_id = %(account)s
+
+-- name: claim
+UPDATE mpesa_access SET pull_at = rufaa_now() + %(again_s)s * interval '1 second'
+WHERE account_id IN (
+    SELECT account_id FROM mpesa_access WHERE pull_at <= rufaa_now()
+    ORDER BY pull_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+RETURNING account_id
+
+-- name: next_due
+SELECT extract(epoch FROM min(pull_at) - rufaa_now()) AS wait_s FROM mpesa_access WHERE pull_at IS NOT NULL
+
+-- name: told
+SELECT receipt_number, amount_cents FROM evidence
+WHERE account_id = %(account)s AND channel = 'pull' AND receipt_number = ANY(%(numbers)s)
+
+-- name: done
+UPDATE mpesa_access SET pull_at = rufaa_now() + %(after_s)s * interval '1 second'
+WHERE account_id = %(account)s AND pull_at IS NOT NULL
+
+-- name: open_task
+INSERT INTO task (id, kind, facility_id, account_id, why)
+SELECT %(id)s, 'contradiction', account_payee(%(account)s), %(account)s, %(why)s
+ON CONFLICT DO NOTHING

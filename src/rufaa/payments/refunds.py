@@ -1,0 +1,321 @@
+"""Giving money back: two people agree, a worker orders it (``orders``), and M-Pesa's result says whether it went.
+
+A refund is of money that waits in unapplied, or of what pays a fee whose referral was cancelled. From the proposal on
+its amount is promised: it can be neither applied nor promised again. Locks: the fee, then the receipt, then the refund.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rufaa import ids
+from rufaa.daraja.orders import MIN_B2C_SHILLINGS
+from rufaa.db import sql
+from rufaa.db.atomic import Tx
+from rufaa.errors import InvalidArgument, Kind, RufaaError
+from rufaa.law import Moved
+from rufaa.money import Money
+from rufaa.payments.machine import (
+    LIVE_REFUND,
+    RECEIPT,
+    REFUND,
+    FeeState,
+    ReceiptEvent,
+    ReceiptState,
+    RefundEvent,
+    RefundMethod,
+    RefundState,
+)
+from rufaa.phone import Phone
+
+_SQL: Final = sql.load(__file__, "refunds.sql")
+
+
+class NoSuchReceipt(RufaaError):
+    """No receipt that this person may see has this id."""
+
+    kind = Kind.NOT_FOUND
+    code = "no-such-receipt"
+
+
+class NoSuchRefund(RufaaError):
+    """No refund that this person may see has this id."""
+
+    kind = Kind.NOT_FOUND
+    code = "no-such-refund"
+
+
+class NothingToRefund(RufaaError):
+    """The money pays a fee that stands, was given back, or is promised already."""
+
+    kind = Kind.CONFLICT
+    code = "nothing-to-refund"
+
+
+class RefundTooMuch(RufaaError):
+    """More than what is there to give back. ``data.free`` says how much is."""
+
+    kind = Kind.CONFLICT
+    code = "refund-too-much"
+
+
+class RefundUnderWay(RufaaError):
+    """Another refund of this money is proposed or under way."""
+
+    kind = Kind.CONFLICT
+    code = "refund-under-way"
+
+
+class RefundNeedsPhone(InvalidArgument):
+    """A part of a receipt, or one without a number, can be paid out only, and nobody knows to whom."""
+
+    code = "refund-needs-phone"
+
+
+class RefundNotOpen(RufaaError):
+    """The refund is past the state in which this can be done."""
+
+    kind = Kind.CONFLICT
+    code = "refund-not-open"
+
+
+class SecondPersonNeeded(RufaaError):
+    """Whoever proposed a refund cannot be the second person."""
+
+    kind = Kind.FORBIDDEN
+    code = "second-person-needed"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A locked receipt and what became of its money so far. All in cents but ``row``."""
+
+    row: dict[str, Any]
+    pays: int  # what is applied to fees
+    returned: int  # of that, what was given back
+    given_back: int  # of the rest
+
+    @property
+    def waits(self) -> int:
+        return int(self.row["amount_cents"]) - self.pays - self.given_back
+
+
+def lock_receipt(tx: Tx, receipt: uuid.UUID) -> Standing:
+    """Raises ``NoSuchReceipt``."""
+    row = tx.row(_SQL["lock_receipt"], {"receipt": receipt})
+    if row is None:
+        raise NoSuchReceipt("There is no such receipt.")
+    sums = tx.row(_SQL["standing"], {"receipt": receipt})
+    assert sums is not None
+    return Standing(row, pays=sums["pays"], returned=sums["returned"], given_back=sums["given_back"])
+
+
+# --- two people ----------------------------------------------------------------------------------------------------
+
+
+def propose(
+    tx: Tx,
+    receipt: uuid.UUID,
+    *,
+    fee: uuid.UUID | None,
+    amount: Money | None,
+    phone: Phone | None,
+    why: str,
+    by: uuid.UUID,
+) -> uuid.UUID:
+    """The first of two people. ``fee``: whose paid money it is; None: it waits in unapplied.
+
+    ``amount`` None is all there is. ``phone`` is whom to pay where a reversal is not possible: a part of a receipt, a
+    receipt whose number is awaited, or on demand; None takes the payer's, where it is known whole.
+    """
+    if not why.strip():
+        raise InvalidArgument("Say why: the reason is kept for ever.", argument="reason")
+    state = _lock_fee(tx, fee) if fee is not None else None
+    standing = lock_receipt(tx, receipt)
+    free = _free(tx, standing, fee, state)
+    if tx.row(_SQL["live"], {"receipt": receipt, "fee": fee}) is not None:
+        raise RefundUnderWay("This money is being given back already.")
+    if free.cents == 0:
+        raise NothingToRefund("There is nothing to give back: it pays a fee, or went back already.")
+    wanted = amount or free
+    if wanted.cents <= 0 or wanted > free or (fee is not None and wanted != free):
+        what = "exactly" if fee is not None else "at most"
+        raise RefundTooMuch(f"{wanted} cannot be given back: it is {what} {free}.", free=free.shillings)
+    method, to = _method(tx, standing, wanted, phone)
+    refund = ids.new_id()
+    tx.execute(
+        _SQL["insert"],
+        {
+            "id": refund,
+            "receipt": receipt,
+            "fee": fee,
+            "amount": wanted.cents,
+            "method": method,
+            "phone": to,
+            "why": why.strip(),
+            "by": by,
+        },
+    )
+    return refund
+
+
+def _lock_fee(tx: Tx, fee: uuid.UUID) -> FeeState:
+    row = tx.row(_SQL["lock_fee"], {"fee": fee})
+    if row is None:
+        raise NothingToRefund("There is no such fee.")
+    return FeeState(row["state"])
+
+
+def _free(tx: Tx, standing: Standing, fee: uuid.UUID | None, state: FeeState | None) -> Money:
+    if fee is None:
+        return Money(standing.row["free_cents"])
+    if state is not FeeState.PAID:
+        raise NothingToRefund(f"The fee is {state}: none of its money can be given back.")
+    row = tx.row(_SQL["applied_to"], {"receipt": standing.row["id"], "fee": fee})
+    return Money(0 if row is None else row["amount_cents"])
+
+
+def _method(tx: Tx, standing: Standing, amount: Money, phone: Phone | None) -> tuple[RefundMethod, str]:
+    """A reversal is of a whole receipt and by its number (daraja.md §8); all else is paid out to a phone."""
+    whole = amount.cents == standing.row["amount_cents"] and standing.row["number"] is not None
+    if whole and phone is None:
+        return RefundMethod.REVERSAL, ""
+    if phone is None:
+        known = tx.row(_SQL["payer"], {"receipt": standing.row["id"]})
+        phone = Phone(known["phone"]) if known is not None else None
+    if phone is None:
+        raise RefundNeedsPhone(
+            "This can only be paid out to a phone, and the payer's is not known. Give its number.", argument="phone"
+        )
+    if amount.cents % 100 or amount < Money.from_shillings(MIN_B2C_SHILLINGS):
+        raise RefundTooMuch(
+            f"M-Pesa pays out whole shillings, {MIN_B2C_SHILLINGS} or more; {amount} cannot be.",
+            least=MIN_B2C_SHILLINGS,
+        )
+    return RefundMethod.B2C, phone
+
+
+def approve(tx: Tx, refund: uuid.UUID, *, by: uuid.UUID) -> None:
+    """The second of two people: a worker orders it after the commit."""
+    row, _ = lock(tx, refund)
+    if RefundState(row["state"]) is not RefundState.PROPOSED:
+        raise RefundNotOpen(f"The refund is {row['state']} already.", status=row["state"])
+    if row["proposed_by"] == by:
+        raise SecondPersonNeeded("You proposed this. Another person has to agree.")
+    tx.execute(_SQL["approve"], {"id": refund, "by": by})
+    tx.wake_workers()
+
+
+def withdraw(tx: Tx, refund: uuid.UUID, *, why: str) -> None:
+    """Before anybody agreed: the money is free again."""
+    row, _ = lock(tx, refund)
+    if RefundState(row["state"]) is not RefundState.PROPOSED:
+        raise RefundNotOpen(
+            f"The refund is {row['state']}: only one that nobody has agreed to can be withdrawn.", status=row["state"]
+        )
+    tx.execute(_SQL["withdraw"], {"id": refund, "why": why.strip()})
+
+
+def conclude(tx: Tx, refund: uuid.UUID, *, went: bool, number: str | None, why: str, by: uuid.UUID) -> None:
+    """What nobody could find out, as a person saw it in the M-Pesa statement: it went, or it did not.
+
+    Not by whoever proposed it.
+    """
+    row, standing = lock(tx, refund)
+    if RefundState(row["state"]) is not RefundState.UNKNOWN:
+        raise RefundNotOpen(f"The refund is {row['state']}: M-Pesa has told what became of it.", status=row["state"])
+    if row["proposed_by"] == by:
+        raise SecondPersonNeeded("You proposed this. Another person has to say what became of it.")
+    if not why.strip():
+        raise InvalidArgument("Say where you saw it: the reason is kept for ever.", argument="reason")
+    if went:
+        succeed(tx, row, standing, number=number, reason=why.strip())
+    else:
+        fail(tx, row, code="by-hand", message="", reason=why.strip())
+
+
+# --- what became of it ---------------------------------------------------------------------------------------------
+
+
+def lock(tx: Tx, refund: uuid.UUID) -> tuple[dict[str, Any], Standing]:
+    """The refund with its fee and receipt locked, in the order that everybody keeps. Raises ``NoSuchRefund``."""
+    about = tx.row(_SQL["about"], {"id": refund})
+    if about is None:
+        raise NoSuchRefund("There is no such refund.")
+    if about["fee_id"] is not None:
+        tx.row(_SQL["lock_fee"], {"fee": about["fee_id"]})
+    standing = lock_receipt(tx, about["receipt_id"])
+    row = tx.row(_SQL["lock"], {"id": refund})
+    assert row is not None
+    return row, standing
+
+
+def move(tx: Tx, row: dict[str, Any], event: RefundEvent, *, next_s: float | None = None, **values: object) -> bool:
+    """One move of the law, if the state takes it. ``next_s``: seconds until it is looked at again."""
+    decision = REFUND.decide(RefundState(row["state"]), event)
+    if not isinstance(decision, Moved):
+        return False
+    tx.execute(
+        _SQL["move"],
+        {
+            "id": row["id"],
+            "state": decision.state,
+            "event": event,
+            "next_s": next_s,
+            "code": values.get("code", row["code"]),
+            "message": values.get("message", row["message"]),
+            "reason": values.get("reason", ""),
+        },
+    )
+    row["state"] = decision.state
+    return True
+
+
+def succeed(tx: Tx, row: dict[str, Any], standing: Standing, *, number: str | None, reason: str = "") -> bool:
+    """The money went back: the refund is done, and so is what it was for."""
+    if not move(tx, row, RefundEvent.SUCCEEDED, code="0", message="", reason=reason):
+        return False
+    tx.execute(_SQL["done"], {"id": row["id"], "number": number})
+    event, state = _after(standing, row["amount_cents"], of_fee=row["fee_id"] is not None)
+    tx.execute(_SQL["receipt_moved"], {"id": standing.row["id"], "state": state, "event": event})
+    if row["fee_id"] is not None:
+        tx.execute(_SQL["fee_refunded"], {"fee": row["fee_id"], "reason": row["why"]})
+    tx.execute(_SQL["close_tasks"], {"receipt": standing.row["id"], "fee": row["fee_id"], "refund": row["id"]})
+    return True
+
+
+def _after(standing: Standing, amount: int, *, of_fee: bool) -> tuple[ReceiptEvent, ReceiptState]:
+    """The receipt's move when so much of it went back."""
+    state = ReceiptState(standing.row["state"])
+    if of_fee:
+        empty = standing.waits == 0 and standing.pays - standing.returned == amount
+        event = ReceiptEvent.RETURN if empty else ReceiptEvent.PART_RETURN
+    elif standing.waits > amount:
+        event = ReceiptEvent.PART_GIVE_BACK
+    elif standing.pays - standing.returned > 0:
+        event = ReceiptEvent.GIVE_BACK_REST
+    else:
+        event = ReceiptEvent.GIVE_BACK
+    return event, RECEIPT.transitions[state, event]
+
+
+def fail(tx: Tx, row: dict[str, Any], *, code: str, message: str, reason: str = "") -> bool:
+    """It certainly did not go: the money is free again, and a person decides anew."""
+    declined = RefundState(row["state"]) is RefundState.SENDING and not reason
+    event = RefundEvent.DECLINED if declined else RefundEvent.REJECTED
+    if not move(tx, row, event, code=code, message=message, reason=reason):
+        return False
+    why = f"M-Pesa did not give {Money(row['amount_cents'])} back ({code}). Propose it anew, or otherwise."
+    ask_person(tx, row, kind="refund", why=why)
+    return True
+
+
+def ask_person(tx: Tx, row: dict[str, Any], *, kind: str, why: str) -> None:
+    """A task of the payee's finance people about this refund; one open task of a kind is enough."""
+    tx.execute(_SQL["open_task"], {"id": ids.new_id(), "refund": row["id"], "kind": kind, "why": why})
+
+
+def is_live(state: RefundState) -> bool:
+    return state in LIVE_REFUND
