@@ -18,8 +18,8 @@ from typing import Final
 from rufaa import ids
 from rufaa.money import Money
 from rufaa.payments import account_codes
-from rufaa.payments.machine import OPEN_FEE, PROMPT_LIFE_S, ArrivalVerdict, Channel, FeeState
-from rufaa.payments.plan import CLOCKS_APART, NewReceipt, NumberFound, shows_somebody
+from rufaa.payments.machine import OPEN_FEE, ArrivalVerdict, Channel, FeeState
+from rufaa.payments.plan import CLOCKS_APART, NewReceipt, NumberFound, out_of_life, shows_somebody
 from rufaa.phone import Phone, agrees
 
 _NO_MONEY: Final = Money(0)
@@ -74,7 +74,10 @@ class KnownReceipt:
 
 @dataclass(frozen=True, slots=True)
 class AwaitingReceipt:
-    """A receipt without number, with the facts of its prompt. ``account_code``: of the prompt's fee."""
+    """A receipt without number, with the facts of its prompt. ``account_code``: of the prompt's fee.
+
+    ``rivals``: when the other prompts of this fee, account, amount and phone were sent that have no receipt yet.
+    """
 
     id: uuid.UUID
     account: uuid.UUID
@@ -82,6 +85,7 @@ class AwaitingReceipt:
     account_code: str
     phone: Phone
     sent_at: datetime
+    rivals: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +294,7 @@ class _Batch:
         fitting = [row for row in self._awaiting.values() if _fits(arrival, row)]
         if not fitting:
             return None
-        receipt = max(fitting, key=lambda row: (row.sent_at, row.id))  # the prompt that rang last before it was paid
+        receipt = min(fitting, key=lambda row: (_off(arrival, row.sent_at), _rang_before(arrival, row), row.id))
         del self._awaiting[receipt.id]
         self.plan.numbers.append(NumberFound(receipt.id, arrival.number, arrival.paid_at))
         self._receipts[arrival.number] = KnownReceipt(receipt.id, receipt.account, receipt.amount, arrival.paid_at)
@@ -433,8 +437,23 @@ def _fits(arrival: Arrival, awaiting: AwaitingReceipt) -> bool:
     slack = CLOCKS_APART + arrival.doubt
     if paid_at is not None and paid_at < awaiting.sent_at - slack:
         return False
+    if any(_off(arrival, sent_at) < _off(arrival, awaiting.sent_at) for sent_at in awaiting.rivals):
+        return False  # it is rather the money of a prompt that will say so
     if arrival.reference.strip():
         return account_codes.read(arrival.reference) == awaiting.account_code
     if paid_at is None or not shows_somebody(shown):
         return False
-    return paid_at <= awaiting.sent_at + timedelta(seconds=PROMPT_LIFE_S) + slack
+    return _off(arrival, awaiting.sent_at) <= CLOCKS_APART
+
+
+def _off(arrival: Arrival, sent_at: datetime) -> timedelta:
+    """How far the payment lies outside the life of a prompt that was sent then."""
+    return timedelta(0) if arrival.paid_at is None else out_of_life(arrival.paid_at, sent_at, doubt=arrival.doubt)
+
+
+def _rang_before(arrival: Arrival, awaiting: AwaitingReceipt) -> timedelta:
+    """How long before the payment the prompt was sent: the last one comes first, one sent after it last of all."""
+    if arrival.paid_at is None:
+        return timedelta(0)
+    before = arrival.paid_at - awaiting.sent_at
+    return before if before >= timedelta(0) else timedelta.max

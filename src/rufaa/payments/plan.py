@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -60,6 +60,16 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Sibling:
+    """Another prompt of the same fee, account, amount and phone: its money could be taken for this prompt's."""
+
+    prompt: uuid.UUID
+    sent_at: datetime | None
+    receipt: uuid.UUID | None
+    awaits_number: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PromptRow:
     """A locked prompt as it stands before the batch."""
 
@@ -79,16 +89,18 @@ class PromptRow:
     success_claimed: bool = False  # an earlier report spoke of success
     sent_at: datetime | None = None  # last; None: it never was, or nobody looked
     number_from_arrival: bool = False  # no callback of this prompt, only arrivals, told the number of its receipt
+    siblings: tuple[Sibling, ...] = ()  # read when the fee is locked; their receipts are locked with them
 
 
 @dataclass(frozen=True, slots=True)
 class LooseReceipt:
     """A receipt without prompt that could be the money of a prompt of the batch, locked as it stands before it.
 
-    ``pays``: the fees that it was applied to. ``names``: the fee whose account code its reports gave as reference, if
-    any. ``unreferenced``: no report gave a reference (a till's, or a status alone). ``free``: what of it is neither
-    applied, nor given back, nor promised to be. ``phone_shown``: as its reports show it; None: not at all. ``doubt``:
-    how far ``paid_at`` may be off either way (``pull.ZONE_DOUBT`` where only Pull told it).
+    ``pays``: the fees that it was applied to. ``names``: the fee whose account code its reports gave as reference, or
+    of whose prompt a callback told it; None: neither. ``unreferenced``: no report gave a reference (a till's, or a
+    status alone). ``free``: what of it is neither applied, nor given back, nor promised to be. ``phone_shown``: as its
+    reports show it; None: not at all. ``doubt``: how far ``paid_at`` may be off either way (``pull.ZONE_DOUBT`` where
+    only Pull told it).
     """
 
     id: uuid.UUID
@@ -275,6 +287,7 @@ class _Batch:
         self._id_owner = dict(checkout_ids)
         self._number_owner = dict(numbers)
         self._loose = {receipt.id: receipt for receipt in loose}
+        self._numbered: set[uuid.UUID] = set()  # receipts of prompts outside the batch that got their number in it
         self._number_owner |= {receipt.number: receipt.id for receipt in self._loose.values()}
 
     def done(self) -> Plan:
@@ -432,9 +445,23 @@ class _Batch:
                 return False
         if loose.paid_at is None or prompt.row.sent_at is None:
             return True
-        slack = CLOCKS_APART + loose.doubt
-        after = loose.paid_at - prompt.row.sent_at
-        return -slack <= after <= timedelta(seconds=PROMPT_LIFE_S) + slack
+        off = out_of_life(loose.paid_at, prompt.row.sent_at, doubt=loose.doubt)
+        rivals = [each.sent_at for each in self._siblings(prompt) if each.receipt is None and each.sent_at is not None]
+        return off <= CLOCKS_APART and all(
+            off <= out_of_life(loose.paid_at, sent_at, doubt=loose.doubt) for sent_at in rivals
+        )
+
+    def _siblings(self, prompt: _Working) -> list[Sibling]:
+        """As they are now: some may have changed in this batch."""
+        now = [(each, self._prompts.get(each.prompt)) for each in prompt.row.siblings]
+        return [
+            replace(each, awaits_number=each.awaits_number and each.receipt not in self._numbered)
+            if working is None
+            else replace(
+                each, receipt=working.receipt, awaits_number=working.receipt is not None and working.number is None
+            )
+            for each, working in now
+        ]
 
     def _adopt(self, prompt: _Working, loose: LooseReceipt, item: Item) -> None:
         """The prompt's money is in the books already; where it still waits whole, it pays the prompt's fee now."""
@@ -477,27 +504,44 @@ class _Batch:
         return None
 
     def _book_apart(self, prompt: _Working, item: Item, number: str) -> uuid.UUID:
-        """Money that a prompt's callback tells of, while the prompt has an arrival's receipt with another number."""
+        """Money that a prompt's callback tells of, while the prompt has an arrival's receipt with another number.
+
+        That number can be a sibling's, which awaits its own: then this is the one that is missing. Else it is money
+        that nobody told of before.
+        """
+        fee = self._fees[prompt.row.fee]
+        swapped = next((each for each in self._siblings(prompt) if each.awaits_number), None)
+        if swapped is not None and swapped.receipt is not None:
+            self._plan.numbers.append(NumberFound(swapped.receipt, number, item.paid_at))
+            self._number_owner[number] = swapped.receipt
+            self._numbered.add(swapped.receipt)
+            working = self._prompts.get(swapped.prompt)
+            if working is not None:
+                working.number, working.number_from_arrival = number, True
+            why = (
+                f"Its callback tells of receipt {number}, and {prompt.number} was taken for it: they may be exchanged."
+            )
+            self._plan.tasks.append(NewTask("contradiction", fee.id, fee.payee, prompt.row.id, prompt.receipt, why))
+            return swapped.receipt
         amount, account = prompt.row.amount, prompt.row.account
         receipt = NewReceipt(ids.new_id(), None, account, amount, number, item.paid_at, None)
         self._plan.receipts.append(receipt)
         self._number_owner[number] = receipt.id
-        fee = self._fees[prompt.row.fee]
-        why = f"Its callback tells of receipt {number}, and {prompt.number} was taken for it: both are in the books."
-        self._plan.tasks.append(NewTask("contradiction", fee.id, fee.payee, prompt.row.id, receipt.id, why))
-        self._plan.tasks.append(
-            NewTask(
-                "unapplied",
-                fee.id,
-                fee.payee,
-                prompt.row.id,
-                receipt.id,
-                f"{amount} arrived for a fee that is {self._fee_states[fee.id]}.",
-            )
-        )
         self._loose[receipt.id] = LooseReceipt(
-            receipt.id, account, amount, number, item.paid_at, frozenset(), None, amount, item.report.phone_shown
+            id=receipt.id,
+            account=account,
+            amount=amount,
+            number=number,
+            paid_at=item.paid_at,
+            pays=frozenset(),
+            names=fee.id,
+            free=amount,
+            phone_shown=item.report.phone_shown,
         )
+        doubt = f"Its callback tells of receipt {number}, and {prompt.number} was taken for it: both are in the books."
+        waits = f"{amount} arrived for a fee that is {self._fee_states[fee.id]}."
+        for kind, why in (("contradiction", doubt), ("unapplied", waits)):
+            self._plan.tasks.append(NewTask(kind, fee.id, fee.payee, prompt.row.id, receipt.id, why))
         return receipt.id
 
     def _ask_person(self, kind: str, prompt: _Working, why: str) -> None:
@@ -512,6 +556,13 @@ _REVIEW_WHY: Final[Mapping[Verdict, str]] = {
     Verdict.FAILS_FOR_NOW: "M-Pesa did not tell what became of this prompt.",
 }
 _REVIEW_WHY_ELSE: Final = "A callback reports a success that cannot be believed without another source."
+
+
+def out_of_life(paid_at: datetime, sent_at: datetime, *, doubt: timedelta = timedelta(0)) -> timedelta:
+    """How far a payment lies outside the time in which a prompt can be paid (daraja.md §12); zero within it."""
+    after = paid_at - sent_at
+    off = max(-after, after - timedelta(seconds=PROMPT_LIFE_S))
+    return max(off - doubt, timedelta(0))
 
 
 def shows_somebody(phone_shown: str | None) -> bool:
