@@ -25,7 +25,7 @@ from rufaa.db import sql
 from rufaa.db.atomic import Tx, look, unit
 from rufaa.db.failpoints import Step
 from rufaa.ingest.address import Kind
-from rufaa.payments import strays
+from rufaa.payments import strays, unread
 from rufaa.payments.inbound import C2bItem, OrderItem, TakeArrivals, TakeResults
 from rufaa.payments.machine import Channel, Report
 from rufaa.payments.operations import open_task_for_prompt
@@ -102,9 +102,10 @@ def _ask_person(tx: Tx, inbox: int, kind: Kind, subject: uuid.UUID) -> None:
         case Kind.STK:
             strays.hand_over(tx, subject, inbox=inbox, why=_UNREADABLE)
         case Kind.C2B:
-            strays.hand_over_notice(tx, subject, inbox=inbox, known=bool(_known_accounts(tx, {subject})))
+            if not unread.ask_about_account(tx, subject, inbox=inbox):
+                strays.hand_over_notice(tx, subject, inbox=inbox)
         case Kind.RESULT | Kind.TIMEOUT:
-            pass  # as if nothing had come: an order that hears nothing is asked about, and a person's in the end
+            unread.ask_about_order(tx, subject, inbox=inbox)
         case Kind.C2B_VALIDATION:
             pass  # of a payment that was not made yet; its confirmation tells
 
@@ -133,7 +134,7 @@ def _settle(tx: Tx, handlers: Handlers, *, limit: int, only: int | None = None) 
                 tx, row.subject, item.report, result_desc=item.result_desc, paid_at=item.paid_at, inbox=row.id
             )
         elif row.outcome == UNKNOWN_ACCOUNT:
-            strays.hand_over_notice(tx, row.subject, inbox=row.id, known=False)
+            strays.hand_over_notice(tx, row.subject, inbox=row.id)
     _report(rows)
     transaction.on_commit(partial(_count, rows))  # a batch that is taken apart is counted once
     return len(rows)

@@ -74,20 +74,11 @@ def hand_over(tx: Tx, prompt: uuid.UUID, *, inbox: int, why: str) -> None:
     _open_task(tx, stray, account=None, why=f"A callback about a prompt that this server does not know: {why}")
 
 
-def hand_over_notice(tx: Tx, account: uuid.UUID, *, inbox: int, known: bool) -> None:
-    """A notice of a payment to ``account`` (C2B) that cannot be taken in: a person reads its bytes, and the statement.
-
-    One open task for as many as come: whoever looks compares all of that time.
-    """
-    if tx.rows(_SQL["open_about"], {"subject": account}):
-        return
+def hand_over_notice(tx: Tx, account: uuid.UUID, *, inbox: int) -> None:
+    """A notice of a payment (C2B) to an account that is unknown here: a person reads its bytes."""
     stray = _keep(tx, account, inbox=inbox)
-    what = "that could not be read" if known else "to an account that this server does not know"
-    why = (
-        f"A notice of a payment {what} (C2B) is kept in the inbox, as number {inbox}. It may report money: compare"
-        " the M-Pesa statement of that time with what is here."
-    )
-    _open_task(tx, stray, account=account if known else None, why=why)
+    why = "A notice of a payment (C2B) to an account that this server does not know: look for it in the statement."
+    _open_task(tx, stray, account=None, why=why)
 
 
 def _keep(

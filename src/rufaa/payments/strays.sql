@@ -12,10 +12,6 @@ RETURNING id, next_at
 -- name: find
 SELECT id FROM stray WHERE checkout_request_id = %(checkout)s AND receipt_number = %(number)s
 
--- name: open_about
-SELECT FROM task JOIN stray ON stray.id = task.stray_id
-WHERE stray.prompt = %(subject)s AND task.closed_at IS NULL LIMIT 1
-
 -- name: due_accounts
 SELECT DISTINCT account_id FROM stray WHERE next_at <= rufaa_now() ORDER BY account_id
 
