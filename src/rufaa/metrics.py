@@ -244,7 +244,7 @@ _described(
 _described(
     "rufaa_prompts_due",
     "gauge",
-    f"Prompts whose time to be sent, or to be asked about, has come.{_COUNTED}",
+    f"Prompts whose time to be sent, or to be asked about, has come. Those on hold are not to be sent.{_COUNTED}",
     {"work": ("send", "ask")},
 )
 _described(
@@ -253,6 +253,7 @@ _described(
     "How long the most overdue prompt has waited for its turn; 0: none.",
     {"work": ("send", "ask")},
 )
+_described("rufaa_account_held", "gauge", "M-Pesa accounts whose prompts are on hold.", {})
 _described("rufaa_receipts_unapplied", "gauge", "Receipts that pay no fee: money that waits for a person.", {})
 _described("rufaa_receipts_unapplied_cents", "gauge", "The sum of the receipts that pay no fee, in cents.", {})
 _described("rufaa_receipts_unapplied_age_seconds", "gauge", "Age of the oldest receipt that pays no fee; 0: none.", {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from rufaa.cli import (
+    account,
     backup,
     demo,
     doctor,
@@ -43,3 +44,4 @@ app.command("doctor")(doctor.command)
 app.add_typer(user.app, name="user")
 app.add_typer(facility.app, name="facility")
 app.add_typer(price.app, name="price")
+app.add_typer(account.app, name="account")

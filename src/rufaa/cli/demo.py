@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import textwrap
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Final
 
+import structlog
 import typer
 
 from rufaa import log
 from rufaa.cli import serve
 from rufaa.config import Config, InvalidSetting, config, load
+from rufaa.daraja.client import Timeouts
 from rufaa.simulator.chaos import Swarm
 from rufaa.simulator.config import (
     DEMO_CONSUMER_KEY,
@@ -24,6 +27,7 @@ from rufaa.simulator.config import (
 REFERRING: Final = "Uhuru Health Centre"
 RECEIVING: Final = "Tumaini Referral Hospital"
 FEE_SHILLINGS: Final = 1000
+NOMINATED_NUMBER: Final = "254708374149"
 PEOPLE: Final = {
     "physician": ("Dr Wanjiru Kamau", "refers"),
     "admin": ("Achieng Otieno", "administers both facilities"),
@@ -31,6 +35,8 @@ PEOPLE: Final = {
     "finance": ("Njeri Mwangi", "keeps Tumaini's money"),
 }
 _TOKEN_DAYS: Final = 30
+_PATIENCE: Final = Timeouts(connect_s=2, total_s=4)
+_log = structlog.get_logger()
 
 
 def command(
@@ -53,6 +59,7 @@ def command(
         "MPESA_CONSUMER_SECRET": DEMO_CONSUMER_SECRET,
         "MPESA_SHORTCODE": DEMO_SHORT_CODE,
         "MPESA_PASSKEY": DEMO_PASSKEY,
+        "MPESA_NOMINATED_NUMBER": NOMINATED_NUMBER,
     }
     if config().log == "auto":
         env["RUFAA_LOG"] = "plain"  # for the eyes of who tries it; the parts write to a pipe, and would take json
@@ -66,6 +73,7 @@ def command(
     serve.need_port("127.0.0.1", simulator_port, what="the simulator")
     serve.need_worker_port(given)
     said: list[str] = []
+    made: list[Config] = []
     journal = given.data / "simulator.jsonl"
     simulator = serve.part(
         "simulator",
@@ -76,15 +84,16 @@ def command(
         env=env,
         ready=lambda: serve.answers(simulator_url),
     )
-    raise SystemExit(
-        serve.run(
-            given,
-            env=env,
-            prepare=lambda now: said.append(prepare(now, simulator_url=simulator_url, chaos=chaos)),
-            on_ready=lambda: print(f"ready {given.public_url}\n{said[0]}", flush=True),
-            more=(simulator,),
-        )
-    )
+
+    def make(now: Config) -> None:
+        said.append(prepare(now, simulator_url=simulator_url, chaos=chaos))
+        made.append(now)
+
+    def ready() -> None:
+        register(made[0])
+        print(f"ready {given.public_url}\n{said[0]}", flush=True)
+
+    raise SystemExit(serve.run(given, env=env, prepare=make, on_ready=ready, more=(simulator,)))
 
 
 def prepare(now: Config, *, simulator_url: str, chaos: int | None = None) -> str:
@@ -113,6 +122,26 @@ def prepare(now: Config, *, simulator_url: str, chaos: int | None = None) -> str
         "",
     ]
     return "\n".join(lines)
+
+
+def register(now: Config) -> None:
+    """Have the simulator tell of payments that come without a prompt, and let them be pulled. It may go wrong, under
+    chaos on purpose: the demo goes on without, and says so."""
+    from rufaa.cli import account  # noqa: PLC0415 - needs Django set up
+    from rufaa.cli.migrate import close_connections  # noqa: PLC0415
+    from rufaa.db.atomic import look  # noqa: PLC0415
+    from rufaa.facilities.queries import account_named  # noqa: PLC0415
+
+    ours = look(lambda _: account_named(DEMO_SHORT_CODE, environment="simulator").pk)
+    for product, work in (("c2b", account.c2b), ("pull", account.pull)):
+        try:
+            told = account.with_registrar(now, partial(work, account=ours, config=now), timeouts=_PATIENCE)
+        except Exception as error:  # noqa: BLE001 - whatever it was: what the demo shows works without
+            _log.warning("demo.not_registered", product=product, error=log.trace(error))
+            continue
+        if not told.registered:
+            _log.warning("demo.not_registered", product=product, why=told.words)
+    close_connections()
 
 
 def _about(chaos: int | None) -> list[str]:

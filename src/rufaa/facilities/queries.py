@@ -8,7 +8,7 @@ from typing import Final
 
 from rufaa import ids
 from rufaa.errors import InvalidArgument, Kind, RufaaError
-from rufaa.facilities.models import Facility, Membership, User
+from rufaa.facilities.models import Facility, Membership, MpesaAccount, User
 from rufaa.facilities.rights import RIGHTS, Right, Role, Side, rights
 
 _NOBODY: Final = "There is nobody of this name here, or the person may no longer sign in."
@@ -25,6 +25,12 @@ class UnknownFacility(InvalidArgument):
     """No facility has this name or id."""
 
     code = "unknown-facility"
+
+
+class UnknownAccount(InvalidArgument):
+    """No M-Pesa account has this short code, or several have."""
+
+    code = "unknown-account"
 
 
 class Forbidden(RufaaError):
@@ -93,3 +99,28 @@ def facility_named(text: str, *, argument: str) -> Facility:
             f"{argument}: there is no facility of this name or id. Ask an operator to add it.", argument=argument
         )
     return facility
+
+
+def account_named(short_code: str, *, till: str | None = None, environment: str | None = None) -> MpesaAccount:
+    """The one account of this short code; ``till`` and ``environment`` tell several apart. Raises ``UnknownAccount``,
+    which says which ones there are."""
+    there = list(MpesaAccount.objects.order_by("environment", "short_code", "till_number"))
+    found = [
+        account
+        for account in there
+        if account.short_code == short_code.strip()
+        and till in {None, account.till_number}
+        and environment in {None, account.environment}
+    ]
+    if len(found) != 1:
+        listed = ", ".join(
+            f"{each.short_code}{f' till {each.till_number}' if each.till_number else ''} ({each.environment})"
+            for each in found or there
+        )
+        raise UnknownAccount(
+            f"Several accounts have this short code; say which by --till or --environment: {listed}."
+            if found
+            else f"There is no such M-Pesa account. There are: {listed or 'none'}.",
+            argument="short_code",
+        )
+    return found[0]

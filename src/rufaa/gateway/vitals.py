@@ -129,6 +129,7 @@ async def _figures(connection: asyncpg.Connection) -> Sequence[Sample]:
     found: list[Sample] = [
         ("rufaa_inbox_unsettled", {}, inbox["number"]),
         ("rufaa_inbox_oldest_age_seconds", {}, inbox["age_s"]),
+        ("rufaa_account_held", {}, await connection.fetchval(_SQL["held"])),
         ("rufaa_receipts_unapplied", {}, unapplied["number"]),
         ("rufaa_receipts_unapplied_cents", {}, unapplied["cents"]),
         ("rufaa_receipts_unapplied_age_seconds", {}, unapplied["age_s"]),

@@ -29,9 +29,16 @@ SELECT
     CASE WHEN state = 'created' THEN 'send' ELSE 'ask' END AS work,
     count(*)::float8 AS number, max(extract(epoch FROM rufaa_now() - next_at))::float8 AS age_s
 FROM (
-    SELECT state, next_at FROM prompt WHERE next_at IS NOT NULL AND next_at <= rufaa_now() ORDER BY next_at LIMIT $1
+    SELECT state, next_at FROM prompt
+    WHERE next_at IS NOT NULL AND next_at <= rufaa_now() AND NOT (
+        state = 'created' AND account_id IN (SELECT account_id FROM account_hold WHERE released_at IS NULL)
+    )
+    ORDER BY next_at LIMIT $1
 ) AS due
 GROUP BY 1
+
+-- name: held
+SELECT count(*)::float8 FROM account_hold WHERE released_at IS NULL
 
 -- name: unapplied
 SELECT

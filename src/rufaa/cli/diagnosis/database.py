@@ -15,7 +15,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from rufaa.cli.diagnosis import clocks
-from rufaa.cli.diagnosis.finding import Finding, named, not_checked, ok, problem, warning
+from rufaa.cli.diagnosis.finding import Finding, named, not_checked, ok, problem, span, warning
 from rufaa.config import Config
 from rufaa.db import sql
 from rufaa.db.durability import UnsafeDatabase, check_durability
@@ -23,7 +23,7 @@ from rufaa.db.embedded import has_cluster, running_url
 
 _SQL: Final = sql.load(__file__, "database.sql")
 _CONNECT_S: Final = 3
-_NEEDED: Final = ("inbox", "prompt", "price", "rufaa_clock", "membership", "mpesa_account")
+_NEEDED: Final = ("inbox", "prompt", "price", "rufaa_clock", "membership", "mpesa_account", "account_hold")
 _START: Final = "Start the server (rufaa serve), and run rufaa doctor again."
 _SLOW_S: Final = 60
 """A prompt or a callback that waits longer than this has no worker; one takes it within five seconds."""
@@ -231,11 +231,3 @@ def _prices(prices: int, elsewhere: Sequence[Row], *, environment: str) -> Findi
         f"MPESA_ENVIRONMENT is {environment}, and prices lead to an account of another one: {named(names)}.",
         "Set these prices again: rufaa price set FACILITY SHILLINGS --payee FACILITY --short-code YOURS",
     )
-
-
-def span(seconds: float) -> str:
-    """``40 s``, ``12 min``, ``5 h``, ``3 days``: whole, rounded down."""
-    for unit, size in (("days", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{int(seconds)} s"

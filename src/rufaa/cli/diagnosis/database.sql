@@ -25,6 +25,7 @@ FROM inbox WHERE settled_at IS NULL
 -- name: prompts_due
 SELECT count(*) AS waiting, coalesce(extract(epoch FROM rufaa_now() - min(next_at)), 0)::float8 AS oldest_s
 FROM prompt WHERE state = 'created' AND next_at <= rufaa_now()
+    AND account_id NOT IN (SELECT account_id FROM account_hold WHERE released_at IS NULL) -- those are not to be sent
 
 -- name: questions_due
 SELECT count(*) AS waiting, coalesce(extract(epoch FROM rufaa_now() - min(next_at)), 0)::float8 AS oldest_s

@@ -125,6 +125,8 @@ def _accounts(examination: Examination, read: Given, account: Credentials | None
         examination.run((("demo-database", lambda: _refused(config)),), within_s=_HERE_S)
     elif account is not None:
         accounts = [mpesa.Account(account, None)]
+    if any(each.stored is not None for each in accounts):
+        examination.run((("account-held", lambda: mpesa.standing(accounts, read.config)),), within_s=_HERE_S)
     for each in accounts:
         examination.hidden.account(each.credentials)
         examination.findings += mpesa.described(each, mode=read.config.mode)

@@ -59,6 +59,9 @@ CODES: Final[Mapping[str, Group]] = {
     "mpesa-stored": Group.MPESA,
     "mpesa-prices": Group.MPESA,
     "no-callbacks-in-production": Group.MPESA,
+    "account-held": Group.MPESA,
+    "c2b-registered": Group.MPESA,
+    "pull-registered": Group.MPESA,
     "account-reference": Group.MPESA,
     "prompt-text": Group.MPESA,
     "public-url": Group.ADDRESS,
@@ -121,3 +124,11 @@ def named(names: list[str], *, most: int = 5) -> str:
     """``A, B and 3 more``."""
     more = len(names) - most
     return ", ".join(names) if more <= 0 else f"{', '.join(names[:most])} and {more} more"
+
+
+def span(seconds: float) -> str:
+    """``40 s``, ``12 min``, ``5 h``, ``3 days``: whole, rounded down."""
+    for unit, size in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"

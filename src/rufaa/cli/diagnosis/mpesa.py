@@ -10,26 +10,28 @@ import http.client
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from rufaa import ids, secret
 from rufaa.cli.diagnosis import clocks
-from rufaa.cli.diagnosis.finding import Finding, not_checked, ok, problem, warning
-from rufaa.config import Mode
+from rufaa.cli.diagnosis.finding import Finding, not_checked, ok, problem, span, warning
+from rufaa.config import Callbacks, Config, Mode
 from rufaa.daraja.client import Daraja, Timeouts, new_session
 from rufaa.daraja.credentials import AccountKind, Credentials, Environment, InvalidCredentials, is_sandbox_passkey
 from rufaa.daraja.messages import MAX_ACCOUNT_REFERENCE
 from rufaa.daraja.settings import SETTING_NAMES, credentials_from
 from rufaa.daraja.tokens import TokenUnavailable
+from rufaa.db import sql
 from rufaa.money import MAX_SHILLINGS, Money
 
 if TYPE_CHECKING:
     from rufaa.facilities.models import MpesaAccount
 
+_SQL: Final = sql.load(__file__, "mpesa.sql")
 _TIMEOUTS: Final = Timeouts(connect_s=3, total_s=8)
 _PASSKEY: Final = re.compile(r"[0-9a-f]{64}")
 _LONGEST_TEXT: Final = 182  # characters of the whole prompt, or it does not ring (daraja.md §3)
@@ -149,6 +151,68 @@ def _opened(row: MpesaAccount, keys: tuple[str, ...], title: str) -> Finding:
             "Run 'rufaa migrate' with this account's MPESA_* settings before you take the older key away.",
         )
     return ok("mpesa-keys", f"The stored keys of {title} are opened by the first secret key.")
+
+
+# --- held, registered ------------------------------------------------------------------------------------------------
+
+
+def standing(accounts: Sequence[Account], config: Config) -> list[Finding]:
+    """Whether prompts of the stored accounts go out, and whether Safaricom tells of payments to them.
+
+    Needs Django set up, and the tables.
+    """
+    from rufaa.db.atomic import look  # noqa: PLC0415 - needs Django set up
+
+    stored_ones = {account.stored: account for account in accounts if account.stored is not None}
+    rows = look(lambda tx: tx.rows(_SQL["standing"], {"accounts": sorted(stored_ones)}))
+    found: list[Finding] = []
+    for row in rows:
+        account = stored_ones[row["id"]]
+        found += [_held(account, row), _c2b(account, row, config), _pull(account, row)]
+    return found
+
+
+def _held(account: Account, row: Mapping[str, Any]) -> Finding:
+    if row["reason"] is None:
+        return ok("account-held", f"{account.name}: prompts go out.")
+    return warning(
+        "account-held",
+        f"{account.name}: prompts are on hold since {span(row['held_s'])}, by {row['held_by']}: {row['reason']}."
+        f" Waiting: {row['waiting']}, each for half an hour at most.",
+        f"When they may go out again: rufaa account release {account.credentials.short_code}",
+    )
+
+
+def _c2b(account: Account, row: Mapping[str, Any], config: Config) -> Finding:
+    command = f"rufaa account register-c2b {account.credentials.short_code}"
+    if config.callbacks is Callbacks.NONE:
+        return ok("c2b-registered", f"{account.name}: MPESA_CALLBACKS=none, so that nothing can be registered.")
+    if row["c2b_registered_at"] is None:
+        if row["told"]:
+            return ok("c2b-registered", f"{account.name}: Safaricom tells here of payments made by hand.")
+        return warning(
+            "c2b-registered",
+            f"{account.name}: C2B is not registered, so a payment made by hand is not noticed as it comes.",
+            f"Run: {command}",
+        )
+    if row["c2b_urls_for"] != config.public_url:
+        return warning(
+            "c2b-registered",
+            f"{account.name}: payments are told of at {row['c2b_urls_for']}; RUFAA_PUBLIC_URL is {config.public_url}.",
+            f"Let the old address lead here, too; or have it removed on the M-Pesa portal, and run: {command}",
+        )
+    return ok("c2b-registered", f"{account.name}: payments made by hand are told of at {config.public_url}.")
+
+
+def _pull(account: Account, row: Mapping[str, Any]) -> Finding:
+    if row["pull_registered_at"] is not None:
+        return ok("pull-registered", f"{account.name}: payments whose notice was lost can be pulled.")
+    do = f"rufaa account register-pull {account.credentials.short_code}"
+    told = f"{account.name}: Pull is not registered, so a payment whose notice was lost is not found by itself."
+    if account.credentials.nominated_number is None:
+        do = f"Set MPESA_NOMINATED_NUMBER, the phone that the organisation registered, and run: rufaa migrate; {do}"
+        return warning("pull-registered", told, do)
+    return warning("pull-registered", told, f"Run: {do}")
 
 
 # --- one account -----------------------------------------------------------------------------------------------------

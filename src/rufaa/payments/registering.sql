@@ -1,0 +1,11 @@
+-- name: before
+SELECT c2b_registered_at, c2b_urls_for FROM mpesa_account WHERE id = %(account)s FOR NO KEY UPDATE
+
+-- name: intend
+UPDATE mpesa_account SET c2b_urls_for = %(public_url)s WHERE id = %(account)s AND c2b_registered_at IS NULL
+
+-- name: c2b_registered
+UPDATE mpesa_account SET c2b_registered_at = rufaa_now(), c2b_urls_for = %(public_url)s WHERE id = %(account)s
+
+-- name: pull_registered
+UPDATE mpesa_account SET pull_registered_at = rufaa_now() WHERE id = %(account)s
