@@ -8,11 +8,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import sync_playwright
 
+from rufaa.money import Money
 from rufaa.simulator.config import Merchant
 
 if TYPE_CHECKING:
@@ -71,6 +72,84 @@ def test_pages_allow_nothing_from_elsewhere_and_nothing_inline(client: Client, p
 def test_any_way_of_writing_a_number_opens_its_phone(client: Client, path: str, location: str) -> None:
     got = client.get(path)
     assert (got.status, got.headers["location"]) == (303, location)
+
+
+def pay(client: Client, **changes: str) -> tuple[int, str]:
+    """Send the form Lipa na M-PESA as a page without scripts does: the status, and where it leads."""
+    fields = {"business": "174379", "account": "ACC 17", "amount": "1,250", "pin": "1234", **changes}
+    got = client.ask(
+        "/phone/254708374149",
+        method="POST",
+        body=urlencode(fields).encode(),
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+    return got.status, got.headers["location"]
+
+
+def test_a_phone_pays_by_hand_without_scripts(client: Client) -> None:
+    form = client.get("/phone/254708374149").text
+    assert '<form method="post" action="/phone/254708374149">' in form
+    assert 'value="174379"' in form
+    status, location = pay(client)
+    (movement,) = client.sim.movements()
+    assert (status, location) == (303, f"/phone/254708374149?paid={movement.receipt}")
+    assert (movement.reference, movement.amount) == ("ACC 17", Money(125_000))
+    assert f"Paid: {movement.receipt}." in client.get(location).text
+    with stream(client, "/handset/phones/254708374149") as picture:
+        shown = picture()
+    assert shown["balance"] == "Ksh68,750.00"
+    (message,) = shown["messages"]
+    assert message["text"] == (
+        f"{movement.receipt} Confirmed. Ksh1,250.00 sent to RUFAA DEMO for account ACC 17 on 23/11/26 at 9:12 AM. "
+        "New M-PESA balance is Ksh68,750.00. Transaction cost, Ksh0.00."
+    )
+    with stream(client, "/handset/phones") as picture:
+        assert picture()["phones"] == [{"phone": "254708374149", "balance": "Ksh68,750.00"}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "why", "words"),
+    [
+        ({"business": "600000"}, "no-such-business", "No business has this number."),
+        ({"account": " "}, "no-account", "A paybill wants an account number of 1 to 20 characters."),
+        ({"amount": "ten"}, "wrong-amount", "Give whole shillings from 1 to 250,000."),
+        ({"amount": "1.50"}, "wrong-amount", "Give whole shillings from 1 to 250,000."),
+        ({"pin": "0000"}, "wrong-pin", "That is not the PIN."),
+        ({"amount": "70001"}, "balance-low", "There is not enough money on the phone."),
+    ],
+)
+def test_what_is_wrong_with_it_is_said(client: Client, changes: dict[str, str], why: str, words: str) -> None:
+    assert pay(client, **changes) == (303, f"/phone/254708374149?refused={why}")
+    assert f"Not paid. {words}" in client.get(f"/phone/254708374149?refused={why}").text
+    assert client.sim.movements() == []
+
+
+def test_the_form_is_for_its_own_page_and_an_address_puts_no_words_on_it(client: Client) -> None:
+    got = client.ask(
+        "/phone/254708374149",
+        method="POST",
+        body=b"business=174379&account=A&amount=1&pin=1234",
+        headers={"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "cross-site"},
+    )
+    assert got.status == 403
+    assert client.sim.movements() == []
+    for said in ("paid=Gone", "refused=Gone", "paid=%3Cb%3E", "refused=%3Cb%3E"):
+        page = client.get(f"/phone/254708374149?{said}").text
+        assert "Gone" not in page
+        assert "<b>" not in page.replace('<b id="pin"', "")
+
+
+def test_messages_come_in_the_order_of_time(client: Client) -> None:
+    client.pushed("254708000000")
+    client.sim.advance(2)
+    first = client.sim.pay("254708000000", "174379", "A", 1)
+    client.sim.advance(10)
+    client.pushed("254708000000")
+    client.sim.advance(2)
+    prompts = [each.receipt for each in client.sim.prompts()]
+    with stream(client, "/handset/phones/254708000000") as picture:
+        told = [each["text"][:10] for each in picture()["messages"]]
+    assert told == [prompts[1], first, prompts[0]]
 
 
 def test_what_is_no_number_is_no_phone(client: Client) -> None:

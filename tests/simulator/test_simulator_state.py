@@ -10,27 +10,22 @@ import pytest
 from rufaa.money import Money
 from rufaa.phone import Phone
 from rufaa.simulator import state
+from rufaa.simulator.books import Books
+from rufaa.simulator.events import CallbackSent, PromptCreated, PromptEnded, PromptPutAside, Transfer, WalletSet
 from rufaa.simulator.plans import Posting, Says
 from rufaa.simulator.state import (
     Answer,
-    Books,
     ByItself,
-    CallbackSent,
     Cancelled,
     Ends,
     PinEntered,
     Prompt,
-    PromptCreated,
-    PromptEnded,
-    PromptPutAside,
     PutAside,
     State,
     StaysLive,
     TooLate,
-    Transfer,
     Unanswered,
     Verdict,
-    WalletSet,
 )
 
 PHONE = Phone("254708374149")

@@ -65,6 +65,18 @@ def unknown_token(token: str) -> Refused:
     return Refused(401, "401.002.01", f"Error Occurred - Invalid Access Token - {token}")
 
 
+def no_product() -> Refused:
+    """The app has no such product, or another version of it; no new token helps (daraja.md §2, §6)."""
+    return Refused(
+        401, "401.003.01", "Error Occurred - Invalid Access Token - Invalid API call as no apiproduct match found"
+    )
+
+
+def urls_registered() -> Refused:
+    """In production the addresses are registered once (daraja.md §6)."""
+    return Refused(500, "500.003.1001", "Urls are already registered")
+
+
 def no_merchant() -> Refused:
     return Refused(500, "500.001.1001", "Merchant does not exist")
 

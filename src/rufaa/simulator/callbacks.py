@@ -100,6 +100,7 @@ class Delivery:
 
     outcome: str
     status: int | None = None
+    text: str = ""  # of the answer, where it was asked for
 
 
 class Deliverer:
@@ -116,15 +117,28 @@ class Deliverer:
         self._forger = _session(timeout_s, address=forger_address) if usable else None
 
     async def deliver(self, url: str, body: str, *, short_code: str, forged: bool = False) -> Delivery:
-        headers = {"Content-Type": "application/json;charset=UTF-8", "Businessshortcode": short_code}
         session = self._forger if forged and self._forger is not None and _is_loopback(url) else self._session
+        return await self._post(session, url, body, short_code=short_code)
+
+    async def ask(self, url: str, body: str, *, short_code: str, timeout_s: float) -> Delivery:
+        """Deliver it, and read the answer, within ``timeout_s``."""
+        return await self._post(self._session, url, body, short_code=short_code, timeout_s=timeout_s)
+
+    async def _post(
+        self, session: aiohttp.ClientSession, url: str, body: str, *, short_code: str, timeout_s: float | None = None
+    ) -> Delivery:
+        headers = {"Content-Type": "application/json;charset=UTF-8", "Businessshortcode": short_code}
+        limit = aiohttp.ClientTimeout(total=self._timeout_s if timeout_s is None else timeout_s)
         async with self._slots:
             try:
-                async with session.post(url, data=body.encode(), headers=headers, allow_redirects=False) as response:
-                    return Delivery("answered", response.status)
+                async with session.post(
+                    url, data=body.encode(), headers=headers, allow_redirects=False, timeout=limit
+                ) as response:
+                    text = "" if timeout_s is None else (await response.read()).decode()
+                    return Delivery("answered", response.status, text)
             except TimeoutError:
                 return Delivery("timeout")
-            except (aiohttp.ClientError, OSError, ValueError):  # ValueError: a URL that cannot be asked
+            except (aiohttp.ClientError, OSError, ValueError):  # ValueError: a URL that cannot be asked, no UTF-8
                 return Delivery("refused")
 
     async def close(self) -> None:

@@ -60,6 +60,10 @@ class Chance:
             if made not in taken:
                 return made
 
+    def conversation_id(self, *, at: datetime) -> str:
+        """``AG_`` + YYYYMMDD + ``_`` + 20 hexadecimal digits, the form of daraja.md's corpus."""
+        return f"AG_{at.astimezone(EAT):%Y%m%d}_{self._random.getrandbits(80):020x}"
+
     def token(self) -> str:
         return "".join(self._random.choice(_LETTERS_AND_DIGITS) for _ in range(28))
 

@@ -14,13 +14,13 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from rufaa.simulator import codes
 from rufaa.simulator.config import Chaos
 from rufaa.simulator.faults import KINDS, Fault, FaultKind, Operation, Slot
-from rufaa.simulator.plans import Forgery, PhoneForm
+from rufaa.simulator.plans import C2bPhone, Forgery, PhoneForm
 from rufaa.simulator.presets import PRESETS
 from rufaa.simulator.shapes import SHAPES
 
@@ -41,17 +41,25 @@ _LATE: Final = (
     FaultKind.CALLBACK_REORDERED,
     FaultKind.CALLBACK_FAILURE_FIRST,
 )
+_REORDERED: Final = (FaultKind.CALLBACK_REORDERED, FaultKind.CONFIRMATION_REORDERED)
+_UNTOLD: Final = (FaultKind.CONFIRMATION_LOST, FaultKind.CONFIRMATION_NULL)
 _NOT_DRAWN: Final = frozenset({FaultKind.ANSWER_REPLACED})  # the presets are better than what chance would write
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What one request meets. ``callbacks`` and ``query`` are about the prompt that a push makes."""
+    """What one request or payment meets.
+
+    ``callbacks`` and ``query`` are about the prompt that a push makes, ``notices`` about the C2B confirmation of the
+    payment that comes of it.
+    """
 
     answer: Fault | None = None
     callbacks: tuple[Fault, ...] = ()
     query: Fault | None = None
     maintenance: Fault | None = None
+    notices: tuple[Fault, ...] = ()
+    forged_notice: Fault | None = None
 
 
 NOTHING: Final = Drawn()
@@ -65,6 +73,7 @@ class Swarm:
     start: int = 0
     shares: Mapping[FaultKind, float] = field(init=False)
     _asked: Counter[tuple[Operation, str]] = field(init=False, default_factory=Counter)
+    _paid: Counter[str] = field(init=False, default_factory=Counter)  # payments by hand
 
     def __post_init__(self) -> None:
         chance = random.Random(f"swarm/{self.chaos.seed}")  # noqa: S311 - replayable, not secret
@@ -87,7 +96,17 @@ class Swarm:
         callbacks = self._callbacks(chance)
         query = self._first(chance, Slot.QUERY)
         maintenance = self._made(chance, FaultKind.MAINTENANCE, Operation.PUSH)
-        return _with_a_witness(Drawn(answer, callbacks, query, maintenance))
+        notices = tuple(self._notices(chance))
+        forged = self._made(chance, FaultKind.CONFIRMATION_FORGED, Operation.PUSH)
+        return _with_a_witness(Drawn(answer, callbacks, query, maintenance, notices, forged))
+
+    def draw_payment(self, phone: str, *, pulled: bool) -> Drawn:
+        """What the next payment by hand of ``phone`` meets. ``pulled``: whether Pull can show it too."""
+        self._paid[phone] += 1
+        chance = random.Random(f"{self.chaos.seed}/{self.start}/payment/{phone}/{self._paid[phone]}")  # noqa: S311
+        notices = [fault for fault in self._notices(chance) if pulled or fault.kind not in _UNTOLD]
+        forged = self._made(chance, FaultKind.CONFIRMATION_FORGED, Operation.PUSH)
+        return Drawn(notices=tuple(notices), forged_notice=forged)
 
     def _answer(self, chance: random.Random, operation: Operation) -> Fault | None:
         return self._first(chance, Slot.ANSWER, operation)
@@ -103,11 +122,16 @@ class Swarm:
         made = [self._made(chance, kind, Operation.PUSH) for kind in kinds]
         return tuple(fault for fault in made if fault is not None)
 
+    def _notices(self, chance: random.Random) -> list[Fault]:
+        kinds = [kind for kind in self.shares if KINDS[kind].slot is Slot.NOTICE]
+        made = (self._made(chance, kind, Operation.PUSH) for kind in kinds if kind is not FaultKind.CONFIRMATION_FORGED)
+        return [fault for fault in made if fault is not None]
+
     def _made(self, chance: random.Random, kind: FaultKind, operation: Operation) -> Fault | None:
         if chance.random() >= self.shares.get(kind, 0.0):
             return None
         make = _PARAMETERS.get(kind)
-        count = 2 if kind is FaultKind.CALLBACK_REORDERED else 1
+        count = 2 if kind in _REORDERED else 1
         return Fault(kind, count=count, on=operation, **({} if make is None else make(chance, operation)))
 
 
@@ -127,7 +151,7 @@ def _with_a_witness(drawn: Drawn) -> Drawn:
     unseen = FaultKind.CALLBACK_LOST in callbacks or FaultKind.CALLBACK_TAMPERED in callbacks
     if unseen and query is not None and "times" in query.parameters:
         query = Fault(query.kind, **{**query.parameters, "times": 1})
-    return Drawn(drawn.answer, tuple(callbacks.values()), query, drawn.maintenance)
+    return replace(drawn, callbacks=tuple(callbacks.values()), query=query)
 
 
 def _hides_the_id(answer: Fault) -> bool:
@@ -177,4 +201,12 @@ _PARAMETERS: Final[Mapping[FaultKind, Make]] = {
     FaultKind.QUERY_TOO_EARLY: lambda chance, _: {"delay_s": chance.choice((10.0, 30.0, 60.0))},
     FaultKind.TOKEN_SHORT_LIVED: lambda chance, _: {"for_s": chance.choice((0.0, 10.0, 100.0))},
     FaultKind.MAINTENANCE: lambda chance, _: {"for_s": chance.uniform(20, 120)},
+    FaultKind.CONFIRMATION_DELAYED: lambda chance, _: {"delay_s": chance.choice((5.0, 60.0, 600.0, 7200.0))},
+    FaultKind.CONFIRMATION_DUPLICATED: lambda chance, _: {
+        "copies": chance.choice((2, 3)),
+        "spacing_s": chance.choice((0.0, 5.0, 3600.0)),
+    },
+    FaultKind.CONFIRMATION_REORDERED: lambda chance, _: {"delay_s": chance.uniform(10, 120)},
+    FaultKind.CONFIRMATION_MASKED: lambda chance, _: {"phone_as": chance.choice(list(C2bPhone))},
+    FaultKind.CONFIRMATION_FORGED: lambda chance, _: {"delay_s": chance.uniform(0, _FORGERS_HASTE_S)},
 }

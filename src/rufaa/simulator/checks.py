@@ -1,4 +1,4 @@
-"""Daraja's own checks of a push and a query, pure: a body in, a checked value out, or ``Refused``.
+"""Daraja's own checks of a push, a query, and fields that others have: a body in, a checked value or ``Refused`` out.
 
 Fields are looked at in the order of Safaricom's page (daraja.md §3). What is refused at once and what only by a
 callback also follows it: a wrong till or transaction type is accepted, and ends with a code.
@@ -25,10 +25,19 @@ from rufaa.simulator.config import Merchant, SimulatorSettings
 PAYBILL: Final = "CustomerPayBillOnline"
 BUY_GOODS: Final = "CustomerBuyGoodsOnline"
 
-_SHORT_CODE: Final = re.compile(r"[0-9]{5,7}")
-_PHONE: Final = re.compile(r"254[17][0-9]{8}")
+SHORT_CODE: Final = re.compile(r"[0-9]{5,7}")
+PHONE: Final = re.compile(r"254[17][0-9]{8}")
 _WHOLE: Final = re.compile(r"[0-9]{1,9}")
 _FORBIDDEN_IN_URLS: Final = ("m-pesa", "mpesa", "safaricom", "exe", "exec", "cmd", "sql", "query")  # daraja.md §13
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request to a product, as far as Daraja looks at it."""
+
+    authorization: str | None
+    content_type: str
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +53,10 @@ class Push:
     forced_code: str | None
 
 
-def body_of(content_type: str, raw: bytes) -> Mapping[str, Any]:
-    """The JSON object of a request. A wrong Content-Type is not understood, so its first field is "invalid"."""
+def body_of(content_type: str, raw: bytes, *, first: str = "BusinessShortCode") -> Mapping[str, Any]:
+    """The JSON object of a request. A wrong Content-Type is not understood, so its ``first`` field is "invalid"."""
     if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise answers.invalid("BusinessShortCode")
+        raise answers.invalid(first)
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError) as error:
@@ -58,23 +67,23 @@ def body_of(content_type: str, raw: bytes) -> Mapping[str, Any]:
 
 
 def push(body: Mapping[str, Any], *, settings: SimulatorSettings, now: datetime) -> Push:
-    short_code = _matching(body, "BusinessShortCode", _SHORT_CODE)
+    short_code = matching(body, "BusinessShortCode", SHORT_CODE)
     password, timestamp = _password_and_timestamp(body, settings=settings, now=now)
     transaction_type = body.get("TransactionType")
     if transaction_type not in (PAYBILL, BUY_GOODS):
         raise answers.invalid("TransactionType")
-    amount = _amount(body)
-    payer = Phone(_matching(body, "PartyA", _PHONE))
-    party_b = _matching(body, "PartyB", _SHORT_CODE)
-    phone = Phone(_matching(body, "PhoneNumber", _PHONE))
-    callback_url = _callback_url(body)
-    account_reference = _text(body, "AccountReference", longest=12)
+    asked = amount(body)
+    payer = Phone(matching(body, "PartyA", PHONE))
+    party_b = matching(body, "PartyB", SHORT_CODE)
+    phone = Phone(matching(body, "PhoneNumber", PHONE))
+    callback_url = address(body, "CallBackURL")
+    account_reference = text(body, "AccountReference", longest=12)
     if body.get("TransactionDesc") not in (None, ""):  # the only optional field
-        _text(body, "TransactionDesc", longest=13)
+        text(body, "TransactionDesc", longest=13)
     merchant = _merchant(short_code, password=password, timestamp=timestamp, settings=settings)
     return Push(
         merchant=merchant,
-        amount=amount,
+        amount=asked,
         payer=payer,
         phone=phone,
         callback_url=callback_url,
@@ -85,7 +94,7 @@ def push(body: Mapping[str, Any], *, settings: SimulatorSettings, now: datetime)
 
 def query(body: Mapping[str, Any], *, settings: SimulatorSettings, now: datetime) -> tuple[Merchant, str]:
     """The merchant who asks, and the CheckoutRequestID that it asks about (any text: only the books know ids)."""
-    short_code = _matching(body, "BusinessShortCode", _SHORT_CODE)
+    short_code = matching(body, "BusinessShortCode", SHORT_CODE)
     password, timestamp = _password_and_timestamp(body, settings=settings, now=now)
     checkout_request_id = body.get("CheckoutRequestID")
     if not isinstance(checkout_request_id, str) or not checkout_request_id:
@@ -93,7 +102,7 @@ def query(body: Mapping[str, Any], *, settings: SimulatorSettings, now: datetime
     return _merchant(short_code, password=password, timestamp=timestamp, settings=settings), checkout_request_id
 
 
-def _matching(body: Mapping[str, Any], field: str, form: re.Pattern[str]) -> str:
+def matching(body: Mapping[str, Any], field: str, form: re.Pattern[str]) -> str:
     """Numbers and strings of digits are the same to Daraja (daraja.md §1)."""
     value = body.get(field)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**15:
@@ -121,7 +130,7 @@ def _password_and_timestamp(body: Mapping[str, Any], *, settings: SimulatorSetti
     return password, timestamp
 
 
-def _amount(body: Mapping[str, Any]) -> Money:
+def amount(body: Mapping[str, Any]) -> Money:
     """A number or a string of digits. Whether Daraja takes ``1.0`` is not measured; here it does not."""
     value = body.get("Amount")
     if isinstance(value, str) and _WHOLE.fullmatch(value):
@@ -134,22 +143,22 @@ def _amount(body: Mapping[str, Any]) -> Money:
         raise answers.invalid("Amount") from error
 
 
-def _callback_url(body: Mapping[str, Any]) -> str:
+def address(body: Mapping[str, Any], field: str) -> str:
     """http is allowed, as in the sandbox, and loopback, since the simulator is for local work (daraja.md §13)."""
-    url = body.get("CallBackURL")
+    url = body.get(field)
     if not isinstance(url, str) or not url.isprintable() or " " in url:
-        raise answers.invalid("CallBackURL")
+        raise answers.invalid(field)
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError as error:  # a port that is no number, an address that is none
-        raise answers.invalid("CallBackURL") from error
+        raise answers.invalid(field) from error
     if not usable or any(word in url.lower() for word in _FORBIDDEN_IN_URLS):
-        raise answers.invalid("CallBackURL")
+        raise answers.invalid(field)
     return url
 
 
-def _text(body: Mapping[str, Any], field: str, *, longest: int) -> str:
+def text(body: Mapping[str, Any], field: str, *, longest: int) -> str:
     value = body.get(field)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**15:
         value = str(value)

@@ -34,12 +34,20 @@ class InvalidSettings(InvalidArgument):
     code = "invalid-simulator-settings"
 
 
+class C2bVersion(StrEnum):
+    """Which C2B product an app has (daraja.md §6)."""
+
+    V1 = "v1"  # shows a SHA-256 of the payer's number
+    V2 = "v2"  # shows it masked
+
+
 @dataclass(frozen=True, slots=True)
 class Merchant:
     """An organisation that may send prompts. Short codes that share a ``consumer_key`` belong to one Daraja app.
 
     With a ``till_number`` it is a Buy Goods merchant: ``short_code`` is then the store number, and PartyB must be the
-    till (daraja.md §3). Without one it is a paybill, and PartyB is the short code.
+    till (daraja.md §3). Without one it is a paybill, and PartyB is the short code. With ``c2b_validation`` its
+    ValidationURL is asked before each payment.
     """
 
     short_code: str
@@ -48,6 +56,8 @@ class Merchant:
     passkey: str
     name: str
     till_number: str | None = None
+    c2b_version: C2bVersion = C2bVersion.V2
+    c2b_validation: bool = False  # off by default, as at Safaricom
 
 
 DEMO_MERCHANT: Final = Merchant(
@@ -93,7 +103,7 @@ class Chaos:
 
 @dataclass(frozen=True, slots=True)
 class SimulatorSettings:
-    """All that can be set. Times are in seconds of the simulator's clock, except ``callback_timeout_s``: real ones."""
+    """All that can be set. Times are in seconds of the simulator's clock, except the two time-outs: real ones."""
 
     merchants: tuple[Merchant, ...] = (DEMO_MERCHANT,)
     seed: int = 1
@@ -108,6 +118,9 @@ class SimulatorSettings:
     callback_timeout_s: float = 5.0  # daraja.md §12
     callback_balance_share: float = 0.65  # callbacks with a Balance item without Value: 736 of 1,132 (daraja.md §4)
     callback_phones: PhoneForm = PhoneForm.WHOLE  # masked ones are announced (daraja.md §4)
+    confirmation_after_s: float = 1.0  # between a payment and its C2B confirmation: later than the callback (§6)
+    validation_timeout_s: float = 8.0  # real seconds; daraja.md §6
+    production: bool = False  # C2B addresses are registered once and for all, and no payment is simulated
     forger_address: str | None = "127.0.0.2"  # where forged callbacks come from, if server and machine are on loopback
     chaos: Chaos | None = None
 
@@ -139,3 +152,7 @@ class SimulatorSettings:
 
     def merchant(self, short_code: str) -> Merchant | None:
         return next((each for each in self.merchants if each.short_code == short_code), None)
+
+    def paid_at(self, number: str) -> Merchant | None:
+        """Who is paid by hand under ``number``: a paybill, or a till by its till number."""
+        return next((each for each in self.merchants if (each.till_number or each.short_code) == number), None)

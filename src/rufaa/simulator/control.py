@@ -20,8 +20,10 @@ from rufaa.money import Money
 from rufaa.phone import Phone
 from rufaa.simulator.config import Chaos
 from rufaa.simulator.engine import Engine
+from rufaa.simulator.events import UrlsRemoved
 from rufaa.simulator.faults import KINDS, Fault, FaultKind, Operation
 from rufaa.simulator.journal import to_data
+from rufaa.simulator.paybill import NotPaid
 from rufaa.simulator.presets import PRESETS
 from rufaa.simulator.shapes import FIELDS, SHAPES
 from rufaa.simulator.state import Answer, Cancelled, PinEntered, PutAside
@@ -37,6 +39,13 @@ _STATUSES: Final = {
 _ACTIONS: Final[dict[str, Answer]] = {"cancel": Cancelled(), "ignore": PutAside()}
 
 
+class NotRegistered(RufaaError):
+    """There is no registration of this short code."""
+
+    kind = Kind.NOT_FOUND
+    code = "not-registered"
+
+
 def refusals(engine: Engine) -> Middleware:
     """Turn refusals into ``{"error": code, "message": …}``, for every route that is not Daraja's."""
 
@@ -45,7 +54,7 @@ def refusals(engine: Engine) -> Middleware:
         try:
             return await handler(request)
         except RufaaError as error:
-            return _refusal(error.code, error.message, status=_STATUSES[error.kind])
+            return _refusal(error.code, error.message, status=_STATUSES[error.kind], more=_data(error))
         except web.HTTPNotFound:
             return _refusal("no-such-route", "There is nothing here.", status=404)
         except web.HTTPException:
@@ -57,8 +66,12 @@ def refusals(engine: Engine) -> Middleware:
     return refuse
 
 
-def _refusal(code: str, message: str, *, status: int) -> web.Response:
-    return web.json_response({"error": code, "message": message}, status=status)
+def _refusal(code: str, message: str, *, status: int, more: Mapping[str, object] | None = None) -> web.Response:
+    return web.json_response({"error": code, "message": message, **(more or {})}, status=status)
+
+
+def _data(error: RufaaError) -> Mapping[str, object]:
+    return error.data if isinstance(error, NotPaid) else {}
 
 
 class Control:
@@ -86,6 +99,11 @@ class Control:
         router.add_post("/control/chaos", self._start_chaos)
         router.add_delete("/control/chaos", self._stop_chaos)
         router.add_post("/control/phones/{phone}/answer", self._answer)
+        router.add_post("/control/phones/{phone}/pay", self._pay)
+        router.add_get("/control/movements", self._movements)
+        router.add_get("/control/notices", self._notices)
+        router.add_get("/control/c2b", self._c2b)
+        router.add_delete("/control/c2b/{short_code}", self._remove_urls)
 
     async def _journal(self, request: web.Request) -> web.Response:
         """``?since=n``: the entries after number n (default 0)."""
@@ -216,8 +234,42 @@ class Control:
         """``{"pin": "1234"}`` or ``{"action": "cancel" | "ignore"}``; with ``"prompt"``, only if that one rings."""
         phone = _phone(request)
         body = await _body(request, allowed={"pin", "action", "prompt"})
-        prompt = self._engine.answer(phone, _answer_of(body), checkout_request_id=_text_or_none(body, "prompt"))
+        prompt = await self._engine.answer(phone, _answer_of(body), checkout_request_id=_text_or_none(body, "prompt"))
         return web.json_response({"state": prompt.state, "result_code": prompt.result_code, "receipt": prompt.receipt})
+
+    async def _pay(self, request: web.Request) -> web.Response:
+        """``{"to": "174379", "reference": "…", "shillings": 1000}``; with ``"pin"`` if it is to be a wrong one."""
+        phone = _phone(request)
+        body = await _body(request, allowed={"to", "reference", "shillings", "pin"})
+        to, reference, pin = (_text_or_none(body, name) for name in ("to", "reference", "pin"))
+        if to is None:
+            raise InvalidArgument("to is the number of a paybill or of a till.", argument="to")
+        payment = await self._engine.paybill.pay(
+            phone,
+            to=to,
+            reference=reference or "",
+            shillings=body.get("shillings"),
+            pin=self._engine.settings.pin if pin is None else pin,
+        )
+        return web.json_response({"receipt": payment.receipt})
+
+    async def _movements(self, _request: web.Request) -> web.Response:
+        return web.json_response({"movements": [to_data(each) for each in self._engine.books.movements.values()]})
+
+    async def _notices(self, _request: web.Request) -> web.Response:
+        return web.json_response({"notices": [to_data(each) for each in self._engine.books.notices]})
+
+    async def _c2b(self, _request: web.Request) -> web.Response:
+        urls = self._engine.books.urls
+        return web.json_response({"c2b": {short_code: to_data(each) for short_code, each in urls.items()}})
+
+    async def _remove_urls(self, request: web.Request) -> web.Response:
+        """What two operators do in Safaricom's portal."""
+        short_code = request.match_info["short_code"]
+        if short_code not in self._engine.books.urls:
+            raise NotRegistered("No addresses are registered for this short code.")
+        self._engine.record(UrlsRemoved(short_code))
+        return await self._c2b(request)
 
     def _time(self) -> dict[str, object]:
         now = self._engine.clock.now().isoformat(timespec="milliseconds")

@@ -1,7 +1,7 @@
 """What every Daraja request passes through: scripted faults, refusals in Daraja's form, and the journal.
 
 A request that the simulator itself fails on is journalled and answered as Daraja's 500.003.1001; it never shows a fault
-of its own. The three endpoints are bound here to their functions, which know no aiohttp.
+of its own. The endpoints are bound here to their functions, which know no aiohttp.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from typing import Final
 
 from aiohttp import web
 
-from rufaa.simulator import answers, stk
+from rufaa.simulator import answers, c2b_endpoints, stk
 from rufaa.simulator.answers import Answer, Refused, Throttled
 from rufaa.simulator.chaos import NOTHING, Drawn
+from rufaa.simulator.checks import Asked
+from rufaa.simulator.config import C2bVersion
 from rufaa.simulator.engine import Engine
 from rufaa.simulator.faults import Fault, FaultKind, Operation
 from rufaa.simulator.presets import PRESETS
@@ -26,6 +28,14 @@ LONGEST_BODY: Final = 64 * 1024
 _JOURNALLED: Final = 20_000  # characters of a body; more is noise
 
 _MAINTENANCE: Final = ("maintenance", "html-503")  # both are seen, and take turns by the clock's seconds
+
+_SUBJECTS: Final = {
+    Operation.TOKEN: "",
+    Operation.PUSH: "PhoneNumber",
+    Operation.QUERY: "CheckoutRequestID",
+    Operation.C2B_REGISTER: "ShortCode",
+    Operation.C2B_SIMULATE: "Msisdn",
+}
 
 Handler = Callable[[web.Request, bytes, Drawn], Awaitable["Effect"]]
 
@@ -39,7 +49,7 @@ class Effect:
 
 
 class Daraja:
-    """The three endpoints as aiohttp handlers."""
+    """The endpoints as aiohttp handlers."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -53,6 +63,8 @@ class Daraja:
             ("/oauth/v1/generate", "GET", Operation.TOKEN, self._token),
             ("/mpesa/stkpush/v1/processrequest", "POST", Operation.PUSH, self._push),
             ("/mpesa/stkpushquery/v1/query", "POST", Operation.QUERY, self._query),
+            ("/mpesa/c2b/{version:v[12]}/registerurl", "POST", Operation.C2B_REGISTER, self._register),
+            ("/mpesa/c2b/{version:v[12]}/simulate", "POST", Operation.C2B_SIMULATE, self._simulate),
         ):
             router.add_route("*", path, self._edge(handler, method=method, operation=operation))
         router.add_route("*", "/{nowhere:(?:oauth|mpesa|pulltransactions)/.*}", self._edge(self._nowhere))
@@ -68,21 +80,20 @@ class Daraja:
     async def _push(self, request: web.Request, body: bytes, drawn: Drawn) -> Effect:
         answer, prompt = stk.push(
             self._engine,
-            authorization=request.headers.get("Authorization"),
-            content_type=request.headers.get("Content-Type", ""),
-            body=body,
+            _asked(request, body),
             limit=self._push_limit,
             drawn=drawn,
         )
         return Effect(answer, prompt.checkout_request_id)
 
     async def _query(self, request: web.Request, body: bytes, _drawn: Drawn) -> Effect:
-        answer = self._queries.answer(
-            authorization=request.headers.get("Authorization"),
-            content_type=request.headers.get("Content-Type", ""),
-            body=body,
-        )
-        return Effect(answer)
+        return Effect(self._queries.answer(_asked(request, body)))
+
+    async def _register(self, request: web.Request, body: bytes, _drawn: Drawn) -> Effect:
+        return Effect(c2b_endpoints.register(self._engine, _asked(request, body), version=_version(request)))
+
+    async def _simulate(self, request: web.Request, body: bytes, _drawn: Drawn) -> Effect:
+        return Effect(c2b_endpoints.simulate(self._engine, _asked(request, body), version=_version(request)))
 
     async def _nowhere(self, _request: web.Request, _body: bytes, _drawn: Drawn) -> Effect:
         raise answers.no_resource()
@@ -213,8 +224,15 @@ def _subject(operation: Operation, body: bytes) -> str:
         said = json.loads(body)
     except (ValueError, RecursionError):
         return ""
-    name = "PhoneNumber" if operation is Operation.PUSH else "CheckoutRequestID"
-    return str(said.get(name, ""))[:100] if isinstance(said, dict) else ""
+    return str(said.get(_SUBJECTS[operation], ""))[:100] if isinstance(said, dict) else ""
+
+
+def _asked(request: web.Request, body: bytes) -> Asked:
+    return Asked(request.headers.get("Authorization"), request.headers.get("Content-Type", ""), body)
+
+
+def _version(request: web.Request) -> C2bVersion:
+    return C2bVersion(request.match_info["version"])
 
 
 def _instead(fault: Fault) -> Answer:

@@ -1,34 +1,24 @@
-"""Scripted misbehaviour: what can go wrong, by name, and the list of faults that wait, used up in order.
+"""Scripted misbehaviour: what can go wrong, by name.
 
-A fault is about the *answer* of a request, the *callbacks* of a prompt, or the *queries* about a prompt. A request uses
-at most one answer fault, an accepted push at most one callback fault besides, and a prompt that is asked about at most
-one query fault: the first that waits. ``maintenance`` alone begins by itself. To add a fault: a kind here with its line
-in ``KINDS``, and its effect in ``edge.py`` (answers), ``callback_plan`` or ``query_plan`` below.
+A fault is about the *answer* of a request, the *callbacks* of a prompt, the *queries* about a prompt, or the *C2B
+confirmations* of a payment. A request uses at most one answer fault, an accepted push at most one callback fault
+besides, and so on: the first that waits. ``maintenance`` alone begins by itself. The list of those that wait is in
+``script.py``. To add a fault: a kind here with its line in ``KINDS``, what its parameters may be in ``parameters.py``,
+and its effect in ``edge.py`` (answers) or ``effects.py`` (all others).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any, Final
 
 from rufaa.errors import InvalidArgument
 from rufaa.simulator import codes
-from rufaa.simulator.plans import (
-    CallbackPlan,
-    FailureFirst,
-    Forged,
-    Forgery,
-    PhoneForm,
-    QueryPlan,
-    SecondFailure,
-    Tampering,
-)
+from rufaa.simulator.parameters import PARAMETERS, whole
+from rufaa.simulator.plans import C2bPhone, Forgery, PhoneForm
 from rufaa.simulator.presets import PRESETS
-from rufaa.simulator.shapes import FIELDS, SHAPES
 
 
 class FaultKind(StrEnum):
@@ -57,6 +47,13 @@ class FaultKind(StrEnum):
     TOKEN_KILLED = "token-killed"  # noqa: S105 - a name
     TOKEN_SHORT_LIVED = "token-short-lived"  # noqa: S105
     MAINTENANCE = "maintenance"
+    CONFIRMATION_LOST = "confirmation-lost"
+    CONFIRMATION_DELAYED = "confirmation-delayed"
+    CONFIRMATION_DUPLICATED = "confirmation-duplicated"
+    CONFIRMATION_REORDERED = "confirmation-reordered"
+    CONFIRMATION_MASKED = "confirmation-masked"
+    CONFIRMATION_NULL = "confirmation-null"
+    CONFIRMATION_FORGED = "confirmation-forged"
 
 
 class Operation(StrEnum):
@@ -65,6 +62,8 @@ class Operation(StrEnum):
     TOKEN = "token"  # noqa: S105 - the name of an endpoint
     PUSH = "push"
     QUERY = "query"
+    C2B_REGISTER = "c2b-register"
+    C2B_SIMULATE = "c2b-simulate"
 
 
 class Slot(Enum):
@@ -74,6 +73,7 @@ class Slot(Enum):
     ANSWER = "answer"
     QUERY = "queries"
     NOW = "everything"
+    NOTICE = "C2B confirmations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,7 @@ class About:
 
 
 _ALL: Final = frozenset(Operation)
+_PRODUCTS: Final = _ALL - {Operation.TOKEN}
 _HTML_503: Final = PRESETS["html-503"]
 
 KINDS: Final[Mapping[FaultKind, About]] = {
@@ -178,7 +179,7 @@ KINDS: Final[Mapping[FaultKind, About]] = {
         Slot.ANSWER,
         "Somebody else asked for a token with the same key: the one in use is dead.",
         {},
-        on=frozenset({Operation.PUSH, Operation.QUERY}),
+        on=_PRODUCTS,
         before_effect=True,
     ),
     FaultKind.TOKEN_SHORT_LIVED: About(
@@ -190,8 +191,30 @@ KINDS: Final[Mapping[FaultKind, About]] = {
     ),
     FaultKind.MAINTENANCE: About(
         Slot.NOW,
-        "In `delay_s`, and for `for_s`, pushes and queries are answered as under maintenance, and reach nobody.",
+        "In `delay_s`, and for `for_s`, everything but tokens is answered as under maintenance, and reaches nobody.",
         {"delay_s": 0.0, "for_s": 600.0},
+    ),
+    FaultKind.CONFIRMATION_LOST: About(Slot.NOTICE, "Of the next payment: never sent.", {}),
+    FaultKind.CONFIRMATION_DELAYED: About(Slot.NOTICE, "`delay_s` later than usual.", {"delay_s": 0.0}),
+    FaultKind.CONFIRMATION_DUPLICATED: About(
+        Slot.NOTICE,
+        "`copies` of it, the first `delay_s` later than usual, each other `spacing_s` after the one before.",
+        {"copies": 2, "spacing_s": 0.0, "delay_s": 0.0},
+    ),
+    FaultKind.CONFIRMATION_REORDERED: About(
+        Slot.NOTICE,
+        "Those of `count` payments wait until `delay_s` after the first payment, and go out last payment first.",
+        {"delay_s": 120.0},
+    ),
+    FaultKind.CONFIRMATION_MASKED: About(
+        Slot.NOTICE, "Shows the payer as `phone_as` says.", {"phone_as": C2bPhone.STARRED}
+    ),
+    FaultKind.CONFIRMATION_NULL: About(Slot.NOTICE, "Every field of it is null.", {}),
+    FaultKind.CONFIRMATION_FORGED: About(
+        Slot.NOTICE,
+        "Somebody who is not Safaricom posts one with an invented receipt to the right address, `delay_s` after the"
+        " next push or payment and with its reference, amount and phone; no money moves by it.",
+        {"delay_s": 0.0},
     ),
 }
 
@@ -200,63 +223,6 @@ class InvalidFault(InvalidArgument):
     """The fault makes no sense."""
 
     code = "invalid-fault"
-
-
-_SECONDS: Final = "is a number of seconds from 0 to 10,000,000."
-
-
-def _seconds(value: object) -> bool:
-    return _is_number(value) and math.isfinite(value) and 0 <= value <= 10**7  # type: ignore[arg-type, operator]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _whole(least: int, most: int) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def _one_of(names: Sequence[str]) -> tuple[Callable[[object], bool], str]:
-    return lambda value: isinstance(value, str) and value in names, f"is one of {', '.join(names)}."
-
-
-def _is_bool(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_line(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= 200 and not any(ord(letter) < 32 for letter in value)
-
-
-def _is_code(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= 20 and value.isprintable() and value not in codes.NO_FAILURES
-
-
-def _is_value(value: object) -> bool:
-    return value is None or isinstance(value, str | bool) or (_is_number(value) and math.isfinite(value))  # type: ignore[arg-type]
-
-
-# What each parameter may be, and how that is said.
-PARAMETERS: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
-    "delay_s": (_seconds, _SECONDS),
-    "spacing_s": (_seconds, _SECONDS),
-    "for_s": (_seconds, _SECONDS),
-    "copies": (_whole(1, 1000), "is a whole number from 1 to 1,000."),
-    "times": (_whole(0, 10**6), "is a whole number from 0 to 1,000,000."),
-    "code": (_is_code, f"is a ResultCode that means a failure, as a string: not {', '.join(codes.NO_FAILURES)}."),
-    "shape": _one_of(tuple(SHAPES)),
-    "field": _one_of(FIELDS),
-    "value": (_is_value, "is a string, a number, true, false or null."),
-    "phone_form": _one_of(tuple(PhoneForm)),
-    "forgery": _one_of(tuple(Forgery)),
-    "preset": _one_of(tuple(PRESETS)),
-    "status": (_whole(200, 599), "is an HTTP status from 200 to 599."),
-    "body": (lambda value: isinstance(value, str), "is text."),
-    "content_type": (_is_line, "is one line."),
-    "accepted": (_is_bool, "is true or false."),
-    "everywhere": (_is_bool, "is true or false."),
-}
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -276,7 +242,7 @@ class Fault:
     ) -> None:
         about = KINDS[kind]
         at = on or (Operation.PUSH if Operation.PUSH in about.on else next(iter(about.on)))
-        if not _whole(1, 10**6)(count):
+        if not whole(1, 10**6)(count):
             raise InvalidFault("count is a whole number from 1 to 1,000,000.", argument="count")
         if at not in about.on:
             raise InvalidFault(f"{kind} is about {', '.join(sorted(about.on))}.", argument="on")
@@ -314,8 +280,8 @@ class Fault:
 
     def _check_together(self, given: frozenset[str]) -> None:
         match self.kind:
-            case FaultKind.CALLBACK_REORDERED if self.count < 2:
-                raise InvalidFault("To reorder takes two prompts: give a count of 2 or more.", argument="count")
+            case FaultKind.CALLBACK_REORDERED | FaultKind.CONFIRMATION_REORDERED if self.count < 2:
+                raise InvalidFault("To reorder takes two: give a count of 2 or more.", argument="count")
             case FaultKind.CALLBACK_TAMPERED if given not in ({"shape"}, {"field", "value"}):
                 raise InvalidFault("Give either a shape, or a field and its value.", argument="shape")
             case FaultKind.ANSWER_PRESET if "preset" not in given:
@@ -327,109 +293,3 @@ class Fault:
                 )
             case _:
                 pass
-
-
-@dataclass(slots=True)
-class _Waiting:
-    fault: Fault
-    began_at: datetime | None = None
-    used: int = 0
-
-
-class Script:
-    """The faults that wait. ``used`` is told of each one taken."""
-
-    def __init__(self, used: Callable[[Fault], None]) -> None:
-        self._waiting: list[_Waiting] = []
-        self._used = used
-
-    @property
-    def waiting(self) -> tuple[Fault, ...]:
-        return tuple(each.fault for each in self._waiting)
-
-    def add(self, fault: Fault) -> None:
-        self._waiting.append(_Waiting(fault))
-
-    def clear(self) -> None:
-        self._waiting.clear()
-
-    def take_answer(self, operation: Operation, *, before_effect: bool) -> Fault | None:
-        """The next answer fault for ``operation``, if it is one that acts at this moment."""
-        for waiting in self._waiting:
-            fault = waiting.fault
-            if KINDS[fault.kind].slot is Slot.ANSWER and fault.on is operation:
-                return self._take(waiting) if fault.before_effect is before_effect else None
-        return None
-
-    def take_callback_plan(self, *, now: datetime) -> CallbackPlan | None:
-        for waiting in self._waiting:
-            if KINDS[waiting.fault.kind].slot is Slot.CALLBACK:
-                began_at, place = waiting.began_at or now, waiting.used
-                return callback_plan(self._take(waiting, at=now), CallbackPlan(), began_at=began_at, place=place)
-        return None
-
-    def take_query_plan(self) -> QueryPlan | None:
-        for waiting in self._waiting:
-            if KINDS[waiting.fault.kind].slot is Slot.QUERY:
-                return query_plan(self._take(waiting))
-        return None
-
-    def _take(self, waiting: _Waiting, *, at: datetime | None = None) -> Fault:
-        fault = waiting.fault
-        waiting.began_at = waiting.began_at or at
-        waiting.used += 1
-        if fault.count == 1:
-            self._waiting.remove(waiting)
-        else:
-            waiting.fault = fault.with_count(fault.count - 1)
-        self._used(fault)
-        return fault
-
-
-_REORDERED_SPACING_S: Final = 0.2
-
-
-def callback_plan(fault: Fault, plan: CallbackPlan, *, began_at: datetime, place: int = 0) -> CallbackPlan:
-    """``plan``, and what ``fault`` does besides. ``began_at``, ``place``: of a group that is reordered."""
-    match fault.kind:
-        case FaultKind.CALLBACK_LOST:
-            return replace(plan, lost=True)
-        case FaultKind.CALLBACK_DELAYED:
-            return replace(plan, delay_s=fault["delay_s"])
-        case FaultKind.CALLBACK_DUPLICATED:
-            return replace(
-                plan,
-                copies=fault["copies"],
-                spacing_s=fault["spacing_s"],
-                delay_s=max(plan.delay_s, fault["delay_s"]),
-            )
-        case FaultKind.CALLBACK_REORDERED:
-            due = began_at + timedelta(seconds=fault["delay_s"] - place * _REORDERED_SPACING_S)
-            return replace(plan, not_before=due)
-        case FaultKind.CALLBACK_TAMPERED:
-            return replace(plan, tampering=Tampering(fault["shape"], fault["field"], fault["value"]))
-        case FaultKind.CALLBACK_MASKED:
-            return replace(plan, phone_form=PhoneForm(fault["phone_form"]))
-        case FaultKind.CALLBACK_FORGED:
-            return replace(plan, forged=Forged(Forgery(fault["forgery"]), fault["delay_s"], fault["code"]))
-        case FaultKind.CALLBACK_FAILURE_FIRST:
-            return replace(plan, failure_first=FailureFirst(fault["code"], fault["delay_s"]))
-        case FaultKind.CALLBACK_TWO_FAILURES:
-            return replace(plan, second_failure=SecondFailure(fault["code"], fault["delay_s"]))
-        case _:
-            raise ValueError(f"{fault.kind} is not about callbacks")
-
-
-def query_plan(fault: Fault) -> QueryPlan:
-    """What a query fault does to the queries about one prompt."""
-    match fault.kind:
-        case FaultKind.QUERY_FLAPPING:
-            return QueryPlan(flaps=True)
-        case FaultKind.QUERY_WRONG:
-            return QueryPlan(says=fault["code"], times=fault["times"])
-        case FaultKind.QUERY_PROCESSING:
-            return QueryPlan(says=codes.STILL_PROCESSING, times=fault["times"])
-        case FaultKind.QUERY_TOO_EARLY:
-            return QueryPlan(too_early_s=fault["delay_s"])
-        case _:
-            raise ValueError(f"{fault.kind} is not about queries")

@@ -1,18 +1,23 @@
 """The virtual handset: a page of phones, a page for one phone, and the streams that keep both fresh.
 
 A stream sends the whole picture whenever the journal grows (growth in between is sent once), so that a page that
-reconnects has missed nothing. Answers go through the control routes. Pages are static files; what they show comes as
-JSON and is set as text, never as HTML.
+reconnects has missed nothing. Answers go through the control routes; what is paid by hand is a plain form, which needs
+no script. Pages are static files; what they show comes as JSON and is set as text, never as HTML, but for the phone's
+number and the words about the form, which are escaped here.
 """
 
 from __future__ import annotations
 
 import asyncio
+import heapq
+import html
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -20,6 +25,8 @@ from rufaa import phone as phones
 from rufaa.phone import InvalidPhone, Phone
 from rufaa.simulator import words
 from rufaa.simulator.engine import Engine
+from rufaa.simulator.movements import Movement
+from rufaa.simulator.paybill import NOT_PAID, NotPaid
 from rufaa.simulator.state import Prompt
 
 _STATIC: Final = Path(__file__).parent / "static"
@@ -36,6 +43,7 @@ _HEADERS: Final = {
 _HEARTBEAT_S: Final = 15.0
 _PACE_S: Final = 0.03  # between two pictures: a storm of prompts must not become a storm of pictures
 _SHOWN: Final = 30  # messages, and phones
+_LONGEST_FIELD: Final = 40  # characters of a form's field
 
 
 class Handset:
@@ -48,6 +56,7 @@ class Handset:
         router.add_get("/", self._page("phones.html"))
         router.add_get("/phone", self._open_phone)
         router.add_get("/phone/{phone}", self._phone_page)
+        router.add_post("/phone/{phone}", self._pay)
         router.add_get("/handset/phones", self._phones_stream, allow_head=False)
         router.add_get("/handset/phones/{phone}", self._phone_stream, allow_head=False)
         for file in sorted(_STATIC.iterdir()):
@@ -63,7 +72,7 @@ class Handset:
     def phones(self) -> dict[str, Any]:
         """What the list shows: ringing phones first, then those used last."""
         books = self._engine.books
-        ringing = [each for each in map(books.live_on, books.on_phone) if each is not None and each.rings]
+        ringing = [each for each in map(books.live_on, books.on_phone) if each is not None and self._engine.rings(each)]
         recent = itertools.islice(reversed(books.history), _SHOWN)
         return {
             "ringing": [{"phone": each.phone, "text": each.text} for each in ringing[-200:]],
@@ -79,13 +88,13 @@ class Handset:
         """What one phone shows."""
         books = self._engine.books
         live = books.live_on(phone)
-        messages = (self._message(each) for each in books.of_phone(phone) if each.payer == phone)
-        shown = itertools.islice((each for each in messages if each is not None), _SHOWN)
+        rings = live is not None and self._engine.rings(live)
+        shown = itertools.islice((message for _, message in self._messages(phone)), _SHOWN)
         return {
             "phone": phone,
             "balance": words.ksh(books.wallet(phone)),
             "pin": self._engine.settings.pin,
-            "prompt": None if live is None or not live.rings else {"id": live.checkout_request_id, "text": live.text},
+            "prompt": {"id": live.checkout_request_id, "text": live.text} if rings and live is not None else None,
             "messages": list(shown),
         }
 
@@ -96,12 +105,27 @@ class Handset:
             return None
         return f"Chaos {swarm.chaos.seed} is on: {', '.join(self._engine.chaos_kinds) or 'nothing'}."
 
-    def _message(self, prompt: Prompt) -> dict[str, str] | None:
-        merchant = self._engine.settings.merchant(prompt.short_code)
-        text = words.message(prompt, business=prompt.short_code if merchant is None else merchant.name)
+    def _messages(self, phone: Phone) -> Iterator[tuple[datetime, dict[str, str]]]:
+        """What M-PESA wrote to ``phone``, newest first."""
+        books = self._engine.books
+        prompts = (self._about_prompt(each) for each in books.of_phone(phone) if each.payer == phone)
+        by_hand = (self._about_movement(books.movements[each]) for each in reversed(books.by_hand.get(phone, [])))
+        told = ((each for each in side if each is not None) for side in (prompts, by_hand))
+        return heapq.merge(*told, key=lambda each: each[0], reverse=True)
+
+    def _about_prompt(self, prompt: Prompt) -> tuple[datetime, dict[str, str]] | None:
+        text = words.message(prompt, business=self._name(prompt.short_code))
         if text is None or prompt.ended_at is None:
             return None
-        return {"id": prompt.checkout_request_id, "text": text, "at": prompt.ended_at.isoformat()}
+        return prompt.ended_at, {"id": prompt.checkout_request_id, "text": text, "at": prompt.ended_at.isoformat()}
+
+    def _about_movement(self, movement: Movement) -> tuple[datetime, dict[str, str]]:
+        text = words.moved(movement, business=self._name(movement.short_code))
+        return movement.at, {"id": movement.receipt, "text": text, "at": movement.at.isoformat()}
+
+    def _name(self, short_code: str) -> str:
+        merchant = self._engine.settings.merchant(short_code)
+        return short_code if merchant is None else merchant.name
 
     def _page(self, name: str) -> Callable[[web.Request], Any]:
         path = _STATIC / name
@@ -126,8 +150,42 @@ class Handset:
         phone = phones.parse(text, argument="phone")
         if phone != text:
             raise web.HTTPSeeOther(f"/phone/{phone}", headers=_HEADERS)
-        response: web.Response = await self._page("phone.html")(request)
-        return response
+        paid, refused = request.query.get("paid"), request.query.get("refused")
+        said = ""
+        if paid in self._engine.books.movements:
+            said = f"Paid: {paid}."
+        elif refused is not None:
+            said = "Not paid. " + NOT_PAID.get(refused, "")
+        page = (
+            (_STATIC / "phone.html")
+            .read_text(encoding="utf-8")
+            .replace("$PHONE", phone)
+            .replace("$OPEN", "open" if said else "")
+            .replace("$SAID", html.escape(said))
+            .replace("$BUSINESS", html.escape(self._engine.settings.merchants[0].short_code))
+        )
+        return web.Response(text=page, content_type="text/html", charset="utf-8", headers=_HEADERS)
+
+    async def _pay(self, request: web.Request) -> web.Response:
+        """The form Lipa na M-PESA. Back to the phone, with the receipt or with what was wrong."""
+        if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+            raise web.HTTPForbidden(text="This form is for the handset's own page.", headers=_HEADERS)
+        phone = phones.parse(request.match_info["phone"], argument="phone")
+        form = {name: str(value).strip()[:_LONGEST_FIELD] for name, value in (await request.post()).items()}
+        shillings = form.get("amount", "").replace(",", "")
+        try:
+            payment = await self._engine.paybill.pay(
+                phone,
+                to=form.get("business", ""),
+                reference=form.get("account", ""),
+                shillings=int(shillings) if shillings.isascii() and shillings.isdigit() else shillings,
+                pin=form.get("pin", ""),
+            )
+        except NotPaid as refused:
+            said = {"refused": refused.why}
+        else:
+            said = {"paid": payment.receipt}
+        raise web.HTTPSeeOther(f"/phone/{phone}?{urlencode(said)}", headers=_HEADERS)
 
     async def _phones_stream(self, request: web.Request) -> web.StreamResponse:
         return await self._stream(request, self.phones)

@@ -16,25 +16,30 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final, cast
 
 from rufaa.errors import Kind, RufaaError
 from rufaa.money import Money
-from rufaa.simulator import state
-from rufaa.simulator.plans import Forgery, PhoneForm, Says
+from rufaa.simulator import events
 
 EVENT_KINDS: Final[dict[str, type[Any]]] = {
-    "prompt-created": state.PromptCreated,
-    "prompt-put-aside": state.PromptPutAside,
-    "prompt-held": state.PromptHeld,
-    "prompt-ended": state.PromptEnded,
-    "callback-sent": state.CallbackSent,
-    "wallet-set": state.WalletSet,
-    "id-repeated": state.IdRepeated,
-    "query-planned": state.QueryPlanned,
-    "query-misled": state.QueryMisled,
-    "maintenance": state.MaintenanceSet,
+    "prompt-created": events.PromptCreated,
+    "prompt-put-aside": events.PromptPutAside,
+    "prompt-held": events.PromptHeld,
+    "prompt-ended": events.PromptEnded,
+    "callback-sent": events.CallbackSent,
+    "wallet-set": events.WalletSet,
+    "id-repeated": events.IdRepeated,
+    "query-planned": events.QueryPlanned,
+    "query-misled": events.QueryMisled,
+    "maintenance": events.MaintenanceSet,
+    "payment-made": events.PaymentMade,
+    "notice-planned": events.NoticePlanned,
+    "notice-sent": events.NoticeSent,
+    "urls-registered": events.UrlsRegistered,
+    "urls-removed": events.UrlsRemoved,
 }
 _KIND_OF: Final = {event: kind for kind, event in EVENT_KINDS.items()}
 
@@ -56,7 +61,7 @@ class JournalInUse(RufaaError):
 @dataclass(frozen=True, slots=True)
 class Entry:
     """``n`` counts from 1 without gaps. ``kind`` is an event's, or one of ``started``, ``exchange``, ``clock``,
-    ``fault-scripted``, ``fault-used``, ``chaos``, ``internal-error``."""
+    ``validation``, ``fault-scripted``, ``fault-used``, ``chaos``, ``internal-error``."""
 
     n: int
     at: datetime
@@ -89,7 +94,7 @@ class Journal:
             listener(entry)
         return entry
 
-    def write_event(self, at: datetime, event: state.Event) -> Entry:
+    def write_event(self, at: datetime, event: events.Event) -> Entry:
         return self.write(at, _KIND_OF[type(event)], to_data(event))
 
     def since(self, n: int) -> list[Entry]:
@@ -106,10 +111,10 @@ class Journal:
             self._file.close()
 
 
-def event_of(entry: Entry) -> state.Event | None:
+def event_of(entry: Entry) -> events.Event | None:
     """The event behind an entry; None if the entry is none."""
     kind = EVENT_KINDS.get(entry.kind)
-    return None if kind is None else cast("state.Event", _from_data(kind, entry.data))
+    return None if kind is None else cast("events.Event", _from_data(kind, entry.data))
 
 
 def _locked(path: Path) -> io.FileIO:
@@ -189,7 +194,6 @@ def _alternatives(hint: Any) -> tuple[Any, ...]:
 _READERS: Final[dict[Any, Callable[[Any], Any]]] = {
     Money: Money,
     datetime: datetime.fromisoformat,
-    **{each: each for each in (state.State, PhoneForm, Forgery, Says)},
 }
 
 
@@ -201,6 +205,8 @@ def _from_data(hint: Any, value: Any) -> Any:
         return tuple(_from_data(typing.get_args(hint)[0], each) for each in value)
     if hint in _READERS:
         return _READERS[hint](value)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint(value)
     if dataclasses.is_dataclass(hint):
         hints = _hints(hint)
         keys = {each: _key(cast("type[Any]", hint), each.name) for each in dataclasses.fields(hint)}

@@ -1,6 +1,6 @@
-"""What is planned for a prompt that is not as it should be: its callbacks, its queries, what others post. Only values.
+"""What is planned for what is not as it should be: callbacks, queries, C2B notices, what others post. Only values.
 
-They are part of the prompt, hence of the journal: a restarted simulator goes on with them.
+They are part of the prompt or the payment, hence of the journal: a restarted simulator goes on with them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,16 @@ class PhoneForm(StrEnum):
     MASKED_END = "masked-end"  # "0708374***"
     MASKED_MIDDLE = "masked-middle"  # "254708***149"
     ABSENT = "absent"  # no such item
+
+
+class C2bPhone(StrEnum):
+    """How a C2B notice shows the payer (daraja.md §6)."""
+
+    HASHED = "hashed"  # SHA-256 in hex of 254708374149: v1
+    MASKED = "masked"  # "2547 ***** 149": v2
+    STARRED = "starred"  # "2******9": seen in the sandbox
+    WHOLE = "whole"  # "254708374149": as it was before 2022
+    EMPTY = "empty"  # ""
 
 
 class Forgery(StrEnum):
@@ -87,8 +97,22 @@ class QueryPlan:
     too_early_s: float = 0.0  # until this age its id is called invalid
 
 
+@dataclass(frozen=True, slots=True)
+class NoticePlan:
+    """How the C2B confirmation of a payment goes: ``copies`` of it, ``delay_s`` later than usual; none if ``lost``."""
+
+    lost: bool = False
+    delay_s: float = 0.0
+    not_before: datetime | None = None
+    copies: int = 1
+    spacing_s: float = 0.0
+    phone_as: C2bPhone | None = None  # None: as the version has it
+    null: bool = False  # every field of it
+
+
 AS_USUAL: Final = CallbackPlan()
 TRULY: Final = QueryPlan()
+NOTICED: Final = NoticePlan()
 
 
 class Says(StrEnum):

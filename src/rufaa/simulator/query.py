@@ -10,6 +10,7 @@ import json
 
 from rufaa.simulator import answers, checks, codes
 from rufaa.simulator.answers import Answer
+from rufaa.simulator.checks import Asked
 from rufaa.simulator.engine import Engine
 from rufaa.simulator.rates import SpikeArrest
 from rufaa.simulator.state import Prompt
@@ -27,14 +28,16 @@ class Queries:
         self._turns: dict[str, bool] = {}  # by prompt: whether its next answer in flight is 4999
         self._flapped: set[str] = set()  # prompts whose last answer was a bare 500.001.1001 by plan
 
-    def answer(self, *, authorization: str | None, content_type: str, body: bytes) -> Answer:
+    def answer(self, request: Asked) -> Answer:
         """Raises ``Refused`` or ``Throttled``."""
         engine = self._engine
         now = engine.clock.now()
-        app = engine.tokens.app(authorization, now=now)
+        app = engine.tokens.app(request.authorization, now=now)
         if self._limit is not None and not self._limit.allows(app, at=now):
             raise answers.Throttled(self._limit.rate)
-        merchant, asked = checks.query(checks.body_of(content_type, body), settings=engine.settings, now=now)
+        merchant, asked = checks.query(
+            checks.body_of(request.content_type, request.body), settings=engine.settings, now=now
+        )
         if merchant.consumer_key != app:
             raise answers.wrong_credentials()
         prompt = engine.books.prompts.get(asked)

@@ -22,6 +22,8 @@ from rufaa.simulator.config import SimulatorSettings
 from rufaa.simulator.engine import Engine
 from rufaa.simulator.faults import Fault
 from rufaa.simulator.journal import Entry
+from rufaa.simulator.movements import Movement
+from rufaa.simulator.notices import Notice, Urls
 from rufaa.simulator.state import Answer, Cancelled, PinEntered, Prompt, PutAside
 
 T = TypeVar("T")
@@ -56,6 +58,31 @@ class RunningSimulator:
 
     def ignore(self, phone: str) -> Prompt:
         return self._reply(phone, PutAside())
+
+    def pay(
+        self, phone: str, short_code: str, reference: str = "", shillings: object = 1000, *, pin: str | None = None
+    ) -> str:
+        """Lipa na M-PESA by hand: the receipt number. Raises ``NotPaid``, whose ``why`` says what is wrong.
+
+        ``short_code`` is a paybill, which wants a ``reference``, or a till's own number, which wants none.
+        """
+        pin = self._engine.settings.pin if pin is None else pin
+        paid = self._do(
+            self._engine.paybill.pay(Phone(phone), to=short_code, reference=reference, shillings=shillings, pin=pin)
+        )
+        return paid.receipt
+
+    def registered(self, short_code: str) -> Urls | None:
+        """The C2B addresses of a short code."""
+        return self._call(lambda: self._engine.books.urls.get(short_code))
+
+    def movements(self) -> list[Movement]:
+        """All money that moved into and out of tills, oldest first."""
+        return self._call(lambda: list(self._engine.books.movements.values()))
+
+    def notices(self) -> list[Notice]:
+        """All that was or will be posted besides the callbacks of prompts, in the order of planning."""
+        return self._call(lambda: list(self._engine.books.notices))
 
     def prompts(self) -> list[Prompt]:
         """Every prompt that was accepted, oldest first."""
@@ -100,7 +127,7 @@ class RunningSimulator:
                     raise TimeoutError(f"Not so within {timeout_s} s; the journal has {len(self.journal())} entries.")
 
     def _reply(self, phone: str, answer: Answer) -> Prompt:
-        return self._call(lambda: self._engine.answer(Phone(phone), answer))
+        return self._do(self._engine.answer(Phone(phone), answer))
 
     def _note(self, _entry: Entry) -> None:
         with self._grown:

@@ -7,6 +7,7 @@ from datetime import datetime
 from rufaa.clock import EAT
 from rufaa.money import Money
 from rufaa.simulator import codes
+from rufaa.simulator.movements import Movement
 from rufaa.simulator.state import Prompt
 
 
@@ -24,6 +25,18 @@ def day_and_time(instant: datetime) -> str:
     local = instant.astimezone(EAT)
     half = "AM" if local.hour < 12 else "PM"
     return f"{local.day}/{local.month}/{local:%y} at {local.hour % 12 or 12}:{local:%M} {half}"
+
+
+def moved(movement: Movement, *, business: str) -> str:
+    """The SMS about money that moved without a prompt."""
+    if movement.wallet_after is None:
+        return ""
+    when, balance = day_and_time(movement.at), ksh(movement.wallet_after)
+    account = f" for account {movement.reference}" if movement.reference else ""
+    return (
+        f"{movement.receipt} Confirmed. {ksh(movement.amount)} sent to {business}{account} on {when}. "
+        f"New M-PESA balance is {balance}. Transaction cost, Ksh0.00."
+    )
 
 
 def message(ended: Prompt, *, business: str) -> str | None:

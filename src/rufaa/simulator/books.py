@@ -1,0 +1,196 @@
+"""The books: every prompt, wallet, till and receipt. Pure.
+
+``Books.apply`` folds what happened, one event after another, so that replaying the events gives the same books.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import assert_never
+
+from rufaa.money import Money
+from rufaa.phone import Phone
+from rufaa.simulator.events import (
+    CallbackSent,
+    Event,
+    IdRepeated,
+    MaintenanceSet,
+    NoticePlanned,
+    NoticeSent,
+    OtherEvent,
+    PaymentMade,
+    PromptCreated,
+    PromptEnded,
+    PromptEvent,
+    PromptHeld,
+    PromptPutAside,
+    QueryMisled,
+    QueryPlanned,
+    UrlsRegistered,
+    UrlsRemoved,
+    WalletSet,
+)
+from rufaa.simulator.movements import Movement, Way, stk_moved_at
+from rufaa.simulator.notices import Notice, Urls
+from rufaa.simulator.state import Prompt, State
+
+
+@dataclass(slots=True)
+class Books:
+    """Every prompt, wallet and till. This is the truth that tests compare with."""
+
+    opening_balance: Money
+    prompts: dict[str, Prompt] = field(default_factory=dict)
+    wallets: dict[Phone, Money] = field(default_factory=dict)
+    tills: dict[str, Money] = field(default_factory=dict)
+    receipts: set[str] = field(default_factory=set)
+    on_phone: dict[Phone, str] = field(default_factory=dict)  # the live prompt of each phone
+    history: dict[Phone, list[str]] = field(default_factory=dict)  # prompts by payer and by phone, oldest first
+    maintenance: MaintenanceSet | None = None
+    movements: dict[str, Movement] = field(default_factory=dict)  # by receipt, in the order in which they were made
+    by_hand: dict[Phone, list[str]] = field(default_factory=dict)  # receipts of what moved without a prompt, by phone
+    notices: list[Notice] = field(default_factory=list)
+    urls: dict[str, Urls] = field(default_factory=dict)  # by short code
+
+    def apply(self, event: Event) -> None:
+        if isinstance(event, PromptEvent):
+            self._apply_to_prompt(event)
+        else:
+            self._apply(event)
+
+    def _apply_to_prompt(self, event: PromptEvent) -> None:
+        match event:
+            case PromptCreated():
+                self._open(event.prompt)
+            case PromptPutAside():
+                self._change(replace(self.prompts[event.checkout_request_id], state=State.IGNORED))
+            case PromptHeld():
+                self._hold(event)
+            case PromptEnded():
+                self._end(event)
+            case CallbackSent():
+                self._sent(event)
+            case IdRepeated():
+                self._change(replace(self.prompts[event.checkout_request_id], said_id=event.said_id))
+            case QueryPlanned():
+                self._change(replace(self.prompts[event.checkout_request_id], query_plan=event.plan, misled=0))
+            case QueryMisled():
+                prompt = self.prompts[event.checkout_request_id]
+                self._change(replace(prompt, misled=prompt.misled + 1))
+            case _:
+                assert_never(event)
+
+    def _apply(self, event: OtherEvent) -> None:
+        match event:
+            case WalletSet():
+                self.wallets[event.phone] = event.balance
+            case MaintenanceSet():
+                self.maintenance = event
+            case PaymentMade():
+                self._move(event.movement)
+                self.notices.extend(event.notices)
+            case NoticePlanned():
+                self.notices.append(event.notice)
+            case NoticeSent():
+                self.notices[event.place] = replace(self.notices[event.place], sent=True)
+            case UrlsRegistered():
+                self.urls[event.urls.short_code] = event.urls
+            case UrlsRemoved():
+                self.urls.pop(event.short_code, None)
+            case _:
+                assert_never(event)
+
+    def wallet(self, phone: Phone) -> Money:
+        return self.wallets.get(phone, self.opening_balance)
+
+    def till(self, short_code: str) -> Money:
+        return self.tills.get(short_code, Money(0))
+
+    def live_on(self, phone: Phone) -> Prompt | None:
+        """The prompt for which ``phone`` is locked, if there is one."""
+        found = self.on_phone.get(phone)
+        return None if found is None else self.prompts[found]
+
+    def under_maintenance(self, at: datetime) -> bool:
+        return self.maintenance is not None and self.maintenance.since <= at < self.maintenance.until
+
+    def of_phone(self, phone: Phone) -> Iterable[Prompt]:
+        """What ``phone`` was asked, or paid for; newest first."""
+        return (self.prompts[each] for each in reversed(self.history.get(phone, [])))
+
+    def _open(self, prompt: Prompt) -> None:
+        self.prompts[prompt.checkout_request_id] = prompt
+        self.wallets.setdefault(prompt.payer, self.opening_balance)
+        self.on_phone[prompt.phone] = prompt.checkout_request_id
+        for phone in {prompt.phone, prompt.payer}:
+            self.history.setdefault(phone, []).append(prompt.checkout_request_id)
+
+    def _hold(self, event: PromptHeld) -> None:
+        prompt = self.prompts[event.checkout_request_id]
+        self._free(prompt)
+        postings = prompt.postings + event.postings
+        self._change(replace(prompt, state=State.HELD, held_until=event.until, postings=postings))
+
+    def _sent(self, event: CallbackSent) -> None:
+        prompt = self.prompts[event.checkout_request_id]
+        postings = tuple(
+            replace(each, sent=True) if place == event.place else each for place, each in enumerate(prompt.postings)
+        )
+        self._change(replace(prompt, callbacks_sent=prompt.callbacks_sent + 1, postings=postings))
+
+    def _move(self, movement: Movement) -> None:
+        """Out of the wallet and into the till, or the other way."""
+        change = movement.into_till.cents
+        self.wallets[movement.phone] = Money(self.wallet(movement.phone).cents - change)
+        self.tills[movement.short_code] = Money(self.till(movement.short_code).cents + change)
+        self.receipts.add(movement.receipt)
+        self.movements[movement.receipt] = replace(
+            movement, wallet_after=self.wallet(movement.phone), till_after=self.till(movement.short_code)
+        )
+        if movement.way is not Way.STK:
+            self.by_hand.setdefault(movement.phone, []).append(movement.receipt)
+            self.history.setdefault(movement.phone, [])  # so that the list of phones has it
+
+    def _free(self, prompt: Prompt) -> None:
+        """Its phone is locked no more."""
+        if self.on_phone.get(prompt.phone) == prompt.checkout_request_id:
+            del self.on_phone[prompt.phone]
+
+    def _end(self, event: PromptEnded) -> None:
+        prompt = self.prompts[event.checkout_request_id]
+        moved = event.moved
+        if moved is not None:
+            self._move(
+                Movement(
+                    receipt=moved.receipt,
+                    way=Way.STK,
+                    short_code=moved.to_till,
+                    phone=moved.from_wallet,
+                    amount=moved.amount,
+                    at=stk_moved_at(event.ended_at, receipt=moved.receipt),
+                    reference=prompt.account_reference,
+                    third_party_id=event.third_party_id,
+                    originator_id=prompt.merchant_request_id,
+                )
+            )
+        self.notices.extend(event.notices)
+        self._free(prompt)
+        self._change(
+            replace(
+                prompt,
+                state=State.UNPAID if moved is None else State.PAID,
+                result_code=event.result_code,
+                result_desc=event.result_desc,
+                query_desc=event.query_desc,
+                receipt=None if moved is None else moved.receipt,
+                ended_at=event.ended_at,
+                balance_after=self.wallet(prompt.payer),
+                callback_balance=event.callback_balance,
+                postings=prompt.postings + event.postings,
+            )
+        )
+
+    def _change(self, prompt: Prompt) -> None:
+        self.prompts[prompt.checkout_request_id] = prompt

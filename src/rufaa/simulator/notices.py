@@ -1,0 +1,51 @@
+"""What is posted to a merchant besides the callbacks of prompts: C2B notices, results of orders. Only values.
+
+A notice is fixed from when it is planned, and posted once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Tells(StrEnum):
+    """What a notice is."""
+
+    CONFIRMATION = "confirmation"
+    FORGED_CONFIRMATION = "forged-confirmation"  # by somebody who is not Safaricom
+
+
+FORGED = frozenset({Tells.FORGED_CONFIRMATION})
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """``about``: the receipt that a confirmation tells of; an invented one if it is forged."""
+
+    due: datetime
+    tells: Tells
+    about: str
+    short_code: str
+    url: str
+    body: str
+    sent: bool = False
+
+
+class ResponseType(StrEnum):
+    """What becomes of a payment whose validation is not answered (daraja.md §6; the casing is Safaricom's)."""
+
+    COMPLETED = "Completed"
+    CANCELLED = "Cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """Where a short code wants its C2B notices, and as which version of the API writes them."""
+
+    short_code: str
+    version: str
+    confirmation_url: str
+    validation_url: str
+    response_type: ResponseType
