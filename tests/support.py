@@ -28,6 +28,7 @@ from rufaa.cli import proof
 from rufaa.cli.work import HANDLERS
 from rufaa.config import Config, load
 from rufaa.daraja.client import AccountKind, Credentials, Daraja, Environment, MemoryTokens, new_session
+from rufaa.daraja.registration import Registered
 from rufaa.db.aside import Aside
 from rufaa.db.atomic import Tx, unit
 from rufaa.facilities import identity
@@ -37,7 +38,14 @@ from rufaa.facilities.queries import Actor, actor_named
 from rufaa.facilities.rights import Role
 from rufaa.gateway.app import Gateway
 from rufaa.gateway.connections import Connection
-from rufaa.ingest.address import OrderUrls, callback_url, result_url, timeout_url
+from rufaa.ingest.address import (
+    OrderUrls,
+    callback_url,
+    confirmation_url,
+    result_url,
+    timeout_url,
+    validation_url,
+)
 from rufaa.ingest.loop import settle_inbox
 from rufaa.money import Money
 from rufaa.payments.access import Accounts
@@ -242,6 +250,23 @@ def credentials(base_url: str) -> Credentials:
         consumer_secret=DEMO_CONSUMER_SECRET,
         passkey=DEMO_PASSKEY,
     )
+
+
+def register_c2b(world: World, simulator: RunningSimulator, gateway: Running) -> None:
+    """Safaricom is told where payments to the account are told of."""
+
+    async def register() -> None:
+        async with new_session() as session:
+            daraja, keys = Daraja(session, now=simulator.now), credentials(simulator.url)
+            outcome = await daraja.register_c2b(
+                keys,
+                MemoryTokens(daraja, keys),
+                confirmation_url=confirmation_url(gateway.url, world.account.pk, keys=KEYS),
+                validation_url=validation_url(gateway.url, world.account.pk, keys=KEYS),
+            )
+        assert isinstance(outcome, Registered), outcome
+
+    asyncio.run(register())
 
 
 class Answer:

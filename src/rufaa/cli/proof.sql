@@ -240,8 +240,11 @@ UNION ALL
 SELECT format('evidence %s came by a callback that is not in the inbox', evidence.id)
 FROM evidence LEFT JOIN stray ON stray.id = evidence.stray_id
 WHERE evidence.inbox IS NOT NULL AND NOT EXISTS (
-    SELECT FROM inbox WHERE inbox.id = evidence.inbox AND settled_at IS NOT NULL
-        AND inbox.subject = coalesce(evidence.prompt_id, stray.prompt)
+    SELECT FROM inbox WHERE inbox.id = evidence.inbox AND settled_at IS NOT NULL AND CASE inbox.kind
+        WHEN 'stk' THEN inbox.subject = coalesce(evidence.prompt_id, stray.prompt)
+        WHEN 'c2b' THEN inbox.subject = evidence.account_id
+        ELSE num_nonnulls(evidence.refund_id, evidence.claim_id) = 1
+    END
 )
 
 -- name: figures

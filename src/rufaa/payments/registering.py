@@ -20,6 +20,7 @@ from rufaa.db import sql
 from rufaa.db.aside import Aside
 from rufaa.db.atomic import Tx, unit
 from rufaa.errors import InvalidArgument
+from rufaa.payments import pulls
 from rufaa.payments.access import Accounts
 
 T = TypeVar("T")
@@ -87,7 +88,7 @@ class Registrar:
         outcome = await self._daraja.pull_register(access.credentials, access.tokens, callback_url=callback_url)
         match outcome:
             case Registered() | AlreadyRegistered():
-                await self._commit(lambda tx: tx.execute(_SQL["pull_registered"], {"account": account}))
+                await self._commit(partial(_pull_registered, account=account))
                 already = " already" if isinstance(outcome, AlreadyRegistered) else ""
                 return Told(True, f"Registered{already}. Payments can be pulled. {_said(outcome)}")
             case Declined() | NotSent():
@@ -119,6 +120,11 @@ def _forget(tx: Tx, *, account: uuid.UUID, before: dict[str, Any]) -> None:
 
 def _registered(tx: Tx, *, account: uuid.UUID, public_url: str) -> None:
     tx.execute(_SQL["c2b_registered"], {"account": account, "public_url": public_url})
+
+
+def _pull_registered(tx: Tx, *, account: uuid.UUID) -> None:
+    tx.execute(_SQL["pull_registered"], {"account": account})
+    pulls.start(tx, account)
 
 
 def _said(outcome: Registered | AlreadyRegistered) -> str:
