@@ -1,4 +1,4 @@
-"""Callbacks made and unmade by a grammar, for Hypothesis; and an oracle that reads them without any code of Rufaa's."""
+"""Reports made and unmade by a grammar, for Hypothesis; and an oracle that reads them without any code of Rufaa's."""
 
 from __future__ import annotations
 
@@ -84,9 +84,13 @@ AMOUNTS: Final = [
 def bodies(draw: st.DrawFn, facts: Facts) -> tuple[bytes, bool]:
     """A callback about the prompt of ``facts``, and whether it is true in every word: else up to three things are wrong
     with it, and then it is perhaps damaged."""
-    lies = draw(st.just(set()) | st.sampled_from(FIELDS).map(lambda each: {each}) | st.sets(st.sampled_from(FIELDS)))
+    return _made(draw, FIELDS, lambda lies: _document(draw, facts, lies=lies))
+
+
+def _made(draw: st.DrawFn, fields: list[str], document_of: Callable[[set[str]], Obj]) -> tuple[bytes, bool]:
+    lies = draw(st.just(set()) | st.sampled_from(fields).map(lambda each: {each}) | st.sets(st.sampled_from(fields)))
     mutations = draw(st.sampled_from([0] * 6 + [1, 1, 2, 3]))
-    document = _document(draw, facts, lies=lies)
+    document = document_of(lies)
     for _ in range(mutations):
         draw(st.sampled_from(MUTATIONS))(draw, document)
     text = written(document, ascii_only=draw(st.booleans()), space=draw(st.sampled_from(["", " ", "\n\t"])))
@@ -135,6 +139,97 @@ def _document(draw: st.DrawFn, facts: Facts, *, lies: set[str]) -> Obj:
     if code in (0, "0") or draw(st.booleans()):
         told.append(("CallbackMetadata", Obj([("Item", items)])))
     return Obj([("Body", Obj([("stkCallback", Obj(told))]))])
+
+
+# --- one notice of C2B, one result of an order -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Payment:
+    """What a notice or a result may say, and what belongs to others."""
+
+    number: str
+    others_number: str
+    conversation: str
+
+
+NOTICE_FIELDS: Final = [
+    *["number"] * 2,
+    *["amount"] * 3,
+    "date",
+    "short code",
+    "reference",
+    "phone",
+    "names",
+    "left out",
+]
+OPTIONAL: Final = ("InvoiceNumber", "OrgAccountBalance", "ThirdPartyTransID", "MiddleName", "LastName", "TransTime")
+
+
+@st.composite
+def notices(draw: st.DrawFn, facts: Payment) -> tuple[bytes, bool]:
+    """As ``bodies``, a C2B confirmation (daraja.md §6) of KES 1,000."""
+
+    def document(lies: set[str]) -> Obj:
+        def one_of(field: str, true: Any, *others: Any) -> Any:
+            return draw(st.sampled_from(others)) if field in lies else true
+
+        left_out = draw(st.sets(st.sampled_from(OPTIONAL))) if "left out" in lies else set()
+        name = one_of("names", "JANE", "\u202e", "\ud800", "x" * 500, None, "", 7)
+        pairs: list[tuple[str, Any]] = [
+            ("TransactionType", one_of("names", "Pay Bill", "", None, "Buy Goods")),
+            ("TransID", one_of("number", facts.number, facts.others_number, facts.number.lower(), "\x00", 7, "", None)),
+            ("TransTime", one_of("date", "20261123091545", 20261123091545, "2026-11-23 09:15:45", "x", 0, "0" * 14)),
+            ("TransAmount", one_of("amount", "1000.00", *AMOUNTS)),
+            ("BusinessShortCode", one_of("short code", "174379", 174379, "0", "x", None, "9" * 40)),
+            ("BillRefNumber", one_of("reference", "TESTCODE", "", None, "x" * 300, "\x00", 7, "';--")),
+            ("InvoiceNumber", ""),
+            ("OrgAccountBalance", one_of("amount", "", *AMOUNTS)),
+            ("ThirdPartyTransID", ""),
+            ("MSISDN", one_of("phone", "2547 ***** 149", "254708374149", 254708374149, "ab" * 32, "***", None, "")),
+            ("FirstName", name),
+            ("MiddleName", name),
+            ("LastName", name),
+        ]
+        return Obj([pair for pair in pairs if pair[0] not in left_out])
+
+    return _made(draw, NOTICE_FIELDS, document)
+
+
+RESULT_FIELDS: Final = [*["code"] * 3, "number", "ids", "prose", *["parameters"] * 3]
+
+
+@st.composite
+def results(draw: st.DrawFn, facts: Payment) -> tuple[bytes, bool]:
+    """As ``bodies``, the result of a reversal (daraja.md §8) of KES 1,000."""
+
+    def document(lies: set[str]) -> Obj:
+        def one_of(field: str, true: Any, *others: Any) -> Any:
+            return draw(st.sampled_from(others)) if field in lies else true
+
+        def parameter(key: str, *values: Any) -> Obj:
+            return Obj([("Key", key), ("Value", one_of("parameters", *values))])
+
+        listed = [
+            parameter("Amount", Raw("1000.00"), *AMOUNTS),
+            parameter("TransCompletedTime", 20261123091600, "20261123091600", "23.11.2026 09:16:00", "x"),
+            parameter("OriginalTransactionID", facts.others_number, facts.number, None, 7),
+            parameter("CreditPartyPublicName", "254708374149 - JANE", "", None, "\u202e"),
+        ]
+        parameters = one_of("parameters", listed, listed[0], [], None, "x")
+        return Obj([
+            ("Result", Obj([
+                ("ResultType", 0),
+                ("ResultCode", one_of("code", 0, *CODES, "R000001", "R000002", 2001, 21)),
+                ("ResultDesc", one_of("prose", "The service request is processed successfully.", "", "\u202e\x00")),
+                ("OriginatorConversationID", one_of("ids", "29115-34620561-1", None, "", "a b", 7)),
+                ("ConversationID", one_of("ids", facts.conversation, None, "", "\x00", 7)),
+                ("TransactionID", one_of("number", facts.number, facts.others_number, None, "x")),
+                ("ResultParameters", Obj([("ResultParameter", parameters)])),
+            ])),
+        ])  # fmt: skip
+
+    return _made(draw, RESULT_FIELDS, document)
 
 
 # --- what can be wrong with it -------------------------------------------------------------------------------------
@@ -188,7 +283,8 @@ def _rename(draw: st.DrawFn, document: Obj) -> None:
     if (place := _pick(draw, document)) is not None:
         there, at = place
         key, value = there.pairs[at]
-        there.pairs[at] = (draw(st.sampled_from([key.lower(), key.upper(), f"{key} ", "", "Body", "Value"])), value)
+        others = [key.lower(), key.upper(), f"{key} ", "", "Body", "Value", "Result", "TransID", "TransAmount"]
+        there.pairs[at] = (draw(st.sampled_from(others)), value)
 
 
 def _reorder(draw: st.DrawFn, document: Obj) -> None:
@@ -211,7 +307,8 @@ def _insert(draw: st.DrawFn, document: Obj) -> None:
     if listed:
         there = draw(st.sampled_from(listed))
         name = draw(st.sampled_from(["Amount", "Amount", "MpesaReceiptNumber", "PhoneNumber"]))
-        again = Obj([("Name", name), ("Value", draw(st.sampled_from(AMOUNTS) | junk))])
+        label = draw(st.sampled_from(["Name", "Name", "Key"]))
+        again = Obj([(label, name), ("Value", draw(st.sampled_from(AMOUNTS) | junk))])
         there.insert(draw(st.sampled_from([0, len(there)])), draw(st.just(again) | junk))
 
 
@@ -253,12 +350,7 @@ def may_credit(raw: bytes, facts: Facts, *, cents: int) -> str | None:
     and lenient where Rufaa may be stricter.
     """
     try:
-        document = json.loads(
-            raw.decode("utf-8-sig", "replace"),
-            object_pairs_hook=Obj,
-            parse_int=Decimal,
-            parse_float=Decimal,
-        )
+        document = _document_in(raw)
         callback = _only(_only(document, "Body"), "stkCallback")
         if _only(callback, "CheckoutRequestID") != facts.checkout:
             return None
@@ -274,6 +366,49 @@ def may_credit(raw: bytes, facts: Facts, *, cents: int) -> str | None:
         number = _item(items, "MpesaReceiptNumber")
         return number if isinstance(number, str) and re.fullmatch(r"[A-Z0-9]{6,20}", number) else None
     except (ValueError, RecursionError, Doubtful, InvalidOperation):
+        return None
+
+
+def may_arrive(raw: bytes) -> tuple[str, Decimal | None] | None:
+    """The receipt number that the notice in ``raw`` may be believed to report, and its amount in cents where it tells
+    one that can be; None: it reports nothing. Strict and lenient as ``may_credit``."""
+    document = _document_in(raw)
+    try:
+        number = _only(document, "TransID")
+    except Doubtful:
+        return None
+    if not isinstance(number, str) or not re.fullmatch(r"[A-Z0-9]{6,20}", number):
+        return None
+    try:
+        amount = Decimal(str(_only(document, "TransAmount")))
+    except (Doubtful, InvalidOperation):
+        return number, None
+    return number, amount * 100 if amount.is_finite() and amount > 0 else None
+
+
+def may_end(raw: bytes) -> tuple[str, str | None] | None:
+    """The code with which the result in ``raw`` may be believed to end its order, and the number of what was done;
+    None: it is no result."""
+    try:
+        result = _only(_document_in(raw), "Result")
+        code = _only(result, "ResultCode")
+    except Doubtful:
+        return None
+    if isinstance(code, bool) or not isinstance(code, str | Decimal):
+        return None
+    try:
+        number = _only(result, "TransactionID")
+    except Doubtful:
+        number = None
+    return str(code), number if isinstance(number, str) and re.fullmatch(r"[A-Z0-9]{6,20}", number) else None
+
+
+def _document_in(raw: bytes) -> Any:
+    try:
+        return json.loads(
+            raw.decode("utf-8-sig", "replace"), object_pairs_hook=Obj, parse_int=Decimal, parse_float=Decimal
+        )
+    except (ValueError, RecursionError, InvalidOperation):
         return None
 
 

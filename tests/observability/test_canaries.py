@@ -37,8 +37,9 @@ from observability.canaries import (
     canary,
     search,
 )
+from reports import URLS, c2b_body, result_body
 from rufaa.db.embedded import running_url
-from rufaa.ingest.address import callback_url
+from rufaa.ingest.address import Kind, callback_url
 from support import failure_body, free_port, post, success_body, wait_until
 
 TOKEN: Final = "a-metrics-token-that-is-long-enough"
@@ -66,6 +67,10 @@ class Server:
 
     def callback(self, prompt: uuid.UUID, body: bytes | object, **headers: str) -> int:
         return post(callback_url(self.demo.url, prompt, keys=(self.key,)), body, **headers).status
+
+    def report(self, kind: Kind, subject: uuid.UUID, body: bytes | object) -> int:
+        """Post to an address of an account or an order."""
+        return post(URLS[kind](self.demo.url, subject, keys=(self.key,)), body).status
 
     def tell(self, who: str, text: str) -> None:
         self.others[f"{who} {len(self.others)}"] = text
@@ -238,6 +243,45 @@ def call_back_badly(server: Server) -> None:
     assert server.callback(uuid.uuid4(), failure_body(checkout, 1032, ResultDesc=canary("Nobody"))) == 200
 
 
+def report_badly(server: Server) -> None:
+    """Names and phones stand in C2B's bodies and in the results of orders, whether they can be read or not."""
+    ((account,),) = server.sql("SELECT id FROM mpesa_account")
+    people = {
+        "MSISDN": STRANGER,
+        "FirstName": canary("C2bFirst"),
+        "MiddleName": canary("C2bMiddle"),
+        "LastName": canary("C2bLast"),
+    }
+    named = [{"Key": "CreditPartyPublicName", "Value": f"{STRANGER} - {canary('CreditParty')}"}]
+    parameters = {"ResultParameters": {"ResultParameter": named}}
+    notices: list[bytes | object] = [
+        c2b_body("RKN7A1B2C8", BillRefNumber=canary("Reference"), **people),
+        c2b_body("RKN7A1B2C8", BillRefNumber=STRANGER, TransactionType=canary("Type"), **people),
+        c2b_body("RKN7A1B2C8", amount="2000.00", **people),  # the same number, and another amount
+        c2b_body(canary("TransId"), **people),
+        c2b_body(None, **people),
+        f"{canary('C2bBody')} {PATIENT}".encode(),
+        b'{"FirstName": "%b' % canary("C2bHalf").encode(),
+    ]
+    results: list[bytes | object] = [
+        result_body(ResultDesc=f"{canary('OrderDesc')} {STRANGER}", **parameters),
+        result_body(canary("OrderCode"), **parameters),
+        result_body(2001, conversation=canary("Conversation"), TransactionID=canary("OrderReceipt"), **parameters),
+        {"Result": canary("OrderShape")},
+        f"{canary('OrderBody')} {PATIENT}".encode(),
+    ]
+    for kind in (Kind.C2B, Kind.C2B_VALIDATION):
+        for subject in (account, uuid.uuid4()):
+            assert {server.report(kind, subject, body) for body in notices} == {200}
+    for kind in (Kind.RESULT, Kind.TIMEOUT):
+        assert {server.report(kind, uuid.uuid4(), body) for body in results} == {200}
+    assert server.report(Kind.C2B, account, canary("C2bLong").encode() * 5000) == 413
+    for letter in "cvot":
+        wrong_secret = f"{server.demo.url}/{letter}/{account.hex}-{'0' * 32}"
+        assert post(wrong_secret, c2b_body(**people)).status == 404
+        post(f"{server.demo.url}/{letter}/{canary('Path')}-{PATIENT}", b"{}")
+
+
 def force_database_errors(server: Server) -> None:
     """Errors whose DETAIL quotes the row: inside a function, inside settlement, and in an operator's own SQL."""
     server.sql("CREATE UNIQUE INDEX forced_unique ON particulars (name)")
@@ -331,11 +375,12 @@ def server() -> Iterator[Server]:
         paid, cancelled = pay_and_cancel(running)
         ask_badly(running, paid)
         call_back_badly(running)
+        report_badly(running)
         force_database_errors(running)
         wait_for_a_lock(running, paid)
         look_as_others(running, paid, cancelled)
         kill_and_start_again(running)
-        unsettled = "SELECT count(*) FROM inbox WHERE settled_at IS NULL"
+        unsettled = "SELECT count(*) FROM inbox WHERE settled_at IS NULL AND kind IN ('stk', 'c2b-validation')"
         wait_until(lambda: running.sql(unsettled) == [(0,)], what="the settlement of all")
         yield running
 
@@ -378,6 +423,7 @@ def test_the_canaries_are_where_they_belong(server: Server) -> None:
 
     wanted = ("PaidName", "PaidDiagnosis", "PaidHistory", "PaidLab", "WaiveReason", "CancelReason", "UnknownDesc")
     assert {canary(place) for place in (*wanted, "Body", "FirstName", "Settlement")} <= found
+    assert {canary(place) for place in ("C2bFirst", "C2bBody", "Reference", "CreditParty", "OrderDesc")} <= found
     assert {DATE_OF_BIRTH, NATIONAL_ID, EMAIL, PAYS[-9:], PATIENT[-9:], STRANGER[-9:]} <= found
 
 
