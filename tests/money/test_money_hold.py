@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 
+import psycopg
 import pytest
 
-from rufaa.db.atomic import Tx, unit
+from rufaa.db.atomic import WORK, Tx, unit
 from rufaa.facilities import operations as facilities
 from rufaa.facilities.models import MpesaAccount
 from rufaa.money import Money
@@ -213,6 +214,15 @@ def test_what_waited_goes_out_one_by_one_at_the_accounts_rate(
     assert 0 < wait_s <= 0.5
     advance(wait_s)
     assert len(unit(lambda tx: claim_due(tx, limit=1))[0]) == 1
+
+
+def test_the_release_wakes_the_workers(town: World, database: str) -> None:
+    put_on_hold(town)
+    with psycopg.connect(database, autocommit=True) as listening:
+        listening.execute(f"LISTEN {WORK}")
+        release(town)
+
+        assert [told.channel for told in listening.notifies(timeout=10, stop_after=1)] == [WORK]
 
 
 def test_what_was_pushed_just_before_still_counts_after_a_short_hold(town: World) -> None:

@@ -24,6 +24,7 @@ from rufaa.gateway import vitals
 from rufaa.gateway.vitals import DEADLINE_S, FIGURES_KEPT_S, Kept
 from rufaa.ingest.address import Kind
 from rufaa.ingest.loop import settle_inbox
+from rufaa.payments import hold
 from rufaa.payments.machine import LIVE, PromptState, Verdict
 from rufaa.payments.operations import open_task_for_prompt
 from rufaa.simulator.faults import Fault, FaultKind
@@ -344,6 +345,18 @@ def test_what_waits_is_shown_with_its_age(database: str, world: World) -> None:
     for kind, number in {"unapplied": 1, "review": 1, "contradiction": 0, "refund": 0, "stray": 1}.items():
         assert found[f"rufaa_tasks_open{{kind={kind}}}"] == number
         assert found[f"rufaa_tasks_oldest_age_seconds{{kind={kind}}}"] == (seventy if number else 0)
+
+
+def test_accounts_on_hold_are_counted_and_their_prompts_are_not_due(database: str, world: World) -> None:
+    world.prompted(PAYS)
+    assert figures(database)["rufaa_account_held"] == 0
+    unit(lambda tx: hold.hold(tx, world.account.pk, reason="down", by="amina"))
+    advance(70)
+
+    found = figures(database)
+
+    assert (found["rufaa_account_held"], found["rufaa_prompts{state=created}"]) == (1, 1)
+    assert (found["rufaa_prompts_due{work=send}"], found["rufaa_prompts_due_age_seconds{work=send}"]) == (0, 0)
 
 
 def test_the_figures_are_read_once_in_five_seconds(gateway: Running) -> None:

@@ -35,7 +35,7 @@ class NotRegistered(RufaaError):
     """Safaricom did not register the account, or not certainly."""
 
     kind = Kind.UNAVAILABLE
-    code = "not-registered"
+    code = "registration-failed"
 
 
 class NoCallbacks(RufaaError):

@@ -14,7 +14,8 @@ register = REGISTRY.module("payments")
 
 @register.query
 def getByReferral(caller: Caller, *, referralId: str) -> list[Value]:
-    """Every attempt to collect the referral's fee, newest first, with its receipt where the money came."""
+    """Every attempt to collect the referral's fee, newest first, with its receipt where the money came. ``held``: it
+    waits until prompts are sent again; ``paybill`` then says how to pay by hand."""
     try:
         row = queries.see(caller.actor, referralId).referral
     except ReferralNotFound:

@@ -18,7 +18,8 @@ def triggerReferralPayment(
     caller: Caller, *, referralId: str, phoneNumber: str, amount: float | None = None, reason: str | None = None
 ) -> Waiting | dict[str, Value]:
     """Send the M-Pesa prompt for the referral's fee to this phone. ``amount`` (shillings) may be left out; it must be
-    what is open. Joins a prompt that is under way. ``reason`` is needed after a prompt that nobody could explain."""
+    what is open. Joins a prompt that is under way. ``reason`` is needed after a prompt that nobody could explain. While
+    the account is on hold the answer comes at once, with the status "held" and how to pay by hand (``paybill``)."""
     money = None if amount is None else stk_amount(amount)
     asked, seen = operations.send_prompt(
         caller.tx, caller.actor, referralId, phone=phoneNumber, amount=money, reason=reason or ""

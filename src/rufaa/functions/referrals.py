@@ -116,7 +116,8 @@ def updatePhoneNumbers(caller: Caller, *, referralId: str, patientPhone: str, st
 
 @register.query
 def getReferral(caller: Caller, *, referralId: str) -> dict[str, Value] | None:
-    """One referral with its payment and what the caller may do with it; null if there is none to see."""
+    """One referral with its payment and what the caller may do with it; null if there is none to see. While something
+    is open, ``payment.paybill`` says how to pay it by hand; ``payment.held``: no prompts are sent at the moment."""
     try:
         seen = queries.see(caller.actor, referralId)
     except ReferralNotFound:

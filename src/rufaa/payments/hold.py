@@ -77,7 +77,7 @@ def release(tx: Tx, account: uuid.UUID, *, by: str) -> int:
     Returns how many wait. Raises ``NotHeld``.
     """
     who = _said("by", by)
-    access.lock(tx, account)
+    access.lock(tx, account)  # before the hold's row, as who holds takes them
     if not tx.execute(_SQL["release"], {"account": account, "by": who}):
         raise NotHeld("The account is not on hold. Nothing was changed.")
     access.forgo_burst(tx, account)
