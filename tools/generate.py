@@ -57,11 +57,11 @@ WHY: Final[Mapping[tuple[str, ...], str]] = {
     ("referral", "pending-admin", "cancel"): "a reason; there is no fee yet",
     ("referral", "paid", "cancel"): "a reason; opens a refund task",
     ("referral", "confirmed", "cancel"): "a reason; where money came it opens a refund task",
-    ("fee", "pay"): "a receipt of its amount and account is applied to it: the trigger looks",
+    ("fee", "pay"): "what is applied to it, of receipts of its account, is its amount: the trigger looks",
     ("fee", "waive"): "two people agreed to waive it: the trigger looks",
     ("fee", "defer"): "two people agreed to defer it: the trigger looks",
     ("fee", "cancel"): "by the commit its referral is cancelled: the trigger looks",
-    ("fee", "refund"): "a refund is recorded in the books: the trigger looks",
+    ("fee", "refund"): "all that paid it went back: the trigger looks",
     ("prompt", "claim"): "the fee is open and the account's rate allows it; from here on the POST may have happened",
     ("prompt", "gave-up"): "Daraja did not take it for 150 s",
     ("prompt", "withdrawn"): "the fee was paid, waived or given up before a worker claimed it",
@@ -118,9 +118,10 @@ WHY: Final[Mapping[tuple[str, ...], str]] = {
 POSTINGS: Final[Mapping[str, tuple[str, str, str]]] = {
     "raised": ("a fee is raised", "receivable", "income"),
     "received": ("a receipt arrives", "mpesa:account", "unapplied"),
-    "applied": ("a receipt is applied to its fee", "unapplied", "receivable"),
+    "applied": ("so much of a receipt pays a fee", "unapplied", "receivable"),
     "waived": ("a fee is waived, or given up with its referral", "income", "receivable"),
-    "refunded": ("money is given back", "unapplied", "mpesa:account"),
+    "returned": ("what paid a fee goes back: it is no income any more", "income", "unapplied"),
+    "refunded": ("money went back", "unapplied", "mpesa:account"),
 }
 
 
@@ -152,8 +153,8 @@ def states() -> str:
     lines += [
         "",
         "What always holds: a fee's receivable is its amount while it is due or deferred, else zero; `unapplied` is",
-        "the sum of the unapplied receipts; `mpesa:account` (`mpesa:<short code>`, with `/<till>` for a till) is the",
-        "money that came to this short code.",
+        "what of all receipts neither pays a fee nor went back; `mpesa:account` (`mpesa:<short code>`, with `/<till>`",
+        "for a till) is the money that came to this short code, less what went back from it.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from itertools import combinations
 from typing import Any, Final
 
 from operations.law_ground import CENTS, Town
@@ -33,7 +35,8 @@ def _without_books(write: Write) -> Write:
 def _post(sql: Town, kind: str, **values: object) -> None:
     """A posting past the triggers of its table, so that its constraints stand alone."""
     sql.do("ALTER TABLE transfer DISABLE TRIGGER USER")
-    row = {"fee": sql.fee(), "receipt": sql.receipt()} | values
+    receipt = sql.receipt()
+    row = {"fee": sql.fee(), "receipt": receipt, "refund": sql.refund(receipt)} | values
     sql.transfer(kind, **row)
     sql.do("ALTER TABLE transfer ENABLE TRIGGER USER")
 
@@ -47,6 +50,30 @@ def _posting(kind: str, **values: object) -> Write:
     return lambda sql: _post(sql, kind, **values)
 
 
+def _an_application_of(cents: int) -> Write:
+    def write(sql: Town) -> None:
+        sql.do("ALTER TABLE receipt DROP CONSTRAINT receipt_free")  # less than nothing would make more free than came
+        sql.application(sql.receipt(), sql.fee(), cents)
+
+    return write
+
+
+def _a_receipt_of(cents: int) -> Write:
+    def write(sql: Town) -> None:
+        sql.do("ALTER TABLE receipt DROP CONSTRAINT receipt_free")  # nothing can be free of less than nothing
+        sql.receipt(amount_cents=cents)
+
+    return _without_books(write)
+
+
+def _a_refund_of(cents: int) -> Write:
+    def write(sql: Town) -> None:
+        sql.do("ALTER TABLE receipt DROP CONSTRAINT receipt_free")  # as above
+        sql.refund(sql.receipt(), amount_cents=cents)
+
+    return write
+
+
 # --- amounts, states, forms ------------------------------------------------------------------------------------------
 
 for _cents in (0, -100, 99, 25_000_001):
@@ -58,7 +85,9 @@ for _cents in (0, -100, 99, 25_000_001):
         f"price_of_{_cents}",
     )
 for _cents in (0, -1):
-    _add("receipt", "receipt_amount", _without_books(_insert("receipt", amount_cents=_cents)), f"receipt_of_{_cents}")
+    _add("application", "application_amount", _without_books(_an_application_of(_cents)), f"application_of_{_cents}")
+    _add("refund", "refund_amount", _a_refund_of(_cents), f"refund_of_{_cents}")
+    _add("receipt", "receipt_amount", _a_receipt_of(_cents), f"receipt_of_{_cents}")
     _add("transfer", "transfer_amount", _posting("refunded", amount_cents=_cents), f"transfer_{_cents}")
 
 
@@ -72,33 +101,33 @@ def _in_no_state(table: str) -> Write:
     return write
 
 
-def _receipt_in_no_state(sql: Town) -> None:
-    sql.do("ALTER TABLE receipt DROP CONSTRAINT receipt_applied_to_a_fee")  # it knows the two states as well
-    sql.force("receipt", sql.receipt(), state=_FORCED)
+def _refund_in_no_state(sql: Town) -> None:
+    sql.force("refund", sql.refund(), state=_FORCED, approved_by=sql.second)
 
 
 def _referral_in_no_state(sql: Town) -> None:
     sql.force("referral", sql.referral(fee=sql.fee()), state=_FORCED)
 
 
-for _table in ("fee", "prompt"):
+for _table in ("fee", "prompt", "receipt"):
     _add(_table, f"{_table}_state", _in_no_state(_table), f"{_table}_in_no_state")
-_add("receipt", "receipt_state", _receipt_in_no_state, "receipt_in_no_state")
+_add("refund", "refund_state", _refund_in_no_state, "refund_in_no_state")
 _add("referral", "referral_state", _referral_in_no_state, "referral_in_no_state")
 _add("referral", "referral_priority", _insert("referral", priority="Whenever"), "priority_unknown")
-_add("receipt", "receipt_applied_to_a_fee", lambda sql: sql.receipt(fee_id=sql.fee()), "unapplied_with_a_fee")
 _add(
     "receipt",
-    "receipt_applied_to_a_fee",
-    lambda sql: sql.force("receipt", sql.receipt(), state="applied"),
-    "applied_without_a_fee",
+    "receipt_free",
+    lambda sql: sql.force("receipt", sql.receipt(), free_cents=CENTS + 1),
+    "more_free_than_came",
 )
 for _number in ("", "UBN7X", "ubn7xy1234", "UBN7XY1234 ", "A" * 21):
     _add("receipt", "receipt_number", _insert("receipt", number=_number), f"receipt_number_{_number!r}")
+    _add("claim", "claim_number_form", _insert("claim", number=_number), f"claim_number_{_number!r}")
 for _code in ("", "ABCDEFGHJKMNP", "abc", "A B"):
     _add("fee", "fee_code", _insert("fee", account_code=_code), f"account_code_{_code!r}")
 for _phone in ("", "0708374149", "+254708374149", "25470837414", "2547083741490", "254208374149", "25470837414x"):
     _add("prompt", "prompt_phone_form", _insert("prompt", payer_phone=_phone), f"payer_{_phone!r}")
+    _add("refund", "refund_phone", _insert("refund", phone=_phone), f"payout_to_{_phone!r}")
     if _phone:
         for _column in ("phone", "payer_phone"):
             _add(
@@ -109,11 +138,46 @@ for _phone in ("", "0708374149", "+254708374149", "25470837414", "2547083741490"
                 ),
                 f"particulars_{_column}_{_phone!r}",
             )
+
+
+def _reversed_to_a_phone(sql: Town) -> None:
+    sql.refund(sql.receipt(number="UBN7XY1234"), method="reversal", phone="254708374149")
+
+
+def _given_back_in_no_way(sql: Town) -> None:
+    sql.do("ALTER TABLE refund DROP CONSTRAINT refund_phone")  # it knows the methods as well
+    sql.refund(method="cash")
+
+
+_add("refund", "refund_phone", _reversed_to_a_phone, "reversed_to_a_phone")
+_add("refund", "refund_method", _given_back_in_no_way, "given_back_in_no_way")
+_add("refund", "refund_why", _insert("refund", why=""), "refund_without_why")
+_add("claim", "claim_channel", _insert("claim", channel="callback"), "claim_by_callback")
+for _ended in (
+    *({"ended_as": "confirmed"}, {"ended_at": "2026-01-01"}),
+    {"ended_as": "forgotten", "ended_at": "2026-01-01"},
+):
+    _add("claim", "claim_ended", _insert("claim", **_ended), "claim_ended_" + "_".join(_ended))
+_add("inquiry", "inquiry_about_one", _insert("inquiry", claim_id=None), "inquiry_about_nothing")
+_add(
+    "inquiry",
+    "inquiry_about_one",
+    lambda sql: sql.inquiry(claim_id=sql.claim(), refund_id=sql.refund()),
+    "inquiry_about_two",
+)
+_add("inquiry", "inquiry_by_one", _insert("inquiry", receipt_number=None), "inquiry_by_nothing")
+_add(
+    "inquiry",
+    "inquiry_by_one",
+    _insert("inquiry", receipt_number="UBN7XY1234", original_conversation_id="AG_1"),
+    "inquiry_by_two",
+)
 _add("transfer", "transfer_kind", _post_a_gift, "posting_of_no_kind")
 _add("transfer", "transfer_two_accounts", _posting("refunded", credit="a"), "posting_to_itself")
 for _kind, _lacking in (
     *(("raised", "fee"), ("waived", "fee"), ("received", "receipt"), ("applied", "fee"), ("applied", "receipt")),
-    *(("refunded", "fee"), ("refunded", "receipt")),
+    *(("returned", "fee"), ("returned", "receipt"), ("returned", "refund")),
+    *(("refunded", "receipt"), ("refunded", "refund")),
 ):
     _add("transfer", "transfer_subject", _posting(_kind, **{_lacking: None}), f"{_kind}_without_{_lacking}")
 _add("rufaa_clock", "rufaa_clock_one_row", lambda sql: sql.insert("rufaa_clock", id=2, offset="0"), "a_second_clock")
@@ -203,10 +267,23 @@ def _on_one(maker: str, column: str, table: str, **values: Any) -> Write:
     return write
 
 
-def _two_receipts_on_one_fee(sql: Town) -> None:
-    fee = sql.fee()
+def _one_receipt_applied_twice(sql: Town) -> None:
+    _without_applied_once(sql)
+    fee, receipt = sql.fee(), sql.receipt()
     for _ in range(2):
-        sql.move("receipt", sql.receipt(), "apply", "applied", fee_id=fee)
+        sql.application(receipt, fee, CENTS // 2)
+
+
+def _without_applied_once(sql: Town) -> None:
+    """The books know it as well."""
+    sql.do("DROP INDEX transfer_applied_once")
+
+
+def _two_refunds(sql: Town, *, of_a_fee: bool, first: str) -> None:
+    """Two of one receipt, or of what it pays of one fee; the money of the first is free again, as the guards count."""
+    fee, _, receipt = sql.paid_fee() if of_a_fee else (None, None, sql.receipt(amount_cents=2 * CENTS))
+    sql.refund(receipt, first, fee=fee)
+    sql.refund(receipt, fee=fee)
 
 
 def _referrals_of_one_patient(sql: Town) -> None:
@@ -216,17 +293,53 @@ def _referrals_of_one_patient(sql: Town) -> None:
 
 
 _add("receipt", "receipt_prompt_id_key", _on_one("prompt", "prompt", "receipt"), "two_receipts_of_one_prompt")
-_add("receipt", "receipt_fee_id_key", _two_receipts_on_one_fee, "two_receipts_for_one_fee")
+_add("application", "application_once", _one_receipt_applied_twice, "one_receipt_applied_to_one_fee_twice")
+for _state in ("proposed", "approved", "sending", "ordered", "unknown", "resending"):
+    for _of_a_fee in (False, True):
+        _add(
+            "refund",
+            "refund_one_live",
+            lambda sql, first=_state, of_a_fee=_of_a_fee: _two_refunds(  # type: ignore[misc]
+                sql, of_a_fee=of_a_fee, first=first
+            ),
+            f"second_refund_{'of_a_fee' if _of_a_fee else 'of_what_waits'}_beside_{_state}",
+        )
+_add("refund", "refund_number_key", _twice("refund", number="UBN7XY9999"), "one_number_of_two_refunds")
+_add("claim", "claim_once", _twice("claim"), "one_open_claim_twice")
+_add("claim", "claim_once", _on_one("fee", "fee_id", "claim", channel="typed"), "one_code_typed_twice_for_a_fee")
 _add("referral", "referral_fee_id_key", _on_one("fee", "fee", "referral"), "one_fee_for_two_referrals")
 _add("referral", "referral_particulars_id_key", _referrals_of_one_patient, "particulars_shared")
 _add("exemption", "exemption_one_open", _on_one("fee", "fee", "exemption"), "two_open_proposals")
 _add("task", "task_one_open", _on_one("fee", "fee", "task"), "one_task_twice")
+for _maker, _column in (
+    *(("receipt", "receipt_id"), ("claim", "claim_id"), ("refund", "refund_id"), ("stray", "stray_id")),
+    ("prompt", "prompt_id"),
+):
+    _add(
+        "task",
+        "task_one_open",
+        lambda sql, maker=_maker, column=_column: [  # type: ignore[misc]
+            _task_on(sql, account_id=sql.account, **{column: about}) for about in [getattr(sql, maker)()] * 2
+        ],
+        f"one_task_about_a_{_maker}_twice",
+    )
 _add(
     "task",
-    "task_of_something",
-    lambda sql: sql.insert("task", id=uuid.uuid4(), kind="review", why="to test"),
-    "task_about_nothing",
+    "task_one_open",
+    lambda sql: [_task_on(sql, account_id=sql.account) for _ in range(2)],
+    "one_task_about_an_account_twice",
 )
+for _label, _whose in {
+    "nothing": lambda _: {},
+    "a_facility_alone": lambda sql: {"facility_id": sql.facility},
+    "a_fee_and_nobody": lambda sql: {"fee_id": sql.fee()},
+}.items():
+    _add(
+        "task",
+        "task_of_something",
+        lambda sql, whose=_whose: _task_on(sql, **whose(sql)),  # type: ignore[misc]
+        f"task_about_{_label}",
+    )
 _add(
     "stray",
     "stray_once",
@@ -239,18 +352,33 @@ _add(
     lambda sql: [sql.stray(checkout_request_id="ws_CO_1", receipt_id=sql.receipt()) for _ in range(2)],
     "two_receipts_of_one_stray_push",
 )
-_add(
-    "evidence",
-    "evidence_of_one_thing",
-    lambda sql: sql.evidence(sql.prompt(), stray_id=sql.stray()),
-    "evidence_of_a_prompt_and_a_stray",
-)
-_add(
-    "evidence",
-    "evidence_of_one_thing",
-    lambda sql: sql.insert("evidence", channel="callback", verdict="ask"),
-    "evidence_of_nothing",
-)
+_ABOUT: Final[dict[str, Callable[[Town], object]]] = {
+    "prompt_id": lambda sql: sql.prompt(),
+    "stray_id": lambda sql: sql.stray(),
+    "claim_id": lambda sql: sql.claim(),
+    "refund_id": lambda sql: sql.refund(),
+    "account_id": lambda sql: sql.account,
+}
+
+
+def _evidence_of(*columns: str) -> Write:
+    return lambda sql: sql.insert(
+        "evidence", channel="status", verdict="ask", **{column: _ABOUT[column](sql) for column in columns}
+    )
+
+
+_add("evidence", "evidence_of_one_thing", _evidence_of(), "evidence_of_nothing")
+for _one, _other in combinations(_ABOUT, 2):
+    _add("evidence", "evidence_of_one_thing", _evidence_of(_one, _other), f"evidence_of_{_one}_and_{_other}")
+
+
+def _pulled_twice(amount_cents: int | None) -> Write:
+    row = {"channel": "pull", "verdict": "pays", "receipt_number": "UBN7XY1234", "amount_cents": amount_cents}
+    return lambda sql: [sql.insert("evidence", account_id=sql.account, **row) for _ in range(2)]
+
+
+_add("evidence", "evidence_pulled_once", _pulled_twice(CENTS), "one_pulled_row_twice")
+_add("evidence", "evidence_pulled_once", _pulled_twice(None), "one_pulled_row_of_no_amount_twice")
 _add("evidence", "evidence_once", _on_one("prompt", "prompt", "evidence", inbox=1), "one_callback_twice_as_evidence")
 
 
@@ -261,24 +389,20 @@ def _post_again(kind: str) -> Write:
         fee = sql.fee()
         sql.exemption(fee, agreed=True)
         sql.move("fee", fee, "waive", "waived")
-        sql.paid_fee()
-        row = sql.rows("SELECT fee, receipt FROM transfer WHERE kind = %(kind)s LIMIT 1", kind=kind)[0]
+        sql.given_back()
+        row = sql.rows("SELECT fee, receipt, refund FROM transfer WHERE kind = %(kind)s LIMIT 1", kind=kind)[0]
         _post(sql, kind, **row)
 
     return write
 
 
-def _refund_twice(sql: Town) -> None:
-    fee, _, receipt = sql.paid_fee()
-    for _ in range(2):
-        _post(sql, "refunded", fee=fee, receipt=receipt)
-
-
 for _kind in ("raised", "waived"):
     _add("transfer", "transfer_fee_once", _post_again(_kind), f"posted_twice_{_kind}")
-for _kind in ("received", "applied"):
-    _add("transfer", "transfer_receipt_once", _post_again(_kind), f"posted_twice_{_kind}")
-_add("transfer", "transfer_receipt_once", _refund_twice, "posted_twice_refunded")
+for _kind, _index in (
+    *(("received", "transfer_receipt_once"), ("applied", "transfer_applied_once")),
+    *(("returned", "transfer_refund_once"), ("refunded", "transfer_refund_once")),
+):
+    _add("transfer", _index, _post_again(_kind), f"posted_twice_{_kind}")
 
 # --- facilities, people, accounts ------------------------------------------------------------------------------------
 
@@ -301,6 +425,10 @@ def _account(sql: Town, **values: object) -> uuid.UUID:
         "sealed_keys": b"",
     }  # fmt: skip
     return sql.insert("mpesa_account", **(row | values))
+
+
+def _task_on(sql: Town, **values: object) -> uuid.UUID:
+    return sql.insert("task", **({"id": uuid.uuid4(), "kind": "review", "why": "to test"} | values))
 
 
 def _law_row(sql: Town) -> None:

@@ -15,10 +15,11 @@ from typing import Any, Final, TypeAlias
 import psycopg
 from psycopg.rows import dict_row
 
-MACHINE_TABLES: Final = ("fee", "prompt", "receipt", "referral")
+MACHINE_TABLES: Final = ("fee", "prompt", "receipt", "refund", "referral")
 CENTS: Final = 100_000
 _EMPTIED: Final = (
-    *("referral", "evidence", "exemption", "task", "stray", "restoration", "transfer", "receipt", "prompt", "fee"),
+    *("referral", "evidence", "exemption", "task", "inquiry", "claim", "refund", "application", "stray", "restoration"),
+    *("transfer", "receipt", "prompt", "fee"),
     *("price", "mpesa_access", "account_hold"),
     *("mpesa_account", "membership", "particulars", "inbox", "rufaa_user", "facility"),
 )
@@ -36,6 +37,7 @@ class Town:
     account: uuid.UUID = field(default_factory=uuid.uuid4)
     other_account: uuid.UUID = field(default_factory=uuid.uuid4)
     user: uuid.UUID = field(default_factory=uuid.uuid4)
+    second: uuid.UUID = field(default_factory=uuid.uuid4)  # who approves what the user proposed
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def do(self, statement: str, **params: object) -> int:
@@ -143,10 +145,80 @@ class Town:
         prompt = self.prompt(fee, state="pending")
         receipt = self.receipt(prompt)
         self.move("prompt", prompt, "confirmed", "paid")
-        self.move("receipt", receipt, "apply", "applied", fee_id=fee)
+        self.pay(fee, receipt)
+        return fee, prompt, receipt
+
+    def application(self, receipt: uuid.UUID, fee: uuid.UUID, amount_cents: int = CENTS) -> uuid.UUID:
+        row = {"id": uuid.uuid4(), "receipt_id": receipt, "fee_id": fee, "amount_cents": amount_cents}
+        return self.insert("application", **row)
+
+    def pay(self, fee: uuid.UUID, *receipts: uuid.UUID) -> None:
+        """Apply all that is free of ``receipts``, which is the fee's amount, and pay the fee."""
+        for receipt in receipts:
+            self.application(receipt, fee, self.free(receipt))
+            self.move("receipt", receipt, "apply", "applied")
         self.move("fee", fee, "pay", "paid")
         self.commit_checks()
-        return fee, prompt, receipt
+
+    def free(self, receipt: uuid.UUID) -> int:
+        return int(self.one("SELECT free_cents FROM receipt WHERE id = %(id)s", id=receipt))
+
+    def refund(
+        self,
+        receipt: uuid.UUID | None = None,
+        state: str = "proposed",
+        *,
+        fee: uuid.UUID | None = None,
+        birth: Birth | None = None,
+        **values: object,
+    ) -> uuid.UUID:
+        """Money of ``receipt`` that waits, or that pays ``fee``."""
+        row: dict[str, object] = {
+            "id": uuid.uuid4(), "state": "proposed", "event": "propose", "receipt_id": receipt or self.receipt(),
+            "fee_id": fee, "amount_cents": CENTS, "method": "b2c", "phone": "254708374149", "why": "to test",
+            "proposed_by": self.user,
+        }  # fmt: skip
+        refund = self.insert("refund", **(row | values | _born(birth)))
+        if state != "proposed":
+            approval = {} if state == "withdrawn" else {"approved_by": self.second}
+            self.force_state("refund", refund, state, **approval)
+        return refund
+
+    def order(self, refund: uuid.UUID) -> None:
+        """A second person agrees, and Daraja takes the order."""
+        self.move("refund", refund, "approve", "approved", approved_by=self.second)
+        self.move("refund", refund, "claim", "sending")
+        self.move("refund", refund, "accepted", "ordered")
+
+    def fail(self, refund: uuid.UUID) -> None:
+        self.order(refund)
+        self.move("refund", refund, "rejected", "failed")
+
+    def given_back(self) -> tuple[uuid.UUID, uuid.UUID, uuid.UUID]:
+        """A fee that was paid and whose money went back, lawfully: (fee, receipt, refund)."""
+        fee, _, receipt = self.paid_fee()
+        refund = self.refund(receipt, fee=fee)
+        self.order(refund)
+        self.move("refund", refund, "succeeded", "done")
+        self.move("receipt", receipt, "return", "refunded")
+        self.move("fee", fee, "refund", "refunded")
+        self.commit_checks()
+        return fee, receipt, refund
+
+    def claim(self, **values: object) -> uuid.UUID:
+        row: dict[str, object] = {
+            "id": uuid.uuid4(), "account_id": self.account, "number": "UBN7XY1234", "channel": "c2b",
+        }  # fmt: skip
+        return self.insert("claim", **(row | values))
+
+    def inquiry(self, **values: object) -> uuid.UUID:
+        """About a claim, by its receipt number, unless ``values`` say otherwise."""
+        row: dict[str, object] = {"id": uuid.uuid4(), "account_id": self.account}
+        if "refund_id" not in values:
+            row["claim_id"] = self.claim()
+        if "original_conversation_id" not in values:
+            row["receipt_number"] = "UBN7XY1234"
+        return self.insert("inquiry", **(row | values))
 
     def referral(
         self,

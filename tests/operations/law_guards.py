@@ -53,7 +53,9 @@ def _into(guards: list[Guard], table: str, name: str, says: str | None) -> Calla
 def paid_from_waived(sql: Town) -> None:
     _with_history_out_of_the_way(sql)
     fee = sql.fee("waived")
-    sql.force("receipt", sql.receipt(), state="applied", fee_id=fee)
+    receipt = sql.receipt()
+    with sql.past_the_guards():
+        sql.application(receipt, fee)
     sql.move("fee", fee, "pay", "paid")
 
 
@@ -65,10 +67,21 @@ def sent_again(sql: Town) -> None:
 
 @trigger("receipt", "receipt_1_law", "law")
 def unapplied_again(sql: Town) -> None:
-    sql.do("ALTER TABLE receipt DISABLE TRIGGER receipt_2_frozen")  # an applied receipt keeps its fee, which hides this
     _with_history_out_of_the_way(sql)
     _, _, receipt = sql.paid_fee()
-    sql.move("receipt", receipt, "arrive", "unapplied", fee_id=None)
+    sql.move("receipt", receipt, "arrive", "unapplied")
+
+
+@trigger("refund", "refund_1_law", "law")
+def ordered_anew_after_an_answer_was_lost(sql: Town) -> None:
+    _with_history_out_of_the_way(sql)
+    sql.move("refund", sql.refund(state="unknown"), "not-sent", "approved")
+
+
+@trigger("refund", "refund_1_law", "law")
+def failed_after_the_money_went(sql: Town) -> None:
+    _with_history_out_of_the_way(sql)
+    sql.move("refund", sql.refund(state="done"), "rejected", "failed")
 
 
 @trigger("referral", "referral_1_law", "law")
@@ -95,13 +108,15 @@ def history_of_what_never_happened(sql: Town) -> None:
 
 def _by_hand(kind: str) -> Write:
     def write(sql: Town) -> None:
-        sql.transfer(kind, fee=sql.fee("waived"), receipt=None if kind == "waived" else sql.receipt())
+        receipt = None if kind == "waived" else sql.receipt()
+        refund = sql.refund(receipt) if kind in {"returned", "refunded"} else None
+        sql.transfer(kind, fee=sql.fee("waived"), receipt=receipt, refund=refund)
 
     write.__name__ = f"{kind}_posted_by_hand"
     return write
 
 
-for _kind in ("waived", "applied"):
+for _kind in ("waived", "applied", "returned", "refunded"):
     trigger("transfer", "transfer_by_triggers", "written_by_triggers")(_by_hand(_kind))
 
 
@@ -138,10 +153,25 @@ def fee_paid_by_an_unapplied_receipt(sql: Town) -> None:
     sql.move("fee", fee, "pay", "paid")
 
 
+@trigger("prompt", "prompt_3_money", "prompt_needs_receipt")
+def prompt_paid_by_a_receipt_on_another_account(sql: Town) -> None:
+    prompt = sql.prompt(state="pending")
+    sql.receipt(prompt, account_id=sql.other_account)
+    sql.move("prompt", prompt, "confirmed", "paid")
+
+
 @trigger("fee", "fee_3_ground", "fee_needs_receipt")
-def fee_paid_by_a_receipt_of_another_amount(sql: Town) -> None:
+def fee_paid_by_less_than_its_amount(sql: Town) -> None:
     fee = sql.fee()
-    sql.force("receipt", sql.receipt(amount_cents=CENTS - 1), state="applied", fee_id=fee)
+    sql.application(sql.receipt(), fee, CENTS - 1)
+    sql.move("fee", fee, "pay", "paid")
+
+
+@trigger("fee", "fee_3_ground", "fee_needs_receipt")
+def fee_paid_by_more_than_its_amount(sql: Town) -> None:
+    fee = sql.fee()
+    sql.application(sql.receipt(), fee, CENTS)
+    sql.application(sql.receipt(), fee, 1)
     sql.move("fee", fee, "pay", "paid")
 
 
@@ -181,34 +211,380 @@ def refunded_without_a_record(sql: Town) -> None:
     sql.move("fee", fee, "refund", "refunded")
 
 
-@trigger("receipt", "receipt_3_fits", "receipt_fits_fee")
-def applied_to_a_waived_fee(sql: Town) -> None:
-    sql.move("receipt", sql.receipt(), "apply", "applied", fee_id=sql.fee("waived"))
+@trigger("fee", "fee_3_ground", "fee_needs_refund")
+def refunded_while_one_of_its_receipts_is_kept(sql: Town) -> None:
+    fee, one, _ = _paid_by_two(sql)
+    _give_back_a_part(sql, fee, one)
+    sql.move("fee", fee, "refund", "refunded")
 
 
-@trigger("receipt", "receipt_3_fits", "receipt_fits_fee")
-def applied_to_a_fee_of_another_amount(sql: Town) -> None:
-    sql.move("receipt", sql.receipt(amount_cents=CENTS + 1), "apply", "applied", fee_id=sql.fee())
+def _paid_by_two(sql: Town) -> tuple[uuid.UUID, uuid.UUID, uuid.UUID]:
+    """A fee, and the receipts of a tenth and of the rest that pay it."""
+    fee, one, other = sql.fee(), sql.receipt(amount_cents=CENTS // 10), sql.receipt(amount_cents=CENTS - CENTS // 10)
+    sql.pay(fee, one, other)
+    return fee, one, other
 
 
-@trigger("receipt", "receipt_3_fits", "receipt_fits_fee")
-def applied_to_a_fee_of_another_account(sql: Town) -> None:
-    sql.move("receipt", sql.receipt(account_id=sql.other_account), "apply", "applied", fee_id=sql.fee())
+def _give_back_a_part(sql: Town, fee: uuid.UUID, receipt: uuid.UUID) -> uuid.UUID:
+    """What ``receipt``, of a tenth, pays of ``fee`` goes back; the rest still pays it."""
+    refund = sql.refund(receipt, fee=fee, amount_cents=CENTS // 10)
+    sql.order(refund)
+    sql.move("refund", refund, "succeeded", "done")
+    sql.move("receipt", receipt, "return", "refunded")
+    sql.commit_checks()
+    return refund
 
 
-@trigger("receipt", "receipt_5_pays", "receipt_pays_its_fee")
-def applied_and_its_fee_left_unpaid(sql: Town) -> None:
-    sql.move("receipt", sql.receipt(), "apply", "applied", fee_id=sql.fee())
+# --- what of a receipt is used ---------------------------------------------------------------------------------------
+
+
+@trigger("receipt", "receipt_3_free", "receipt_counts_free")
+def called_free_by_hand(sql: Town) -> None:
+    _, _, receipt = sql.paid_fee()
+    sql.do("UPDATE receipt SET free_cents = amount_cents WHERE id = %(id)s", id=receipt)
+
+
+@trigger("receipt", "receipt_3_free", "receipt_counts_free")
+def hidden_by_hand(sql: Town) -> None:
+    sql.do("UPDATE receipt SET free_cents = 0 WHERE id = %(id)s", id=sql.receipt())
+
+
+@trigger("receipt", "receipt_6_says", "receipt_says_what_waits")
+def applied_to_nothing(sql: Town) -> None:
+    sql.move("receipt", sql.receipt(), "apply", "applied")
     sql.commit_checks()
 
 
-@trigger("receipt", "receipt_5_pays", "receipt_pays_its_fee")
-def applied_and_its_fee_deferred(sql: Town) -> None:
+@trigger("receipt", "receipt_6_says", "receipt_says_what_waits")
+def given_back_to_nobody(sql: Town) -> None:
+    sql.move("receipt", sql.receipt(), "give-back", "refunded")
+    sql.commit_checks()
+
+
+@trigger("receipt", "receipt_6_says", "receipt_says_what_waits")
+def applied_whole_where_a_part_waits(sql: Town) -> None:
+    fee, receipt = sql.fee(), sql.receipt(amount_cents=CENTS + 1)
+    sql.application(receipt, fee)
+    sql.move("receipt", receipt, "apply", "applied")
+    sql.move("fee", fee, "pay", "paid")
+    sql.commit_checks()
+
+
+@trigger("receipt", "receipt_6_says", "receipt_says_what_waits")
+def waiting_where_all_of_it_pays(sql: Town) -> None:
     fee = sql.fee()
-    sql.move("receipt", sql.receipt(), "apply", "applied", fee_id=fee)
+    sql.application(sql.receipt(), fee)
+    sql.move("fee", fee, "pay", "paid")
+    sql.commit_checks()
+
+
+@trigger("receipt", "receipt_6_says", "receipt_says_what_waits")
+def given_back_while_it_is_only_promised(sql: Town) -> None:
+    receipt = sql.receipt()
+    sql.order(sql.refund(receipt))
+    sql.move("receipt", receipt, "give-back", "refunded")
+    sql.commit_checks()
+
+
+@trigger("application", "application_1_fits", "application_fits")
+def applied_to_a_waived_fee(sql: Town) -> None:
+    sql.application(sql.receipt(), sql.fee("waived"))
+
+
+@trigger("application", "application_1_fits", "application_fits")
+def applied_to_a_fee_that_is_paid_already(sql: Town) -> None:
+    fee, _, _ = sql.paid_fee()
+    sql.application(sql.receipt(), fee)
+
+
+@trigger("application", "application_1_fits", "application_fits")
+def applied_to_a_fee_whose_money_went_back(sql: Town) -> None:
+    fee, _, _ = sql.given_back()
+    sql.application(sql.receipt(), fee)
+
+
+@trigger("application", "application_1_fits", "application_fits")
+def applied_to_a_fee_of_another_account(sql: Town) -> None:
+    sql.application(sql.receipt(account_id=sql.other_account), sql.fee())
+
+
+@trigger("application", "application_1_fits", "application_fits")
+def applied_with_more_than_the_fee(sql: Town) -> None:
+    sql.application(sql.receipt(amount_cents=CENTS + 1), sql.fee(), CENTS + 1)
+
+
+def more_than_the_receipt(sql: Town) -> None:
+    sql.application(sql.receipt(amount_cents=CENTS - 1), sql.fee())
+
+
+def a_second_fee_from_the_same_money(sql: Town) -> None:
+    _, _, receipt = sql.paid_fee()
+    sql.application(receipt, sql.fee())
+
+
+def a_second_fee_from_more_than_the_rest(sql: Town) -> None:
+    fee, receipt = sql.fee(), sql.receipt(amount_cents=CENTS + CENTS // 2)
+    sql.application(receipt, fee)
+    sql.move("receipt", receipt, "part-apply", "unapplied")
+    sql.move("fee", fee, "pay", "paid")
+    sql.application(receipt, sql.fee(amount_cents=CENTS // 2 + 1), CENTS // 2 + 1)
+
+
+def applied_while_it_is_promised_back(sql: Town) -> None:
+    receipt = sql.receipt()
+    sql.refund(receipt)
+    sql.application(receipt, sql.fee())
+
+
+def a_part_applied_while_another_is_promised_back(sql: Town) -> None:
+    receipt = sql.receipt()
+    sql.refund(receipt, amount_cents=CENTS // 2)
+    sql.application(receipt, sql.fee(amount_cents=CENTS // 2 + 1), CENTS // 2 + 1)
+
+
+def applied_after_it_went_back(sql: Town) -> None:
+    receipt = sql.receipt()
+    refund = sql.refund(receipt)
+    sql.order(refund)
+    sql.move("refund", refund, "succeeded", "done")
+    sql.application(receipt, sql.fee())
+
+
+for _write in (
+    *(more_than_the_receipt, a_second_fee_from_the_same_money, a_second_fee_from_more_than_the_rest),
+    *(applied_while_it_is_promised_back, a_part_applied_while_another_is_promised_back, applied_after_it_went_back),
+):
+    constraint("receipt", "receipt_free")(_write)
+    trigger("application", "application_1_fits", "receipt_free")(_write)  # which counts
+
+
+@trigger("application", "application_4_pays", "application_pays_its_fee")
+def applied_and_its_fee_left_unpaid(sql: Town) -> None:
+    receipt = sql.receipt()
+    sql.application(receipt, sql.fee())
+    sql.move("receipt", receipt, "apply", "applied")
+    sql.commit_checks()
+
+
+@trigger("application", "application_4_pays", "application_pays_its_fee")
+def applied_in_part_and_its_fee_left_unpaid(sql: Town) -> None:
+    receipt = sql.receipt(amount_cents=CENTS // 2)
+    sql.application(receipt, sql.fee(), CENTS // 2)
+    sql.move("receipt", receipt, "apply", "applied")
+    sql.commit_checks()
+
+
+@trigger("application", "application_4_pays", "application_pays_its_fee")
+def applied_and_its_fee_deferred(sql: Town) -> None:
+    fee, receipt = sql.fee(), sql.receipt()
+    sql.application(receipt, fee)
+    sql.move("receipt", receipt, "apply", "applied")
     sql.exemption(fee, "defer", agreed=True)
     sql.move("fee", fee, "defer", "deferred")
     sql.commit_checks()
+
+
+@trigger("application", "application_4_pays", "application_pays_its_fee")
+def applied_to_a_fee_that_others_paid_meanwhile(sql: Town) -> None:
+    """As it is for a transaction that saw the fee open, and commits after the one that paid it."""
+    fee, _, _ = sql.paid_fee()
+    receipt = sql.receipt()
+    sql.force("fee", fee, state="due")
+    sql.application(receipt, fee)
+    sql.force("fee", fee, state="paid")
+    sql.move("receipt", receipt, "apply", "applied")
+    sql.commit_checks()
+
+
+# --- refunds ---------------------------------------------------------------------------------------------------------
+
+
+def more_promised_than_came(sql: Town) -> None:
+    sql.refund(sql.receipt(), amount_cents=CENTS + 1)
+
+
+def promised_while_it_pays(sql: Town) -> None:
+    _, _, receipt = sql.paid_fee()
+    sql.refund(receipt)
+
+
+def promised_again_after_it_went_back(sql: Town) -> None:
+    receipt = sql.receipt()
+    refund = sql.refund(receipt)
+    sql.order(refund)
+    sql.move("refund", refund, "succeeded", "done")
+    sql.refund(receipt)
+
+
+def gone_after_all_and_applied_meanwhile(sql: Town) -> None:
+    """A refund was called failed, and its money pays a fee since; that it went after all is a person's work."""
+    receipt = sql.receipt()
+    refund = sql.refund(receipt)
+    sql.fail(refund)
+    sql.pay(sql.fee(), receipt)
+    sql.move("refund", refund, "succeeded", "done")
+
+
+def gone_after_all_and_promised_again(sql: Town) -> None:
+    receipt = sql.receipt()
+    refund = sql.refund(receipt)
+    sql.fail(refund)
+    sql.refund(receipt)
+    sql.move("refund", refund, "succeeded", "done")
+
+
+for _write in (
+    *(more_promised_than_came, promised_while_it_pays, promised_again_after_it_went_back),
+    *(gone_after_all_and_applied_meanwhile, gone_after_all_and_promised_again),
+):
+    constraint("receipt", "receipt_free")(_write)
+    trigger("refund", "refund_3_promises", "receipt_free")(_write)
+
+
+@trigger("refund", "refund_3_promises", "refund_promises")
+def given_back_from_a_fee_that_the_receipt_does_not_pay(sql: Town) -> None:
+    fee, _, _ = sql.paid_fee()
+    sql.refund(sql.receipt(), fee=fee)
+
+
+@trigger("refund", "refund_3_promises", "refund_promises")
+def given_back_from_a_fee_that_is_owed(sql: Town) -> None:
+    sql.refund(sql.receipt(), fee=sql.fee())
+
+
+@trigger("refund", "refund_3_promises", "refund_promises")
+def a_part_of_what_pays_a_fee(sql: Town) -> None:
+    fee, _, receipt = sql.paid_fee()
+    sql.refund(receipt, fee=fee, amount_cents=CENTS - 1)
+
+
+@trigger("refund", "refund_3_promises", "refund_promises")
+def more_than_pays_the_fee(sql: Town) -> None:
+    fee, receipt = sql.fee(), sql.receipt(amount_cents=2 * CENTS)
+    sql.application(receipt, fee)
+    sql.move("receipt", receipt, "part-apply", "unapplied")
+    sql.move("fee", fee, "pay", "paid")
+    sql.refund(receipt, fee=fee, amount_cents=2 * CENTS)
+
+
+@trigger("refund", "refund_3_promises", "refund_promises")
+def what_paid_a_fee_given_back_again_after_all(sql: Town) -> None:
+    fee, receipt, _ = sql.given_back()
+    sql.refund(receipt, fee=fee)
+
+
+@trigger("refund", "refund_3_promises", "refund_promises")
+def a_receipt_given_back_again_while_another_pays_its_fee(sql: Town) -> None:
+    fee, one, _ = _paid_by_two(sql)
+    _give_back_a_part(sql, fee, one)
+    sql.refund(one, fee=fee, amount_cents=CENTS // 10)
+
+
+def _failed_and_tried_again(sql: Town) -> tuple[uuid.UUID, uuid.UUID, uuid.UUID]:
+    """What a receipt pays of a fee was not given back, and two people try again: (receipt, failed, second)."""
+    fee, one, _ = _paid_by_two(sql)
+    failed = sql.refund(one, fee=fee, amount_cents=CENTS // 10)
+    sql.fail(failed)
+    return one, failed, sql.refund(one, fee=fee, amount_cents=CENTS // 10)
+
+
+@trigger("refund", "refund_3_promises", "refund_promises")
+def ordered_again_although_the_first_went_after_all(sql: Town) -> None:
+    _, failed, second = _failed_and_tried_again(sql)
+    sql.move("refund", second, "approve", "approved", approved_by=sql.second)
+    sql.move("refund", failed, "succeeded", "done")
+    sql.move("refund", second, "claim", "sending")
+
+
+@trigger("refund", "refund_3_promises", "refund_promises")
+def approved_although_the_first_went_after_all(sql: Town) -> None:
+    _, failed, second = _failed_and_tried_again(sql)
+    sql.move("refund", failed, "succeeded", "done")
+    sql.move("refund", second, "approve", "approved", approved_by=sql.second)
+
+
+@trigger("refund", "refund_3_promises", "refund_promises")
+def gone_twice(sql: Town) -> None:
+    _, failed, second = _failed_and_tried_again(sql)
+    sql.order(second)
+    sql.move("refund", second, "succeeded", "done")
+    sql.move("refund", failed, "succeeded", "done")
+
+
+@trigger("refund", "refund_3_promises", "refund_promises")
+def said_to_be_of_a_fee_later(sql: Town) -> None:
+    refund = sql.refund()
+    fee, _, _ = sql.paid_fee()
+    sql.do("UPDATE refund SET fee_id = %(fee)s WHERE id = %(id)s", fee=fee, id=refund)
+
+
+@trigger("refund", "refund_3_promises", "refund_reverses_all")
+def a_part_reversed(sql: Town) -> None:
+    receipt = sql.receipt(number="UBN7XY1234")
+    sql.refund(receipt, method="reversal", phone="", amount_cents=CENTS - 1)
+
+
+@trigger("refund", "refund_3_promises", "refund_reverses_all")
+def a_fees_part_of_a_receipt_reversed(sql: Town) -> None:
+    fee, receipt = sql.fee(), sql.receipt(number="UBN7XY1234", amount_cents=CENTS + 1)
+    sql.application(receipt, fee)
+    sql.move("receipt", receipt, "part-apply", "unapplied")
+    sql.move("fee", fee, "pay", "paid")
+    sql.refund(receipt, fee=fee, method="reversal", phone="")
+
+
+@trigger("refund", "refund_3_promises", "refund_reverses_all")
+def reversed_before_its_number_is_known(sql: Town) -> None:
+    sql.refund(sql.receipt(), method="reversal", phone="")
+
+
+@trigger("refund", "refund_8_says", "receipt_says_what_waits")
+def gone_and_its_receipt_still_waits(sql: Town) -> None:
+    refund = sql.refund()
+    sql.order(refund)
+    sql.commit_checks()  # the receipt's own guard looked when the money was promised, and looks no more
+    sql.move("refund", refund, "succeeded", "done")
+    sql.commit_checks()
+
+
+@trigger("refund", "refund_8_says", "receipt_says_what_waits")
+def gone_and_its_receipt_still_pays(sql: Town) -> None:
+    fee, one, _ = _paid_by_two(sql)
+    refund = sql.refund(one, fee=fee, amount_cents=CENTS // 10)
+    sql.order(refund)
+    sql.move("refund", refund, "succeeded", "done")
+    sql.commit_checks()
+
+
+@trigger("refund", "refund_9_fee", "refund_ends_its_fee")
+def gone_and_its_fee_still_paid(sql: Town) -> None:
+    fee, _, receipt = sql.paid_fee()
+    refund = sql.refund(receipt, fee=fee)
+    sql.order(refund)
+    sql.move("refund", refund, "succeeded", "done")
+    sql.move("receipt", receipt, "return", "refunded")
+    sql.commit_checks()
+
+
+@trigger("refund", "refund_9_fee", "refund_ends_its_fee")
+def the_last_part_gone_and_its_fee_still_paid(sql: Town) -> None:
+    fee, one, other = _paid_by_two(sql)
+    _give_back_a_part(sql, fee, one)
+    refund = sql.refund(other, fee=fee, amount_cents=CENTS - CENTS // 10)
+    sql.order(refund)
+    sql.move("refund", refund, "succeeded", "done")
+    sql.move("receipt", other, "return", "refunded")
+    sql.commit_checks()
+
+
+@constraint("refund", "refund_two_people")
+def proposed_and_approved_by_one(sql: Town) -> None:
+    sql.move("refund", sql.refund(), "approve", "approved", approved_by=sql.user)
+
+
+@constraint("refund", "refund_approved")
+def approved_by_nobody(sql: Town) -> None:
+    sql.move("refund", sql.refund(), "approve", "approved")
 
 
 @trigger("fee", "fee_9_deferred", "fee_born_deferred_needs_emergency")

@@ -38,9 +38,11 @@ def put(place: Town, table: str, state: str) -> uuid.UUID:
             return place.prompt(state=state)
         case "receipt":
             receipt = place.receipt()
-            if state == "applied":
-                place.force_state("receipt", receipt, state, fee_id=place.fee("paid"))
+            if state != "unapplied":
+                place.force_state("receipt", receipt, state)
             return receipt
+        case "refund":
+            return place.refund(state=state)
         case _:
             return place.referral(state, fee=place.fee())
 
@@ -75,11 +77,10 @@ def test_every_move_that_is_not_in_the_law_is_refused(sql: Town, name: str) -> N
 @pytest.mark.parametrize("name", MACHINE_TABLES)
 def test_every_birth_that_is_not_in_the_law_is_refused(sql: Town, name: str) -> None:
     machine = ALL[name]
-    make = {"fee": sql.fee, "prompt": sql.prompt, "receipt": sql.receipt, "referral": sql.referral}[name]
-    fee = sql.fee("paid")
+    made = {"fee": sql.fee, "prompt": sql.prompt, "receipt": sql.receipt, "refund": sql.refund}
+    make = made.get(name, sql.referral)
+    parent = {"fee_id": sql.fee("paid")} if name == "referral" else {}
     for event, state in product(machine.events, machine.states):
-        needs_fee = (name, state) == ("receipt", "applied") or name == "referral"
-        parent = {"fee_id": fee} if needs_fee else {}
         lawful = machine.first.get(event) == state
         guard: str | None = None
         try:
@@ -144,8 +145,7 @@ def test_writing_the_law_again_changes_nothing(database: str) -> None:
 def test_a_move_taken_from_a_machine_goes_out_of_force(sql: Town) -> None:
     """Seen inside the town's transaction: the move is refused, its row stays for the history's sake, and comes back."""
     lawful_before = sql.receipt()
-    fee = sql.fee()
-    sql.move("receipt", lawful_before, "apply", "applied", fee_id=fee)
+    sql.pay(sql.fee(), lawful_before)
     poorer: Machine[Any, Any] = Machine(
         name="receipt", states=RECEIPT.states, events=RECEIPT.events, first=RECEIPT.first, transitions={}, ignored={}
     )
@@ -154,14 +154,14 @@ def test_a_move_taken_from_a_machine_goes_out_of_force(sql: Town) -> None:
     law.write(_tx_on(sql), [*others, poorer])
 
     assert sql.one("SELECT in_force FROM law WHERE machine = 'receipt' AND event = 'apply'") is False
-    assert sql.one("SELECT count(*) FROM law WHERE NOT in_force") == 1
+    assert sql.one("SELECT count(*) FROM law WHERE NOT in_force") == len(RECEIPT.transitions)
     receipt = sql.receipt()
     assert refusal(sql, "receipt", receipt, "apply", "applied") == "law"
 
     law.write(_tx_on(sql), list(ALL.values()))
 
     assert sql.one("SELECT count(*) FROM law WHERE NOT in_force") == 0
-    sql.move("receipt", receipt, "apply", "applied", fee_id=sql.fee())
+    sql.pay(sql.fee(), receipt)
 
 
 def _tx_on(place: Town) -> Tx:
@@ -197,18 +197,21 @@ def test_raw_sql_leaves_its_history_too_and_nobody_is_named(sql: Town) -> None:
 
 @pytest.mark.parametrize(
     ("table", "event", "state"),
-    [("fee", "pay", "paid"), ("receipt", "apply", "applied"), ("referral", "approve", "awaiting-biodata")],
+    [
+        *(("fee", "pay", "paid"), ("receipt", "apply", "applied"), ("refund", "withdraw", "withdrawn")),
+        ("referral", "approve", "awaiting-biodata"),
+    ],
 )
 def test_each_machine_writes_its_birth_and_its_move(sql: Town, table: str, event: str, state: str) -> None:
     fee = sql.fee()
     receipt = sql.receipt()
     referral = sql.referral(fee=fee)
-    subject = {"fee": fee, "receipt": receipt, "referral": referral}[table]
-    if table == "referral":
-        sql.move("referral", referral, "approve", "awaiting-biodata")
+    refund = sql.refund()
+    subject = {"fee": fee, "receipt": receipt, "refund": refund, "referral": referral}[table]
+    if table in {"fee", "receipt"}:
+        sql.pay(fee, receipt)
     else:
-        sql.move("receipt", receipt, "apply", "applied", fee_id=fee)
-        sql.move("fee", fee, "pay", "paid")
+        sql.move(table, subject, event, state)
 
     birth, move = sql.history(subject)
 
@@ -236,8 +239,7 @@ def test_the_books_of_a_fee_that_is_paid(sql: Town) -> None:
     receipt = sql.receipt(prompt)
     assert (sql.balance("mpesa:600001"), sql.balance("unapplied")) == (CENTS, -CENTS)
     sql.move("prompt", prompt, "confirmed", "paid")
-    sql.move("receipt", receipt, "apply", "applied", fee_id=fee)
-    sql.move("fee", fee, "pay", "paid")
+    sql.pay(fee, receipt)
     sql.commit_checks()
 
     assert sql.balance("receivable") == 0
@@ -283,6 +285,109 @@ def test_money_that_fits_nothing_waits_in_unapplied(sql: Town) -> None:
     assert (sql.balance("mpesa:600001"), sql.balance("mpesa:600002")) == (12_345, 1)
 
 
+def postings(place: Town) -> list[tuple[str, str, str, int]]:
+    """(kind, debit, credit, amount) of every posting, as they were written."""
+    found = place.rows("SELECT kind, debit, credit, amount_cents FROM transfer ORDER BY id")
+    return [(row["kind"], row["debit"], row["credit"], row["amount_cents"]) for row in found]
+
+
+def test_the_books_of_one_receipt_that_pays_two_fees_and_goes_back_in_part(sql: Town) -> None:
+    # given: a receipt of 1,500 shillings, fees of 1,000 and 300
+    one, other = sql.fee(), sql.fee(amount_cents=30_000)
+    receipt = sql.receipt(amount_cents=150_000)
+    free = []
+
+    # when: it pays both, and the rest goes back
+    for fee, cents in ((one, CENTS), (other, 30_000)):
+        sql.application(receipt, fee, cents)
+        sql.move("receipt", receipt, "part-apply", "unapplied")
+        sql.move("fee", fee, "pay", "paid")
+        sql.commit_checks()
+        free.append(sql.free(receipt))
+    refund = sql.refund(receipt, amount_cents=20_000)
+    free.append(sql.free(receipt))
+    sql.order(refund)
+    sql.move("refund", refund, "succeeded", "done")
+    sql.move("receipt", receipt, "give-back-rest", "applied")
+    sql.commit_checks()
+
+    # then
+    assert free == [50_000, 20_000, 0]
+    assert (sql.balance("receivable"), sql.balance("unapplied"), sql.balance("mpesa:600001")) == (0, 0, 130_000)
+    assert postings(sql)[2:] == [
+        ("received", "mpesa:600001", "unapplied", 150_000),
+        ("applied", "unapplied", "receivable", CENTS),
+        ("applied", "unapplied", "receivable", 30_000),
+        ("refunded", "unapplied", "mpesa:600001", 20_000),
+    ]
+    about = sql.rows("SELECT fee, receipt, refund, account FROM transfer WHERE kind = 'refunded'")
+    assert about == [{"fee": None, "receipt": receipt, "refund": refund, "account": sql.account}]
+
+
+def test_the_books_of_a_fee_that_two_receipts_paid_and_that_is_refunded(sql: Town) -> None:
+    fee, one, other = sql.fee(), sql.receipt(amount_cents=40_000), sql.receipt(amount_cents=60_000)
+    sql.pay(fee, one, other)
+    for receipt, cents in ((one, 40_000), (other, 60_000)):
+        refund = sql.refund(receipt, fee=fee, amount_cents=cents)
+        sql.order(refund)
+        sql.move("refund", refund, "succeeded", "done")
+        sql.move("receipt", receipt, "return", "refunded")
+    sql.move("fee", fee, "refund", "refunded")
+    sql.commit_checks()
+
+    assert postings(sql)[3:] == [
+        ("applied", "unapplied", "receivable", 40_000),
+        ("applied", "unapplied", "receivable", 60_000),
+        ("returned", "income", "unapplied", 40_000),
+        ("refunded", "unapplied", "mpesa:600001", 40_000),
+        ("returned", "income", "unapplied", 60_000),
+        ("refunded", "unapplied", "mpesa:600001", 60_000),
+    ]
+    assert {sql.balance(name) for name in ("receivable", "income", "unapplied", "mpesa:600001")} == {0}
+    assert sql.one("SELECT count(*) FROM transfer WHERE kind IN ('returned', 'refunded') AND fee = %(f)s", f=fee) == 4
+
+
+@pytest.mark.parametrize("ended", ["withdrawn", "failed"])
+def test_money_that_is_not_given_back_after_all_is_free_again_and_nothing_is_posted(sql: Town, ended: str) -> None:
+    receipt = sql.receipt()
+    refund = sql.refund(receipt, amount_cents=30_000)
+    promised = sql.free(receipt)
+    if ended == "withdrawn":
+        sql.move("refund", refund, "withdraw", "withdrawn")
+    else:
+        sql.fail(refund)
+    sql.commit_checks()
+
+    assert (promised, sql.free(receipt)) == (70_000, CENTS)
+    assert [kind for kind, *_ in postings(sql)] == ["received"]
+
+
+def test_money_that_went_after_all_is_not_free_any_more(sql: Town) -> None:
+    receipt = sql.receipt()
+    refund = sql.refund(receipt)
+    sql.fail(refund)
+    sql.move("refund", refund, "succeeded", "done")
+    sql.move("receipt", receipt, "give-back", "refunded")
+    sql.commit_checks()
+
+    assert sql.free(receipt) == 0
+    assert sql.balance("mpesa:600001") == 0
+
+
+@pytest.mark.parametrize("ended", ["withdrawn", "failed"])
+def test_what_pays_a_fee_is_not_free_when_it_is_not_given_back_after_all(sql: Town, ended: str) -> None:
+    fee, _, receipt = sql.paid_fee()
+    refund = sql.refund(receipt, fee=fee)
+    if ended == "withdrawn":
+        sql.move("refund", refund, "withdraw", "withdrawn")
+    else:
+        sql.fail(refund)
+    sql.commit_checks()
+
+    assert sql.free(receipt) == 0
+    assert sql.state("receipt", receipt) == "applied"
+
+
 def test_the_books_of_a_till_name_the_till(sql: Town) -> None:
     sql.do("UPDATE mpesa_account SET till_number = '700007' WHERE id = %(id)s", id=sql.account)
 
@@ -302,8 +407,7 @@ def test_a_whole_referral_by_raw_sql(sql: Town) -> None:
         sql.move("prompt", prompt, event, state)
     receipt = sql.receipt(prompt, number="UBN7XY1234")
     sql.move("prompt", prompt, "confirmed", "paid")
-    sql.move("receipt", receipt, "apply", "applied", fee_id=fee)
-    sql.move("fee", fee, "pay", "paid")
+    sql.pay(fee, receipt)
     sql.move("referral", referral, "money-seen", "paid")
     sql.move("referral", referral, "confirm", "confirmed")
     sql.move("referral", referral, "complete", "completed", reason="healed")

@@ -13,35 +13,29 @@ import psycopg
 import pytest
 
 from operations import law_constraints, law_kept  # noqa: F401 - they add their guards to the lists
-from operations.law_ground import Town, town
+from operations.law_ground import CENTS, Town, town
 from operations.law_guards import CONSTRAINTS, TRIGGERS, Guard
 
 GUARDS: Final = [*TRIGGERS, *CONSTRAINTS]
 OURS: Final = (
     *("fee", "prompt", "receipt", "referral", "exemption", "evidence", "stray", "task", "transfer", "history"),
-    *(
-        "restoration",
-        "inbox",
-        "law",
-        "facility",
-        "membership",
-        "mpesa_account",
-        "mpesa_access",
-        "account_hold",
-        "particulars",
-        "price",
-        "rufaa_clock",
-    ),
+    *("application", "refund", "claim", "inquiry", "restoration", "inbox", "law", "facility", "membership"),
+    *("mpesa_account", "mpesa_access", "account_hold", "particulars", "price", "rufaa_clock"),
 )
 WRITERS: Final = {
-    "fee_4_history": "history",
-    "prompt_4_history": "history",
-    "receipt_4_history": "history",
-    "referral_4_history": "history",
-    "fee_5_books": "transfer",
-    "receipt_5_books": "transfer",
+    "fee_4_history": ("history", "fee"),
+    "prompt_4_history": ("history", "prompt"),
+    "receipt_4_history": ("history", "receipt"),
+    "refund_5_history": ("history", "refund"),
+    "referral_4_history": ("history", "referral"),
+    "fee_5_books": ("transfer", "raised"),
+    "receipt_5_books": ("transfer", "received"),
+    "application_5_books": ("transfer", "applied"),
+    "refund_4_books": ("transfer", "refunded"),
 }
-"""Triggers that write instead of refusing, and where."""
+"""Triggers that write instead of refusing, where, and of which machine or kind."""
+COUNTS: Final = "receipt_3_free_at_first"
+"""The trigger that corrects instead of refusing."""
 
 
 @pytest.fixture
@@ -80,26 +74,39 @@ def test_without_the_guard_the_write_goes_through(sql: Town, guard: Guard) -> No
 def lead_a_life(place: Town) -> None:
     fee, _, _ = place.paid_fee()
     place.referral(fee=fee)
+    receipt = place.receipt()
+    refund = place.refund(receipt)
+    place.order(refund)
+    place.move("refund", refund, "succeeded", "done")
+    place.move("receipt", receipt, "give-back", "refunded")
+    place.commit_checks()
 
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_without_its_trigger_nothing_would_be_written(sql: Town, name: str) -> None:
     """The control of the tests of history and books: they can fail."""
-    table, where = name.partition("_")[0], WRITERS[name]
-    counted = (
-        "SELECT count(*) FROM history WHERE machine = %(table)s"
-        if where == "history"
-        else "SELECT count(*) FROM transfer WHERE (kind IN ('raised', 'waived')) = (%(table)s = 'fee')"
-    )
+    where, what = WRITERS[name]
+    column = "machine" if where == "history" else "kind"
+    counted = f"SELECT count(*) FROM {where} WHERE {column} = %(what)s"
     lead_a_life(sql)
-    with_trigger = sql.one(counted, table=table)
-    sql.commit_checks()
+    with_trigger = sql.one(counted, what=what)
+    sql.do("SET CONSTRAINTS ALL DEFERRED")
 
-    drop(sql, table, name)
+    drop(sql, name.partition("_")[0], name)
     lead_a_life(sql)
 
     assert with_trigger > 0
-    assert sql.one(counted, table=table) == with_trigger
+    assert sql.one(counted, what=what) == with_trigger
+
+
+def test_a_new_receipt_is_free_whatever_its_writer_says(sql: Town) -> None:
+    assert [sql.free(sql.receipt(free_cents=said)) for said in (0, 1, CENTS)] == [CENTS] * 3
+
+
+def test_without_its_trigger_a_new_receipt_would_be_what_its_writer_says(sql: Town) -> None:
+    drop(sql, "receipt", COUNTS)
+
+    assert [sql.free(sql.receipt(free_cents=said)) for said in (0, 1, CENTS)] == [0, 1, CENTS]
 
 
 # --- foreign keys ----------------------------------------------------------------------------------------------------
@@ -119,6 +126,8 @@ def fill(place: Town) -> None:
     place.evidence(prompt)
     place.task(fee)
     place.stray()
+    place.refund()
+    place.inquiry()
     place.referral(fee=fee)
     place.insert("membership", id=uuid.uuid4(), user_id=place.user, facility_id=place.facility, role="finance")
     place.insert("mpesa_access", account_id=place.account)
@@ -139,7 +148,8 @@ def point_nowhere(place: Town, key: dict[str, Any]) -> str | None:
     try:
         with place.sql.transaction(force_rollback=True):
             place.do(f"ALTER TABLE {key['table']} DISABLE TRIGGER USER")
-            place.do("ALTER TABLE evidence DROP CONSTRAINT evidence_of_one_thing")
+            for table, check in (("evidence", "evidence_of_one_thing"), ("inquiry", "inquiry_about_one")):
+                place.do(f"ALTER TABLE {table} DROP CONSTRAINT {check}")
             changed = place.do(f"UPDATE {key['table']} SET {key['column']} = gen_random_uuid()")
             assert changed > 0
             place.do("SET CONSTRAINTS ALL IMMEDIATE")
@@ -168,7 +178,7 @@ def test_every_foreign_key_holds_and_without_it_the_row_points_nowhere(sql: Town
 def test_every_trigger_is_in_the_table_of_guards(sql: Town) -> None:
     found = {row["tgname"] for row in sql.rows("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")}
 
-    assert found == {guard.name for guard in TRIGGERS} | set(WRITERS)
+    assert found == {guard.name for guard in TRIGGERS} | set(WRITERS) | {COUNTS}
 
 
 def test_every_check_and_unique_index_is_in_the_table_of_guards(sql: Town) -> None:

@@ -26,14 +26,19 @@ FROM (
 ) AS receipt
 WHERE free_cents <> amount_cents - pays - given - promised OR free_cents < 0
 UNION ALL
-SELECT format('receipt %s is %s, and %s of it waits', receipt.id, receipt.state, waits)
+SELECT format('receipt %s is %s; %s of it waits, and %s pays fees', receipt.id, receipt.state, waits, pays)
 FROM receipt CROSS JOIN LATERAL (
-    SELECT receipt.amount_cents
-        - coalesce((SELECT sum(amount_cents) FROM application WHERE receipt_id = receipt.id), 0)
-        - coalesce((SELECT sum(amount_cents) FROM refund
-                    WHERE receipt_id = receipt.id AND fee_id IS NULL AND state = 'done'), 0) AS waits
-) AS left_over
-WHERE (receipt.state = 'unapplied') <> (waits > 0)
+    SELECT coalesce(sum(cents) FILTER (WHERE what IN ('came', 'applied', 'given')), 0) AS waits,
+        -coalesce(sum(cents) FILTER (WHERE what IN ('applied', 'returned')), 0) AS pays
+    FROM (
+        VALUES ('came', receipt.amount_cents)
+        UNION ALL SELECT 'applied', -amount_cents FROM application WHERE receipt_id = receipt.id
+        UNION ALL SELECT CASE WHEN fee_id IS NULL THEN 'given' ELSE 'returned' END,
+            CASE WHEN fee_id IS NULL THEN -amount_cents ELSE amount_cents END
+            FROM refund WHERE receipt_id = receipt.id AND state = 'done'
+    ) AS each (what, cents)
+) AS uses
+WHERE receipt.state <> CASE WHEN waits > 0 THEN 'unapplied' WHEN pays > 0 THEN 'applied' ELSE 'refunded' END
 UNION ALL
 SELECT format('receipt number of %s is in %s receipts', min(id::text), count(*))
 FROM receipt WHERE number IS NOT NULL GROUP BY number HAVING count(*) > 1
@@ -49,6 +54,15 @@ SELECT format('receipt %s of %s was given back %s', receipt.id, receipt.amount_c
 FROM receipt JOIN refund ON refund.receipt_id = receipt.id AND refund.state = 'done'
 GROUP BY receipt.id HAVING sum(refund.amount_cents) > receipt.amount_cents
 UNION ALL
+SELECT format('what receipt %s pays of fee %s was given back %s times', receipt_id, fee_id, count(*))
+FROM refund WHERE fee_id IS NOT NULL AND state = 'done' GROUP BY receipt_id, fee_id HAVING count(*) > 1
+UNION ALL
+SELECT format('fee %s of %s is %s, and %s of it was given back', fee.id, fee.amount_cents, fee.state, given)
+FROM fee CROSS JOIN LATERAL (
+    SELECT coalesce(sum(amount_cents), 0) AS given FROM refund WHERE fee_id = fee.id AND state = 'done'
+) AS back
+WHERE (fee.state = 'refunded') <> (given >= fee.amount_cents)
+UNION ALL
 SELECT format('refund %s is %s, and no two people agreed', id, state)
 FROM refund
 WHERE state NOT IN ('proposed', 'withdrawn') AND (approved_by IS NULL OR approved_by = proposed_by)
@@ -61,7 +75,7 @@ SELECT format('refund %s is %s, and nothing will be done about it', id, state)
 FROM refund
 WHERE (state IN ('approved', 'ordered', 'unknown') AND next_at IS NULL
         AND NOT EXISTS (SELECT FROM task WHERE task.refund_id = refund.id AND closed_at IS NULL))
-    OR (state = 'sending' AND lease_until IS NULL)
+    OR (state IN ('sending', 'resending') AND lease_until IS NULL)
 
 -- name: prompt_paid_by_its_receipt
 SELECT format('prompt %s is %s, and %s a receipt of its amount', prompt.id, prompt.state,

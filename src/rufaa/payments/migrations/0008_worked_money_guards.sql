@@ -22,7 +22,8 @@ CREATE TRIGGER receipt_3_free_at_first BEFORE INSERT ON receipt FOR EACH ROW EXE
 CREATE TRIGGER receipt_3_free BEFORE UPDATE ON receipt FOR EACH ROW
     WHEN (NEW.free_cents <> OLD.free_cents) EXECUTE FUNCTION receipt_counts_free();
 
--- By the commit a receipt's state says what became of its money: nothing waits, or something does.
+-- By the commit a receipt's state says what became of its money: nothing waits, or something does. Argument: the column
+-- that names the receipt.
 CREATE FUNCTION receipt_says_what_waits() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     here receipt%ROWTYPE;
@@ -31,7 +32,7 @@ DECLARE
     given_back bigint;
     expected text;
 BEGIN
-    SELECT * INTO here FROM receipt WHERE id = NEW.id;
+    SELECT * INTO here FROM receipt WHERE id = (to_jsonb(NEW) ->> TG_ARGV[0])::uuid;
     SELECT coalesce(sum(amount_cents), 0) INTO pays FROM application WHERE receipt_id = here.id;
     SELECT coalesce(sum(amount_cents) FILTER (WHERE fee_id IS NOT NULL), 0),
            coalesce(sum(amount_cents) FILTER (WHERE fee_id IS NULL), 0)
@@ -48,7 +49,7 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE CONSTRAINT TRIGGER receipt_6_says AFTER INSERT OR UPDATE ON receipt DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW EXECUTE FUNCTION receipt_says_what_waits();
+    FOR EACH ROW EXECUTE FUNCTION receipt_says_what_waits('id');
 
 -- Applications: of free money of the fee's account, to a fee that is open and paid by the commit.
 CREATE FUNCTION application_fits() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -70,10 +71,14 @@ CREATE TRIGGER application_2_only_grows BEFORE UPDATE OR DELETE ON application
     FOR EACH ROW EXECUTE FUNCTION kept_for_ever();
 CREATE TRIGGER application_3_kept BEFORE TRUNCATE ON application EXECUTE FUNCTION kept_for_ever();
 
+-- The sum is looked at again: while this application was written, another transaction may have paid the fee.
 CREATE FUNCTION application_pays_its_fee() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM fee WHERE id = NEW.fee_id AND state IN ('paid', 'refunded')) THEN
-        RAISE EXCEPTION 'receipt % is applied to fee %, which is not paid', NEW.receipt_id, NEW.fee_id
+    IF NOT EXISTS (
+        SELECT FROM fee WHERE id = NEW.fee_id AND state IN ('paid', 'refunded')
+            AND amount_cents = (SELECT sum(amount_cents) FROM application WHERE fee_id = NEW.fee_id)
+    ) THEN
+        RAISE EXCEPTION 'receipt % is applied to fee %, which is not paid by it', NEW.receipt_id, NEW.fee_id
             USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'application_pays_its_fee';
     END IF;
     RETURN NULL;
@@ -150,31 +155,51 @@ CREATE TRIGGER refund_5_history AFTER INSERT OR UPDATE ON refund FOR EACH ROW EX
 CREATE TRIGGER refund_6_kept BEFORE DELETE ON refund FOR EACH ROW EXECUTE FUNCTION kept_for_ever();
 CREATE TRIGGER refund_7_kept BEFORE TRUNCATE ON refund EXECUTE FUNCTION kept_for_ever();
 
--- Money that waits is promised by the proposal, so that it cannot be applied meanwhile; a paid fee's money is what pays it.
+-- Money that waits is promised by the proposal, so that it cannot be applied meanwhile; a paid fee's money is what pays
+-- it, and goes back once. Who proposes or ends a refund locks the rows of the money first (fee, then receipt, as everybody
+-- does): of two who want the same money the second sees what the first did.
 CREATE FUNCTION refund_promises() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    change bigint := CASE
+        WHEN TG_OP = 'INSERT' THEN -NEW.amount_cents
+        WHEN NEW.state IN ('withdrawn', 'failed') AND OLD.state NOT IN ('withdrawn', 'failed') THEN NEW.amount_cents
+        WHEN NEW.state = 'done' AND OLD.state = 'failed' THEN -NEW.amount_cents  -- it was free in between
+        ELSE 0
+    END;
 BEGIN
-    IF TG_OP = 'INSERT' THEN
-        IF NEW.fee_id IS NULL THEN
-            UPDATE receipt SET free_cents = free_cents - NEW.amount_cents WHERE id = NEW.receipt_id;  -- its CHECK guards
-        ELSIF NOT EXISTS (
-            SELECT FROM application JOIN fee ON fee.id = application.fee_id
-            WHERE application.fee_id = NEW.fee_id AND application.receipt_id = NEW.receipt_id
-                AND application.amount_cents = NEW.amount_cents AND fee.state = 'paid'
-        ) OR EXISTS (
-            SELECT FROM refund WHERE receipt_id = NEW.receipt_id AND fee_id = NEW.fee_id AND state = 'done'
-        ) THEN
-            RAISE EXCEPTION 'refund % is not of what receipt % pays of fee %', NEW.id, NEW.receipt_id, NEW.fee_id
+    IF TG_OP = 'UPDATE' THEN
+        IF OLD.fee_id IS NULL AND NEW.fee_id IS NOT NULL THEN
+            RAISE EXCEPTION 'refund % is of money that waits, and stays so', NEW.id
                 USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'refund_promises';
+        ELSIF NEW.state = OLD.state THEN
+            RETURN NEW;
         END IF;
-        IF NEW.method = 'reversal' AND NOT EXISTS (
-            SELECT FROM receipt
-            WHERE id = NEW.receipt_id AND amount_cents = NEW.amount_cents AND number IS NOT NULL
-        ) THEN
-            RAISE EXCEPTION 'refund % reverses a part, or a receipt without a number', NEW.id
-                USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'refund_reverses_all';
+    END IF;
+    IF TG_OP = 'INSERT' OR NEW.state = 'done' THEN
+        PERFORM FROM fee WHERE id = NEW.fee_id FOR NO KEY UPDATE;
+        PERFORM FROM receipt WHERE id = NEW.receipt_id FOR NO KEY UPDATE;
+    END IF;
+    IF NEW.fee_id IS NULL THEN
+        IF change <> 0 THEN
+            UPDATE receipt SET free_cents = free_cents + change WHERE id = NEW.receipt_id;  -- its CHECK guards
         END IF;
-    ELSIF NEW.fee_id IS NULL AND NEW.state IN ('withdrawn', 'failed') AND OLD.state NOT IN ('withdrawn', 'failed') THEN
-        UPDATE receipt SET free_cents = free_cents + NEW.amount_cents WHERE id = NEW.receipt_id;
+    ELSIF (TG_OP = 'INSERT' AND NOT EXISTS (
+        SELECT FROM application JOIN fee ON fee.id = application.fee_id
+        WHERE application.fee_id = NEW.fee_id AND application.receipt_id = NEW.receipt_id
+            AND application.amount_cents = NEW.amount_cents AND fee.state = 'paid'
+    )) OR (NEW.state IN ('proposed', 'approved', 'sending', 'done') AND EXISTS (
+        SELECT FROM refund AS other
+        WHERE other.receipt_id = NEW.receipt_id AND other.fee_id = NEW.fee_id AND other.state = 'done'
+    )) THEN
+        RAISE EXCEPTION 'refund % is not of what receipt % pays of fee %', NEW.id, NEW.receipt_id, NEW.fee_id
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'refund_promises';
+    END IF;
+    IF TG_OP = 'INSERT' AND NEW.method = 'reversal' AND NOT EXISTS (
+        SELECT FROM receipt
+        WHERE id = NEW.receipt_id AND amount_cents = NEW.amount_cents AND number IS NOT NULL
+    ) THEN
+        RAISE EXCEPTION 'refund % reverses a part, or a receipt without a number', NEW.id
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'refund_reverses_all';
     END IF;
     RETURN NEW;
 END $$;
@@ -197,6 +222,28 @@ CREATE TRIGGER refund_4_books AFTER UPDATE ON refund FOR EACH ROW
     WHEN (NEW.state = 'done' AND OLD.state <> 'done') EXECUTE FUNCTION refund_books();
 ALTER TABLE transfer ADD CONSTRAINT transfer_refund_fk FOREIGN KEY (refund) REFERENCES refund (id);
 
+-- By the commit that gives money back its receipt says so, and the fee that it paid, once nothing pays it any more.
+CREATE CONSTRAINT TRIGGER refund_8_says AFTER UPDATE ON refund DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (NEW.state = 'done' AND OLD.state <> 'done') EXECUTE FUNCTION receipt_says_what_waits('receipt_id');
+
+CREATE FUNCTION refund_ends_its_fee() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM fee WHERE id = NEW.fee_id AND state = 'paid'
+            AND amount_cents = (SELECT sum(amount_cents) FROM transfer WHERE kind = 'returned' AND fee = NEW.fee_id)
+    ) THEN
+        RAISE EXCEPTION 'fee % is paid, and all of it was given back', NEW.fee_id
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'refund_ends_its_fee';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER refund_9_fee AFTER UPDATE ON refund DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (NEW.state = 'done' AND OLD.state <> 'done') EXECUTE FUNCTION refund_ends_its_fee();
+
+-- Refunds have a table now whose trigger writes them down: no posting is made by hand any more.
+DROP TRIGGER transfer_by_triggers ON transfer;
+CREATE TRIGGER transfer_by_triggers BEFORE INSERT ON transfer FOR EACH ROW EXECUTE FUNCTION written_by_triggers();
+
 -- Claims and inquiries keep what they were about.
 CREATE TRIGGER claim_1_frozen BEFORE UPDATE ON claim FOR EACH ROW
     EXECUTE FUNCTION frozen_columns('id', 'created_at', 'account_id', 'number', 'channel', 'amount_cents', 'paid_at',
@@ -216,6 +263,9 @@ CREATE TRIGGER task_1_frozen BEFORE UPDATE ON task FOR EACH ROW
     EXECUTE FUNCTION frozen_columns('id', 'opened_at', 'kind', 'facility_id', 'fee_id', 'stray_id', 'prompt_id',
                                     'receipt_id', 'claim_id', 'refund_id', 'account_id', 'proposed_fee_id', 'why',
                                     'closed_at', 'closed_by');
+CREATE TRIGGER task_4_closed BEFORE UPDATE ON task FOR EACH ROW
+    WHEN (OLD.closed_at IS NOT NULL AND (NEW.closed_as, NEW.closed_by) IS DISTINCT FROM (OLD.closed_as, OLD.closed_by))
+    EXECUTE FUNCTION kept_for_ever();
 
 -- The one payee of an account, where there is just one.
 CREATE FUNCTION account_payee(account uuid) RETURNS uuid LANGUAGE sql STABLE AS $$
