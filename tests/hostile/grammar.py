@@ -151,6 +151,7 @@ class Payment:
     number: str
     others_number: str
     conversation: str
+    reference: str = "TESTCODE"
 
 
 NOTICE_FIELDS: Final = [
@@ -182,7 +183,7 @@ def notices(draw: st.DrawFn, facts: Payment) -> tuple[bytes, bool]:
             ("TransTime", one_of("date", "20261123091545", 20261123091545, "2026-11-23 09:15:45", "x", 0, "0" * 14)),
             ("TransAmount", one_of("amount", "1000.00", *AMOUNTS)),
             ("BusinessShortCode", one_of("short code", "174379", 174379, "0", "x", None, "9" * 40)),
-            ("BillRefNumber", one_of("reference", "TESTCODE", "", None, "x" * 300, "\x00", 7, "';--")),
+            ("BillRefNumber", one_of("reference", facts.reference, "", None, "x" * 300, "\x00", 7, "';--")),
             ("InvoiceNumber", ""),
             ("OrgAccountBalance", one_of("amount", "", *AMOUNTS)),
             ("ThirdPartyTransID", ""),

@@ -23,13 +23,17 @@ import pytest
 from hostile.test_hostile_bodies import LETTERS, TYPES, changed, paths
 from hostile.wire import chunked, connected, exchange, heard, request, statuses, target
 from reports import BODIES, HEARD, NUMBER, URLS, Recorder, c2b_body, recording, result_body, url_of
+from rufaa import metrics
 from rufaa.ingest import endpoint
 from rufaa.ingest.address import Kind
 from rufaa.simulator.testing import RunningSimulator
 from support import (
     KEYS,
     Running,
+    Worker,
     World,
+    check_books,
+    execute,
     inbox_outcomes,
     open_tasks,
     post,
@@ -233,6 +237,34 @@ def test_every_body_is_stored_as_it_came_and_named(
     assert open_tasks() == (["unread"] if kind is Kind.C2B else [])
     assert receipts() == []
     assert len(recorder.heard()) == list(OUTCOMES[kind].values()).count(HEARD)
+
+
+@pytest.mark.parametrize("kind", NEW)
+def test_every_body_and_every_field_in_every_type_ends_in_a_word_of_the_workers(
+    town: World, gateway: Running, worker: Worker, kind: Kind
+) -> None:
+    """And never in a failure, whoever sent it."""
+    true = BODIES[kind]
+    bodies = list(raw_bodies(kind).values())
+    bodies += [json.dumps(changed(true, path, each)).encode() for path in paths(true) for each in TYPES.values()]
+    for trusted in (True, False):
+        execute(
+            "INSERT INTO inbox (kind, subject, source, trusted, body)"
+            " SELECT %(kind)s, %(subject)s, '', %(trusted)s, unnest(%(bodies)s::bytea[])",
+            kind=str(kind),
+            subject=subject_of(kind, town),
+            trusted=trusted,
+            bodies=bodies,
+        )
+
+    worker.settle()
+
+    words = Counter(str(outcome).partition(":")[0] for outcome in inbox_outcomes())
+    assert words.total() == 2 * len(bodies)
+    assert set(words) <= set(metrics.VERDICTS) - {"failed", "other"}
+    # all that can be read is about one payment
+    assert [number for number, _ in receipts()] == ([NUMBER] if kind is Kind.C2B else [])
+    check_books()
 
 
 # a field → what becomes of the notice in any type but those named; and what is handed on of it where it is

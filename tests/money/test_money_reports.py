@@ -222,20 +222,6 @@ def test_who_takes_in_gets_when_it_was_heard_and_whether_it_may_be_believed(
     ]
 
 
-def test_kinds_that_nobody_takes_stay_and_hold_up_nothing(
-    gateway: Running, subjects: dict[Kind, uuid.UUID], recorder: Recorder
-) -> None:
-    for kind in Kind:
-        tell(gateway, kind, subjects[kind], failure_body("ws_CO_1") if kind is Kind.STK else BODIES[kind])
-
-    # limit 2: what stays must not fill the batch
-    assert settle_inbox(replace(HANDLERS, arrivals=None, results=None), limit=2) == 2
-
-    assert inbox_outcomes() == ["fails", None, "validation", None, None]
-    assert recorder.settle() == 3
-    assert inbox_outcomes() == ["fails", HEARD, "validation", HEARD, HEARD]
-
-
 BAD = "RKBADBADBAD"
 
 

@@ -380,7 +380,7 @@ def server() -> Iterator[Server]:
         wait_for_a_lock(running, paid)
         look_as_others(running, paid, cancelled)
         kill_and_start_again(running)
-        unsettled = "SELECT count(*) FROM inbox WHERE settled_at IS NULL AND kind IN ('stk', 'c2b-validation')"
+        unsettled = "SELECT count(*) FROM inbox WHERE settled_at IS NULL"
         wait_until(lambda: running.sql(unsettled) == [(0,)], what="the settlement of all")
         yield running
 

@@ -47,16 +47,11 @@ Each = TypeVar("Each")
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """Who takes in what is read here, and what it moves. None: reports of that kind stay in the inbox."""
+    """Who takes in what is read here, and what a paid fee moves."""
 
     hand_on: HandOn
-    arrivals: TakeArrivals | None
-    results: TakeResults | None
-
-    @property
-    def kinds(self) -> list[Kind]:
-        left = {Kind.C2B: self.arrivals, Kind.RESULT: self.results, Kind.TIMEOUT: self.results}
-        return [kind for kind in Kind if left.get(kind, self.hand_on) is not None]
+    arrivals: TakeArrivals
+    results: TakeResults
 
 
 def settle_inbox(handlers: Handlers, *, limit: int = BATCH) -> int:
@@ -75,7 +70,7 @@ def settle_inbox(handlers: Handlers, *, limit: int = BATCH) -> int:
 
 def _settle_one_by_one(handlers: Handlers, *, limit: int) -> int:
     closed = 0
-    for row in look(lambda tx: tx.rows(_SQL["peek"], {"limit": limit, "kinds": handlers.kinds})):
+    for row in look(lambda tx: tx.rows(_SQL["peek"], {"limit": limit})):
         try:
             closed += unit(partial(_settle, handlers=handlers, limit=1, only=row["id"]), step=Step.SETTLE_ALONE)
         except (OperationalError, InterfaceError):
@@ -111,16 +106,14 @@ def _ask_person(tx: Tx, inbox: int, kind: Kind, subject: uuid.UUID) -> None:
 
 
 def _settle(tx: Tx, handlers: Handlers, *, limit: int, only: int | None = None) -> int:
-    taken = tx.rows(_SQL["take"], {"limit": limit, "only": only, "kinds": handlers.kinds})
+    taken = tx.rows(_SQL["take"], {"limit": limit, "only": only})
     if not taken:
         return 0
     rows = [_Row(**row | {"kind": Kind(row["kind"]), "body": bytes(row["body"])}) for row in taken]
     # By kind, each in its order: what a report means does not hang on which of another kind was read before it
     callbacks = _callbacks(tx, [row for row in rows if row.kind is Kind.STK], handlers.hand_on)
-    if handlers.arrivals is not None:
-        _arrivals(tx, [row for row in rows if row.kind is Kind.C2B], handlers.arrivals)
-    if handlers.results is not None:
-        _results(tx, [row for row in rows if row.kind in {Kind.RESULT, Kind.TIMEOUT}], handlers.results)
+    _arrivals(tx, [row for row in rows if row.kind is Kind.C2B], handlers.arrivals)
+    _results(tx, [row for row in rows if row.kind in {Kind.RESULT, Kind.TIMEOUT}], handlers.results)
     for row in rows:
         if row.kind is Kind.C2B_VALIDATION:
             row.outcome = VALIDATION

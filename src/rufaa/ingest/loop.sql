@@ -1,13 +1,12 @@
 -- name: take
 SELECT id, kind, subject, trusted, at, body, greatest(extract(epoch FROM rufaa_now() - at), 0)::float8 AS waited_s
 FROM inbox
-WHERE settled_at IS NULL AND kind = ANY(%(kinds)s) AND (%(only)s::bigint IS NULL OR id = %(only)s)
+WHERE settled_at IS NULL AND (%(only)s::bigint IS NULL OR id = %(only)s)
 ORDER BY id LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED
 
 -- name: peek
-SELECT id, kind, subject FROM inbox
-WHERE settled_at IS NULL AND kind = ANY(%(kinds)s) ORDER BY id LIMIT %(limit)s
+SELECT id, kind, subject FROM inbox WHERE settled_at IS NULL ORDER BY id LIMIT %(limit)s
 
 -- name: name
 UPDATE inbox SET settled_at = rufaa_now(), outcome = new.outcome
