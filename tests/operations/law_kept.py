@@ -15,7 +15,8 @@ _FROZEN: Final = {
     ("fee", "fee_2_frozen"): "id account_code payee_id account_id amount_cents",
     ("prompt", "prompt_2_frozen"): "id fee_id account_id attempt payer_phone amount_cents"
     " merchant_request_id checkout_request_id",
-    ("receipt", "receipt_2_frozen"): "id account_id amount_cents prompt_id number account_reference phone_shown",
+    ("receipt", "receipt_2_frozen"): "id account_id amount_cents prompt_id number account_reference phone_shown"
+    " names_id",
     (
         "refund",
         "refund_2_frozen",
@@ -61,7 +62,9 @@ def _whole(sql: Town, table: str, column: str = "") -> uuid.UUID:
 
 
 def _whole_receipt(sql: Town, _: str) -> uuid.UUID:
-    return sql.receipt(sql.prompt(), number="UBN7XY1234", account_reference="CODE1", phone_shown="2547*****149")
+    return sql.receipt(
+        sql.prompt(), number="UBN7XY1234", account_reference="CODE1", phone_shown="2547*****149", names_id=sql.fee()
+    )
 
 
 def _whole_refund(sql: Town, _: str) -> uuid.UUID:

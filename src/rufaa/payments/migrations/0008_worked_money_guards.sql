@@ -2,10 +2,11 @@
 ALTER TABLE evidence ADD CONSTRAINT evidence_of_one_thing
     CHECK (num_nonnulls(prompt_id, stray_id, claim_id, refund_id, account_id) = 1);
 
--- Receipts: the fee has gone to the applications; which fee a payer named is kept.
+-- Receipts: the fee has gone to the applications; what came with the money is kept.
 DROP TRIGGER receipt_2_frozen ON receipt;
 CREATE TRIGGER receipt_2_frozen BEFORE UPDATE ON receipt FOR EACH ROW
-    EXECUTE FUNCTION frozen_columns('id', 'account_id', 'amount_cents', 'prompt_id', 'number', 'names_id');
+    EXECUTE FUNCTION frozen_columns('id', 'account_id', 'amount_cents', 'prompt_id', 'number', 'account_reference',
+                                    'phone_shown', 'names_id');
 
 -- What of a receipt is free is counted by triggers alone: a writer who says otherwise is refused.
 CREATE FUNCTION receipt_counts_free() RETURNS trigger LANGUAGE plpgsql AS $$
