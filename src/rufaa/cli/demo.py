@@ -15,10 +15,13 @@ from rufaa import log
 from rufaa.cli import serve
 from rufaa.config import Config, InvalidSetting, config, load
 from rufaa.daraja.client import Timeouts
+from rufaa.simulator import initiator
 from rufaa.simulator.chaos import Swarm
 from rufaa.simulator.config import (
     DEMO_CONSUMER_KEY,
     DEMO_CONSUMER_SECRET,
+    DEMO_INITIATOR_NAME,
+    DEMO_INITIATOR_PASSWORD,
     DEMO_PASSKEY,
     DEMO_SHORT_CODE,
     Chaos,
@@ -50,6 +53,7 @@ def command(
     if simulator_port > 65535:
         raise InvalidSetting("RUFAA_PORT=65535: the simulator takes the next port, and there is none.")
     simulator_url = f"http://127.0.0.1:{simulator_port}"
+    key = config().data.absolute() / "simulator.key"
     env = {
         "RUFAA_MODE": "demo",
         "RUFAA_SIMULATOR_URL": simulator_url,
@@ -59,6 +63,9 @@ def command(
         "MPESA_CONSUMER_SECRET": DEMO_CONSUMER_SECRET,
         "MPESA_SHORTCODE": DEMO_SHORT_CODE,
         "MPESA_PASSKEY": DEMO_PASSKEY,
+        "MPESA_INITIATOR_NAME": DEMO_INITIATOR_NAME,
+        "MPESA_INITIATOR_PASSWORD": DEMO_INITIATOR_PASSWORD,
+        "MPESA_CERTIFICATE": str(initiator.certificate_of(key)),
         "MPESA_NOMINATED_NUMBER": NOMINATED_NUMBER,
     }
     if config().log == "auto":
@@ -75,10 +82,12 @@ def command(
     said: list[str] = []
     made: list[Config] = []
     journal = given.data / "simulator.jsonl"
+    initiator.kept_in(key)  # the server reads its certificate before the simulator is there
     simulator = serve.part(
         "simulator",
         f"--port={simulator_port}",
         f"--journal={journal}",
+        f"--key={key}",
         "--quiet",
         *([] if chaos is None else [f"--chaos={chaos}"]),
         env=env,

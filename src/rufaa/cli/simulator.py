@@ -15,6 +15,10 @@ def command(
     journal: Annotated[
         Path | None, typer.Option(help="Keep what happened in this file, and know it again after a restart.")
     ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="Keep the security credential's key in this file, and its certificate beside it (.crt)."),
+    ] = None,
     chaos: Annotated[
         int | None, typer.Option(min=0, metavar="SEED", help="Let things go wrong by chance: one seed is one story.")
     ] = None,
@@ -24,5 +28,5 @@ def command(
     from rufaa.simulator.config import Chaos, SimulatorSettings  # noqa: PLC0415 - other commands need no aiohttp
     from rufaa.simulator.server import run  # noqa: PLC0415
 
-    settings = SimulatorSettings(seed=seed, journal=journal, chaos=None if chaos is None else Chaos(chaos))
+    settings = SimulatorSettings(seed=seed, journal=journal, key=key, chaos=None if chaos is None else Chaos(chaos))
     run(settings, host=host, port=port, announce=not quiet)

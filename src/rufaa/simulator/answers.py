@@ -114,6 +114,11 @@ def maintenance() -> Refused:
     return Refused(500, "500.002.1001", "Service is currently under maintenance")
 
 
+def duplicate_originator() -> Refused:
+    """A payout under this id was taken before; what became of it is not said (daraja.md §10)."""
+    return Refused(500, "500.002.1001", "Duplicate OriginatorConversationID")
+
+
 def no_resource() -> Refused:
     return Refused(404, "404.001.01", "Resource not found")
 

@@ -17,8 +17,11 @@ from rufaa.simulator.events import (
     Event,
     IdRepeated,
     MaintenanceSet,
+    MoneyEvent,
     NoticePlanned,
     NoticeSent,
+    OrderEnded,
+    OrderTaken,
     OtherEvent,
     PaymentMade,
     PromptCreated,
@@ -34,6 +37,7 @@ from rufaa.simulator.events import (
 )
 from rufaa.simulator.movements import Movement, Way, stk_moved_at
 from rufaa.simulator.notices import Notice, Urls
+from rufaa.simulator.orders import Order
 from rufaa.simulator.state import Prompt, State
 
 
@@ -51,12 +55,17 @@ class Books:
     maintenance: MaintenanceSet | None = None
     movements: dict[str, Movement] = field(default_factory=dict)  # by receipt, in the order in which they were made
     by_hand: dict[Phone, list[str]] = field(default_factory=dict)  # receipts of what moved without a prompt, by phone
+    undone: dict[str, str] = field(default_factory=dict)  # the receipt of a payment: that of its reversal
+    orders: dict[str, Order] = field(default_factory=dict)  # by ConversationID, in the order of acknowledgement
+    by_originator: dict[str, str] = field(default_factory=dict)  # OriginatorConversationID: the first ConversationID
     notices: list[Notice] = field(default_factory=list)
     urls: dict[str, Urls] = field(default_factory=dict)  # by short code
 
     def apply(self, event: Event) -> None:
         if isinstance(event, PromptEvent):
             self._apply_to_prompt(event)
+        elif isinstance(event, MoneyEvent):
+            self._apply_money(event)
         else:
             self._apply(event)
 
@@ -82,15 +91,26 @@ class Books:
             case _:
                 assert_never(event)
 
-    def _apply(self, event: OtherEvent) -> None:
+    def _apply_money(self, event: MoneyEvent) -> None:
         match event:
             case WalletSet():
                 self.wallets[event.phone] = event.balance
-            case MaintenanceSet():
-                self.maintenance = event
             case PaymentMade():
                 self._move(event.movement)
                 self.notices.extend(event.notices)
+            case OrderTaken():
+                self.orders[event.order.conversation_id] = event.order
+                self.by_originator.setdefault(event.order.originator_id, event.order.conversation_id)
+                self.notices.extend(event.notices)
+            case OrderEnded():
+                self._end_order(event)
+            case _:
+                assert_never(event)
+
+    def _apply(self, event: OtherEvent) -> None:
+        match event:
+            case MaintenanceSet():
+                self.maintenance = event
             case NoticePlanned():
                 self.notices.append(event.notice)
             case NoticeSent():
@@ -140,6 +160,17 @@ class Books:
         )
         self._change(replace(prompt, callbacks_sent=prompt.callbacks_sent + 1, postings=postings))
 
+    def _end_order(self, event: OrderEnded) -> None:
+        if event.moved is not None:
+            self._move(event.moved)
+        self.orders[event.conversation_id] = replace(
+            self.orders[event.conversation_id],
+            result_code=event.result_code,
+            transaction_id=event.transaction_id,
+            ended_at=event.ended_at,
+        )
+        self.notices.extend(event.notices)
+
     def _move(self, movement: Movement) -> None:
         """Out of the wallet and into the till, or the other way."""
         change = movement.into_till.cents
@@ -149,6 +180,8 @@ class Books:
         self.movements[movement.receipt] = replace(
             movement, wallet_after=self.wallet(movement.phone), till_after=self.till(movement.short_code)
         )
+        if movement.undoes is not None:
+            self.undone[movement.undoes] = movement.receipt
         if movement.way is not Way.STK:
             self.by_hand.setdefault(movement.phone, []).append(movement.receipt)
             self.history.setdefault(movement.phone, [])  # so that the list of phones has it

@@ -6,14 +6,15 @@ come in between: one seed is one story, also where requests arrive together.
 
 No draw invents money. And each leaves one witness of every payment: where the answer to a push does not bring its id,
 the callback comes and can be read; where the callback does not come, or cannot be believed, the query lies at most
-once.
+once; a payment by hand is confirmed by C2B; and of one and the same order every second is spared, so that
+who asks again learns what became of the first.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -26,6 +27,7 @@ from rufaa.simulator.shapes import SHAPES
 
 _SHARE_ON: Final = 0.7  # of the kinds, for one seed
 _FORGERS_HASTE_S: Final = 30.0
+_BUSY: Final = ("26", codes.RULE_LIMITED)  # an order that fails without a fault of who ordered it
 _FAILURES: Final = (codes.BALANCE_LOW, codes.EXPIRED, codes.CANCELLED, codes.NOT_REACHED, codes.WRONG_PIN)
 _TAMPERED_FIELDS: Final[Mapping[str, tuple[object, ...]]] = {
     "amount": (1, 999.99, 0, "1000,00", None),
@@ -42,6 +44,8 @@ _LATE: Final = (
     FaultKind.CALLBACK_FAILURE_FIRST,
 )
 _REORDERED: Final = (FaultKind.CALLBACK_REORDERED, FaultKind.CONFIRMATION_REORDERED)
+_ORDERS: Final = frozenset({Operation.STATUS, Operation.REVERSAL, Operation.B2C})
+_TRUE_EVERY_SECOND_TIME: Final = _ORDERS
 _UNTOLD: Final = (FaultKind.CONFIRMATION_LOST, FaultKind.CONFIRMATION_NULL)
 _NOT_DRAWN: Final = frozenset({FaultKind.ANSWER_REPLACED})  # the presets are better than what chance would write
 
@@ -51,7 +55,7 @@ class Drawn:
     """What one request or payment meets.
 
     ``callbacks`` and ``query`` are about the prompt that a push makes, ``notices`` about the C2B confirmation of the
-    payment that comes of it.
+    payment that comes of it, ``results`` about an order.
     """
 
     answer: Fault | None = None
@@ -60,6 +64,7 @@ class Drawn:
     maintenance: Fault | None = None
     notices: tuple[Fault, ...] = ()
     forged_notice: Fault | None = None
+    results: tuple[Fault, ...] = ()
 
 
 NOTHING: Final = Drawn()
@@ -88,9 +93,13 @@ class Swarm:
         """What the next request of ``operation`` about ``subject``, a phone or an id, meets."""
         self._asked[operation, subject] += 1
         nth = self._asked[operation, subject]
+        if operation in _TRUE_EVERY_SECOND_TIME and nth % 2 == 0:
+            return NOTHING
         key = f"{self.chaos.seed}/{self.start}/{operation}/{subject}/{nth}"
         chance = random.Random(key)  # noqa: S311
         answer = self._answer(chance, operation)
+        if operation in _ORDERS:
+            return Drawn(answer=answer, results=tuple(self._results(chance, operation)))
         if operation is not Operation.PUSH:
             return Drawn(answer=answer)
         callbacks = self._callbacks(chance)
@@ -126,6 +135,13 @@ class Swarm:
         kinds = [kind for kind in self.shares if KINDS[kind].slot is Slot.NOTICE]
         made = (self._made(chance, kind, Operation.PUSH) for kind in kinds if kind is not FaultKind.CONFIRMATION_FORGED)
         return [fault for fault in made if fault is not None]
+
+    def _results(self, chance: random.Random, operation: Operation) -> Iterator[Fault]:
+        for kind in self.shares:
+            if KINDS[kind].slot is Slot.ORDER:
+                made = self._made(chance, kind, operation)
+                if made is not None:
+                    yield made
 
     def _made(self, chance: random.Random, kind: FaultKind, operation: Operation) -> Fault | None:
         if chance.random() >= self.shares.get(kind, 0.0):
@@ -208,5 +224,20 @@ _PARAMETERS: Final[Mapping[FaultKind, Make]] = {
     },
     FaultKind.CONFIRMATION_REORDERED: lambda chance, _: {"delay_s": chance.uniform(10, 120)},
     FaultKind.CONFIRMATION_MASKED: lambda chance, _: {"phone_as": chance.choice(list(C2bPhone))},
+    FaultKind.ORDER_FAILED: lambda chance, _: {"code": chance.choice(_BUSY)},
+    FaultKind.RESULT_DELAYED: lambda chance, _: {"delay_s": chance.choice((5.0, 60.0, 600.0, 7200.0))},
+    FaultKind.RESULT_DUPLICATED: lambda chance, _: {
+        "copies": chance.choice((2, 3)),
+        "spacing_s": chance.choice((0.0, 5.0, 3600.0)),
+    },
+    FaultKind.RESULT_FORGED: lambda chance, _: {
+        "delay_s": chance.uniform(0, _FORGERS_HASTE_S),
+        **chance.choice(({}, {"code": codes.BALANCE_LOW}, {"code": codes.NO_SUCH_PAYMENT})),
+    },
+    FaultKind.QUEUE_TIMEOUT: lambda chance, _: {
+        "delay_s": chance.choice((5.0, 60.0, 600.0)),
+        "silent": chance.random() < 0.3,
+        **chance.choice(({}, {"code": chance.choice(_BUSY)})),
+    },
     FaultKind.CONFIRMATION_FORGED: lambda chance, _: {"delay_s": chance.uniform(0, _FORGERS_HASTE_S)},
 }

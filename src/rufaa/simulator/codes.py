@@ -1,4 +1,4 @@
-"""STK ResultCodes and the words that come with them (daraja.md §11a).
+"""ResultCodes and the words that come with them: of prompts (daraja.md §11a), and of orders (§7, §8, §10).
 
 ResultDesc is not stable: for one code several wordings were seen, so a client must decide on the code alone. Those seen
 are all kept here and chosen by seed.
@@ -19,6 +19,13 @@ NOT_PERMITTED: Final = "2028"
 NO_SUCH_OPERATOR: Final = "SFC_IC0003"
 STILL_PROCESSING: Final = "4999"
 NO_FAILURES: Final = (PAID, STILL_PROCESSING)
+
+TOO_LITTLE: Final = "2"
+DUPLICATE: Final = "15"
+RULE_LIMITED: Final = "17"
+NO_SUCH_RECEIPT: Final = "2032"
+REVERSED_ALREADY: Final = "R000001"
+NO_SUCH_PAYMENT: Final = "R000002"
 
 PROMPT_TEXT_LIMIT: Final = 182  # characters; a longer prompt cannot be sent (daraja.md §3)
 
@@ -52,6 +59,19 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     NO_SUCH_OPERATOR: ("The operator does not exist.",),
     STILL_PROCESSING: ("The transaction is still under processing",),
 }
+_RESULT_WORDS: Final[dict[str, str]] = {  # where an order's differ
+    "8": "The balance would exceed the rule limit.",
+    "11": "The DebitParty is in an invalid state.",
+    DUPLICATE: "Duplicate OriginatorConversationID.",
+    "18": "The initiator credential check failed.",
+    "20": "The initiator is unresolved.",
+    "21": "The initiator is not allowed to initiate this request.",
+    "2006": "The account is inactive.",
+    NO_SUCH_RECEIPT: "The transaction receipt number does not exist.",
+    "2040": "The receiver is not registered.",
+    REVERSED_ALREADY: "The transaction has already been reversed.",
+    NO_SUCH_PAYMENT: "The OriginalTransactionID is invalid.",
+}
 _UNKNOWN: Final = ("The service request failed.",)
 
 
@@ -60,6 +80,11 @@ def wordings(code: str) -> tuple[str, ...]:
     return _WORDS.get(code, _UNKNOWN)
 
 
+def result_words(code: str) -> str:
+    """The ResultDesc of an order's result."""
+    return _RESULT_WORDS.get(code) or wordings(code)[0]
+
+
 def on_the_wire(code: str) -> int | str:
-    """How a callback writes it: a number where it is one, else a string (daraja.md §4)."""
+    """How a callback or a result writes it: a number where it is one, else a string (daraja.md §4)."""
     return int(code) if code.isdigit() else code

@@ -21,6 +21,8 @@ DEMO_CONSUMER_KEY: Final = "demo-key"
 DEMO_CONSUMER_SECRET: Final = "demo-secret"  # noqa: S105 - it is no secret: the simulator is the only one who takes it
 DEMO_PASSKEY: Final = "demo-passkey"
 DEMO_PIN: Final = "1234"
+DEMO_INITIATOR_NAME: Final = "demo-operator"
+DEMO_INITIATOR_PASSWORD: Final = "demo-Password#1"  # noqa: S105
 
 NEW_WALLET: Final = Money(7_000_000)  # what a phone has that nobody has seen before
 
@@ -42,6 +44,21 @@ class C2bVersion(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Initiator:
+    """The API operator of an organisation, who may order all that can be ordered (daraja.md §7)."""
+
+    name: str
+    password: str
+
+
+class DuplicateForm(StrEnum):
+    """How a payout under an OriginatorConversationID that was taken before is refused (daraja.md §10)."""
+
+    ENVELOPE = "envelope"  # 500.002.1001, at once
+    RESULT = "result"  # acknowledged, and result 15
+
+
+@dataclass(frozen=True, slots=True)
 class Merchant:
     """An organisation that may send prompts. Short codes that share a ``consumer_key`` belong to one Daraja app.
 
@@ -58,6 +75,7 @@ class Merchant:
     till_number: str | None = None
     c2b_version: C2bVersion = C2bVersion.V2
     c2b_validation: bool = False  # off by default, as at Safaricom
+    initiator: Initiator | None = None  # without one every order fails with 2001
 
 
 DEMO_MERCHANT: Final = Merchant(
@@ -66,6 +84,7 @@ DEMO_MERCHANT: Final = Merchant(
     consumer_secret=DEMO_CONSUMER_SECRET,
     passkey=DEMO_PASSKEY,
     name="RUFAA DEMO",
+    initiator=Initiator(DEMO_INITIATOR_NAME, DEMO_INITIATOR_PASSWORD),
 )
 
 
@@ -121,6 +140,10 @@ class SimulatorSettings:
     confirmation_after_s: float = 1.0  # between a payment and its C2B confirmation: later than the callback (§6)
     validation_timeout_s: float = 8.0  # real seconds; daraja.md §6
     production: bool = False  # C2B addresses are registered once and for all, and no payment is simulated
+    result_after_s: float = 2.0  # between an order and its processing, which its result follows; not measured
+    b2c_duplicate_form: DuplicateForm = DuplicateForm.ENVELOPE
+    status_by_push_ids: bool = False  # whether OriginalConversationID takes a MerchantRequestID: not known (§7)
+    key: Path | None = None  # of the SecurityCredential; its certificate stands beside it, as .crt
     forger_address: str | None = "127.0.0.2"  # where forged callbacks come from, if server and machine are on loopback
     chaos: Chaos | None = None
 

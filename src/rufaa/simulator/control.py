@@ -102,6 +102,8 @@ class Control:
         router.add_post("/control/phones/{phone}/pay", self._pay)
         router.add_get("/control/movements", self._movements)
         router.add_get("/control/notices", self._notices)
+        router.add_get("/control/orders", self._orders)
+        router.add_get("/control/certificate", self._certificate)
         router.add_get("/control/c2b", self._c2b)
         router.add_delete("/control/c2b/{short_code}", self._remove_urls)
 
@@ -258,6 +260,13 @@ class Control:
 
     async def _notices(self, _request: web.Request) -> web.Response:
         return web.json_response({"notices": [to_data(each) for each in self._engine.books.notices]})
+
+    async def _orders(self, _request: web.Request) -> web.Response:
+        return web.json_response({"orders": [to_data(each) for each in self._engine.books.orders.values()]})
+
+    async def _certificate(self, _request: web.Request) -> web.Response:
+        """PEM: what an initiator's password is encrypted with."""
+        return web.Response(text=self._engine.key.certificate, content_type="application/x-pem-file")
 
     async def _c2b(self, _request: web.Request) -> web.Response:
         urls = self._engine.books.urls

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rufaa import clock as real_time
-from rufaa.simulator import events
+from rufaa.simulator import events, initiator
 from rufaa.simulator.books import Books
 from rufaa.simulator.callbacks import Deliverer
 from rufaa.simulator.chance import Chance
@@ -18,6 +18,7 @@ from rufaa.simulator.chaos import NOTHING, Drawn, Swarm
 from rufaa.simulator.clock import Action, Clock, ManualClock, RealClock
 from rufaa.simulator.config import Chaos, SimulatorSettings
 from rufaa.simulator.faults import Fault, FaultKind, Operation
+from rufaa.simulator.initiator import Key
 from rufaa.simulator.journal import Journal, event_of, to_data
 from rufaa.simulator.oauth import Tokens
 from rufaa.simulator.script import Script
@@ -41,12 +42,18 @@ class Core:
         self.tokens = Tokens(settings, self.chance)
         self.faults = Script(self.fault_used)
         self.deliverer = Deliverer(timeout_s=settings.callback_timeout_s, forger_address=settings.forger_address)
+        self._kept_key = None if settings.key is None else initiator.kept_in(settings.key)
         self._starts = starts
         self._promised: set[str] = set()
         self.note("started", {"start": starts, "seed": settings.seed})
         self.swarm: Swarm | None = None
         if settings.chaos is not None:
             self.set_chaos(settings.chaos)
+
+    @property
+    def key(self) -> Key:
+        """What opens a SecurityCredential."""
+        return self._kept_key or initiator.of_this_process()
 
     # ------------------------------------------------------------ what happened
 

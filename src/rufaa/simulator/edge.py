@@ -7,19 +7,20 @@ of its own. The endpoints are bound here to their functions, which know no aioht
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from aiohttp import web
 
-from rufaa.simulator import answers, c2b_endpoints, stk
+from rufaa.simulator import answers, c2b_endpoints, order_endpoints, stk
 from rufaa.simulator.answers import Answer, Refused, Throttled
 from rufaa.simulator.chaos import NOTHING, Drawn
 from rufaa.simulator.checks import Asked
 from rufaa.simulator.config import C2bVersion
 from rufaa.simulator.engine import Engine
 from rufaa.simulator.faults import Fault, FaultKind, Operation
+from rufaa.simulator.orders import OrderKind
 from rufaa.simulator.presets import PRESETS
 from rufaa.simulator.query import Queries
 from rufaa.simulator.rates import SpikeArrest
@@ -29,12 +30,15 @@ _JOURNALLED: Final = 20_000  # characters of a body; more is noise
 
 _MAINTENANCE: Final = ("maintenance", "html-503")  # both are seen, and take turns by the clock's seconds
 
-_SUBJECTS: Final = {
-    Operation.TOKEN: "",
-    Operation.PUSH: "PhoneNumber",
-    Operation.QUERY: "CheckoutRequestID",
-    Operation.C2B_REGISTER: "ShortCode",
-    Operation.C2B_SIMULATE: "Msisdn",
+_SUBJECTS: Final[Mapping[Operation, tuple[str, ...]]] = {  # the fields that say what a request is about
+    Operation.TOKEN: (),
+    Operation.PUSH: ("PhoneNumber",),
+    Operation.QUERY: ("CheckoutRequestID",),
+    Operation.C2B_REGISTER: ("ShortCode",),
+    Operation.C2B_SIMULATE: ("Msisdn",),
+    Operation.STATUS: ("TransactionID", "OriginalConversationID"),
+    Operation.REVERSAL: ("TransactionID",),
+    Operation.B2C: ("OriginatorConversationID",),
 }
 
 Handler = Callable[[web.Request, bytes, Drawn], Awaitable["Effect"]]
@@ -65,6 +69,9 @@ class Daraja:
             ("/mpesa/stkpushquery/v1/query", "POST", Operation.QUERY, self._query),
             ("/mpesa/c2b/{version:v[12]}/registerurl", "POST", Operation.C2B_REGISTER, self._register),
             ("/mpesa/c2b/{version:v[12]}/simulate", "POST", Operation.C2B_SIMULATE, self._simulate),
+            ("/mpesa/transactionstatus/v1/query", "POST", Operation.STATUS, self._order(OrderKind.STATUS)),
+            ("/mpesa/reversal/v1/request", "POST", Operation.REVERSAL, self._order(OrderKind.REVERSAL)),
+            ("/mpesa/b2c/v3/paymentrequest", "POST", Operation.B2C, self._order(OrderKind.B2C)),
         ):
             router.add_route("*", path, self._edge(handler, method=method, operation=operation))
         router.add_route("*", "/{nowhere:(?:oauth|mpesa|pulltransactions)/.*}", self._edge(self._nowhere))
@@ -94,6 +101,12 @@ class Daraja:
 
     async def _simulate(self, request: web.Request, body: bytes, _drawn: Drawn) -> Effect:
         return Effect(c2b_endpoints.simulate(self._engine, _asked(request, body), version=_version(request)))
+
+    def _order(self, kind: OrderKind) -> Handler:
+        async def ordered(request: web.Request, body: bytes, drawn: Drawn) -> Effect:
+            return Effect(order_endpoints.order(self._engine, _asked(request, body), kind=kind, drawn=drawn))
+
+        return ordered
 
     async def _nowhere(self, _request: web.Request, _body: bytes, _drawn: Drawn) -> Effect:
         raise answers.no_resource()
@@ -224,7 +237,9 @@ def _subject(operation: Operation, body: bytes) -> str:
         said = json.loads(body)
     except (ValueError, RecursionError):
         return ""
-    return str(said.get(_SUBJECTS[operation], ""))[:100] if isinstance(said, dict) else ""
+    if not isinstance(said, dict):
+        return ""
+    return "/".join(str(said.get(name, ""))[:100] for name in _SUBJECTS[operation])
 
 
 def _asked(request: web.Request, body: bytes) -> Asked:

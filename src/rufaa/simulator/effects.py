@@ -13,10 +13,13 @@ from rufaa.simulator.plans import (
     CallbackPlan,
     FailureFirst,
     Forged,
+    ForgedResult,
     Forgery,
     NoticePlan,
+    OrderPlan,
     PhoneForm,
     QueryPlan,
+    QueueTimeout,
     SecondFailure,
     Tampering,
 )
@@ -91,6 +94,26 @@ def notice_plan(fault: Fault, plan: NoticePlan, *, began_at: datetime, place: in
             return replace(plan, null=True)
         case _:
             raise ValueError(f"{fault.kind} is not about C2B confirmations")
+
+
+def order_plan(fault: Fault, plan: OrderPlan) -> OrderPlan:
+    """``plan``, and what ``fault`` does to an order besides."""
+    match fault.kind:
+        case FaultKind.ORDER_FAILED:
+            return replace(plan, fails_with=fault["code"])
+        case FaultKind.RESULT_LOST:
+            return replace(plan, lost=True)
+        case FaultKind.RESULT_DELAYED:
+            return replace(plan, delay_s=fault["delay_s"])
+        case FaultKind.RESULT_DUPLICATED:
+            return replace(plan, copies=fault["copies"], spacing_s=fault["spacing_s"])
+        case FaultKind.RESULT_FORGED:
+            return replace(plan, forged=ForgedResult(fault["delay_s"], fault["code"]))
+        case FaultKind.QUEUE_TIMEOUT:
+            timeout = QueueTimeout(fault["delay_s"], silent=fault["silent"])
+            return replace(plan, queue_timeout=timeout, fails_with=fault["code"] or plan.fails_with)
+        case _:
+            raise ValueError(f"{fault.kind} is not about orders")
 
 
 def _reordered(fault: Fault, *, began_at: datetime, place: int) -> datetime:

@@ -1,7 +1,7 @@
 """What happens when: an accepted push rings, is answered or runs out, moves the money, and is called back once.
 
 The one place where the pure law of prompts (``state.py``), the journal, the clock and chance meet. It knows no HTTP but
-the one delivery of a callback. What is not about prompts has a part of its own: ``paybill``.
+the one delivery of a callback. What is not about prompts has a part of its own: ``paybill``, ``ordering``.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from rufaa.simulator.core import Core
 from rufaa.simulator.effects import callback_plan, query_plan
 from rufaa.simulator.movements import Movement, Way, stk_moved_at
 from rufaa.simulator.notices import Notice
+from rufaa.simulator.ordering import Orders
 from rufaa.simulator.paybill import Paybill
 from rufaa.simulator.plans import AS_USUAL, TRULY, CallbackPlan, Posting, QueryPlan, Says
 from rufaa.simulator.postman import Postman
@@ -54,11 +55,13 @@ class Engine(Core):
         super().__init__(settings)
         self._postman = Postman(self)
         self.paybill = Paybill(self, self._postman)
+        self.orders = Orders(self, self._postman)
         self._answered: deque[tuple[datetime, str]] = deque(maxlen=1000)
         self._receipts: dict[str, str] = {}  # that were shown to a merchant's validation, by prompt
         self._asking: set[str] = set()  # prompts whose PIN was right, and whose merchant is being asked
         for prompt in list(self.books.prompts.values()):
             self._resume(prompt)
+        self.orders.resume()
         self._postman.expect()
 
     def open(self, push: Push, *, drawn: Drawn = NOTHING) -> Prompt:

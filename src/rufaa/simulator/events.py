@@ -13,6 +13,7 @@ from rufaa.money import Money
 from rufaa.phone import Phone
 from rufaa.simulator.movements import Movement
 from rufaa.simulator.notices import Notice, Tells, Urls
+from rufaa.simulator.orders import Order
 from rufaa.simulator.plans import Posting, QueryPlan, Says
 from rufaa.simulator.state import Prompt
 
@@ -151,8 +152,29 @@ class WalletSet:
     balance: Money
 
 
+@dataclass(frozen=True, slots=True)
+class OrderTaken:
+    """An order was acknowledged."""
+
+    order: Order
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEnded:
+    """It was processed, and this moved by it, or nothing did."""
+
+    conversation_id: str
+    result_code: str
+    transaction_id: str
+    moved: Movement | None
+    ended_at: datetime
+    notices: tuple[Notice, ...] = ()
+
+
 PromptEvent = (
     PromptCreated | PromptPutAside | PromptHeld | PromptEnded | CallbackSent | IdRepeated | QueryPlanned | QueryMisled
 )
-OtherEvent = WalletSet | MaintenanceSet | PaymentMade | NoticePlanned | NoticeSent | UrlsRegistered | UrlsRemoved
-Event = PromptEvent | OtherEvent
+MoneyEvent = WalletSet | PaymentMade | OrderTaken | OrderEnded
+OtherEvent = MaintenanceSet | NoticePlanned | NoticeSent | UrlsRegistered | UrlsRemoved
+Event = PromptEvent | MoneyEvent | OtherEvent

@@ -1,10 +1,10 @@
 """Scripted misbehaviour: what can go wrong, by name.
 
-A fault is about the *answer* of a request, the *callbacks* of a prompt, the *queries* about a prompt, or the *C2B
-confirmations* of a payment. A request uses at most one answer fault, an accepted push at most one callback fault
-besides, and so on: the first that waits. ``maintenance`` alone begins by itself. The list of those that wait is in
-``script.py``. To add a fault: a kind here with its line in ``KINDS``, what its parameters may be in ``parameters.py``,
-and its effect in ``edge.py`` (answers) or ``effects.py`` (all others).
+A fault is about the *answer* of a request, the *callbacks* of a prompt, the *queries* about a prompt, the *C2B
+confirmations* of a payment, or an *order* and its results. A request uses at most one answer fault, an accepted push at
+most one callback fault besides, and so on: the first that waits. ``maintenance`` alone begins by itself. The list of
+those that wait is in ``script.py``. To add a fault: a kind here with its line in ``KINDS``, what its parameters may be
+in ``parameters.py``, and its effect in ``edge.py`` (answers) or ``effects.py`` (all others).
 """
 
 from __future__ import annotations
@@ -54,6 +54,12 @@ class FaultKind(StrEnum):
     CONFIRMATION_MASKED = "confirmation-masked"
     CONFIRMATION_NULL = "confirmation-null"
     CONFIRMATION_FORGED = "confirmation-forged"
+    ORDER_FAILED = "order-failed"
+    RESULT_LOST = "result-lost"
+    RESULT_DELAYED = "result-delayed"
+    RESULT_DUPLICATED = "result-duplicated"
+    RESULT_FORGED = "result-forged"
+    QUEUE_TIMEOUT = "queue-timeout"
 
 
 class Operation(StrEnum):
@@ -64,6 +70,9 @@ class Operation(StrEnum):
     QUERY = "query"
     C2B_REGISTER = "c2b-register"
     C2B_SIMULATE = "c2b-simulate"
+    STATUS = "status"
+    REVERSAL = "reversal"
+    B2C = "b2c"
 
 
 class Slot(Enum):
@@ -74,6 +83,7 @@ class Slot(Enum):
     QUERY = "queries"
     NOW = "everything"
     NOTICE = "C2B confirmations"
+    ORDER = "orders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +96,14 @@ class About:
     on: frozenset[Operation] = frozenset({Operation.PUSH})
     before_effect: bool = False  # it acts before Daraja has seen the request
 
+    @property
+    def on_any(self) -> bool:
+        """Whether it is about whichever operation comes first, if none is named."""
+        return self.slot is Slot.ORDER
+
 
 _ALL: Final = frozenset(Operation)
+_ORDERS: Final = frozenset({Operation.STATUS, Operation.REVERSAL, Operation.B2C})
 _PRODUCTS: Final = _ALL - {Operation.TOKEN}
 _HTML_503: Final = PRESETS["html-503"]
 
@@ -216,6 +232,33 @@ KINDS: Final[Mapping[FaultKind, About]] = {
         " next push or payment and with its reference, amount and phone; no money moves by it.",
         {"delay_s": 0.0},
     ),
+    FaultKind.ORDER_FAILED: About(
+        Slot.ORDER, "It is acknowledged, fails with `code`, and moves nothing.", {"code": codes.WRONG_PIN}, on=_ORDERS
+    ),
+    FaultKind.RESULT_LOST: About(Slot.ORDER, "It is processed, and its result never sent.", {}, on=_ORDERS),
+    FaultKind.RESULT_DELAYED: About(
+        Slot.ORDER, "Its result comes `delay_s` after it was processed.", {"delay_s": 0.0}, on=_ORDERS
+    ),
+    FaultKind.RESULT_DUPLICATED: About(
+        Slot.ORDER,
+        "`copies` of its result, each `spacing_s` after the one before.",
+        {"copies": 2, "spacing_s": 0.0},
+        on=_ORDERS,
+    ),
+    FaultKind.RESULT_FORGED: About(
+        Slot.ORDER,
+        "Somebody who is not Safaricom posts a result to the right address with the right ids, `delay_s` after the"
+        " order: a failure with `code` or, without one, a success with an invented number.",
+        {"delay_s": 0.0, "code": None},
+        on=_ORDERS,
+    ),
+    FaultKind.QUEUE_TIMEOUT: About(
+        Slot.ORDER,
+        "It is not processed in time, which is posted to the QueueTimeOutURL, but `delay_s` later, and with `code` it"
+        " fails then; `silent`: no result is posted.",
+        {"delay_s": 60.0, "code": None, "silent": False},
+        on=_ORDERS,
+    ),
 }
 
 
@@ -234,17 +277,18 @@ class Fault:
 
     kind: FaultKind
     count: int
-    on: Operation
+    on: Operation | None
     parameters: Mapping[str, Any]
 
     def __init__(
         self, kind: FaultKind, /, *, count: int = 1, on: Operation | None = None, **parameters: object
     ) -> None:
         about = KINDS[kind]
-        at = on or (Operation.PUSH if Operation.PUSH in about.on else next(iter(about.on)))
+        usual = Operation.PUSH if Operation.PUSH in about.on else next(iter(about.on))
+        at = on or (None if about.on_any else usual)
         if not whole(1, 10**6)(count):
             raise InvalidFault("count is a whole number from 1 to 1,000,000.", argument="count")
-        if at not in about.on:
+        if at is not None and at not in about.on:
             raise InvalidFault(f"{kind} is about {', '.join(sorted(about.on))}.", argument="on")
         for name, value in parameters.items():
             if name not in about.parameters:
@@ -268,7 +312,7 @@ class Fault:
         return KINDS[self.kind].before_effect or self.parameters.get("accepted") is False
 
     def to_data(self) -> dict[str, Any]:
-        on = {"on": self.on} if len(KINDS[self.kind].on) > 1 else {}
+        on = {"on": self.on} if self.on is not None and len(KINDS[self.kind].on) > 1 else {}
         return {"kind": self.kind, "count": self.count, **on, **self.parameters}
 
     def with_count(self, count: int) -> Fault:

@@ -40,6 +40,8 @@ EVENT_KINDS: Final[dict[str, type[Any]]] = {
     "notice-sent": events.NoticeSent,
     "urls-registered": events.UrlsRegistered,
     "urls-removed": events.UrlsRemoved,
+    "order-taken": events.OrderTaken,
+    "order-ended": events.OrderEnded,
 }
 _KIND_OF: Final = {event: kind for kind, event in EVENT_KINDS.items()}
 

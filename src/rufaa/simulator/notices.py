@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 
 class Tells(StrEnum):
@@ -15,14 +16,18 @@ class Tells(StrEnum):
 
     CONFIRMATION = "confirmation"
     FORGED_CONFIRMATION = "forged-confirmation"  # by somebody who is not Safaricom
+    RESULT = "result"
+    QUEUE_TIMEOUT = "queue-timeout"
+    FORGED_RESULT = "forged-result"
 
 
-FORGED = frozenset({Tells.FORGED_CONFIRMATION})
+FORGED: Final = frozenset({Tells.FORGED_CONFIRMATION, Tells.FORGED_RESULT})
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """``about``: the receipt that a confirmation tells of; an invented one if it is forged."""
+    """``about``: the receipt that a confirmation tells of, an invented one if it is forged; or an order's
+    ConversationID."""
 
     due: datetime
     tells: Tells

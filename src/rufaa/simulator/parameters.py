@@ -66,4 +66,5 @@ PARAMETERS: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
     "content_type": (_is_line, "is one line."),
     "accepted": (_is_bool, "is true or false."),
     "everywhere": (_is_bool, "is true or false."),
+    "silent": (_is_bool, "is true or false."),
 }

@@ -1,6 +1,6 @@
-"""What is planned for what is not as it should be: callbacks, queries, C2B notices, what others post. Only values.
+"""What is planned for what is not as it should be: callbacks, queries, notices, what others post. Values.
 
-They are part of the prompt or the payment, hence of the journal: a restarted simulator goes on with them.
+They are part of the prompt, the payment or the order, hence of the journal: a restarted simulator goes on with them.
 """
 
 from __future__ import annotations
@@ -110,9 +110,39 @@ class NoticePlan:
     null: bool = False  # every field of it
 
 
+@dataclass(frozen=True, slots=True)
+class QueueTimeout:
+    """An order is not processed in time, which is posted; it is ``later_s`` afterwards. ``silent``: no result then."""
+
+    later_s: float
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ForgedResult:
+    """Somebody else posts a result ``after_s`` after the order: a failure with ``code``, or a success."""
+
+    after_s: float
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPlan:
+    """What becomes of an order: ``copies`` of its result, ``delay_s`` after it was processed; none if ``lost``."""
+
+    fails_with: str | None = None  # it is processed to this code, and moves nothing
+    lost: bool = False
+    delay_s: float = 0.0
+    copies: int = 1
+    spacing_s: float = 0.0
+    queue_timeout: QueueTimeout | None = None
+    forged: ForgedResult | None = None
+
+
 AS_USUAL: Final = CallbackPlan()
 TRULY: Final = QueryPlan()
 NOTICED: Final = NoticePlan()
+AS_ORDERED: Final = OrderPlan()
 
 
 class Says(StrEnum):

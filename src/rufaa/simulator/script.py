@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from rufaa.simulator.effects import callback_plan, notice_plan, query_plan
+from rufaa.simulator.effects import callback_plan, notice_plan, order_plan, query_plan
 from rufaa.simulator.faults import KINDS, Fault, FaultKind, Operation, Slot
-from rufaa.simulator.plans import CallbackPlan, NoticePlan, QueryPlan
+from rufaa.simulator.plans import CallbackPlan, NoticePlan, OrderPlan, QueryPlan
 
 
 @dataclass(slots=True)
@@ -69,6 +69,12 @@ class Script:
         for waiting in self._waiting:
             if waiting.fault.kind is FaultKind.CONFIRMATION_FORGED:
                 return self._take(waiting)
+        return None
+
+    def take_order_plan(self, operation: Operation) -> OrderPlan | None:
+        for waiting in self._waiting:
+            if KINDS[waiting.fault.kind].slot is Slot.ORDER and waiting.fault.on in (None, operation):
+                return order_plan(self._take(waiting), OrderPlan())
         return None
 
     def _take(self, waiting: _Waiting, *, at: datetime | None = None) -> Fault:

@@ -24,6 +24,7 @@ from rufaa.simulator.faults import Fault
 from rufaa.simulator.journal import Entry
 from rufaa.simulator.movements import Movement
 from rufaa.simulator.notices import Notice, Urls
+from rufaa.simulator.orders import Order
 from rufaa.simulator.state import Answer, Cancelled, PinEntered, Prompt, PutAside
 
 T = TypeVar("T")
@@ -71,6 +72,15 @@ class RunningSimulator:
             self._engine.paybill.pay(Phone(phone), to=short_code, reference=reference, shillings=shillings, pin=pin)
         )
         return paid.receipt
+
+    @property
+    def certificate(self) -> str:
+        """PEM text: what a client encrypts an initiator's password with."""
+        return self._engine.key.certificate
+
+    def orders(self) -> list[Order]:
+        """Every order that was acknowledged, as it stands, oldest first."""
+        return self._call(lambda: list(self._engine.books.orders.values()))
 
     def registered(self, short_code: str) -> Urls | None:
         """The C2B addresses of a short code."""

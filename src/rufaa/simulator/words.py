@@ -7,7 +7,7 @@ from datetime import datetime
 from rufaa.clock import EAT
 from rufaa.money import Money
 from rufaa.simulator import codes
-from rufaa.simulator.movements import Movement
+from rufaa.simulator.movements import Movement, Way
 from rufaa.simulator.state import Prompt
 
 
@@ -32,6 +32,16 @@ def moved(movement: Movement, *, business: str) -> str:
     if movement.wallet_after is None:
         return ""
     when, balance = day_and_time(movement.at), ksh(movement.wallet_after)
+    if movement.way is Way.REVERSAL:
+        return (
+            f"{movement.receipt} Confirmed. Transaction {movement.undoes} of {ksh(movement.amount)} to {business} was "
+            f"reversed on {when}. New M-PESA balance is {balance}."
+        )
+    if movement.way is Way.PAYOUT:
+        return (
+            f"{movement.receipt} Confirmed. You have received {ksh(movement.amount)} from {business} on {when}. "
+            f"New M-PESA balance is {balance}."
+        )
     account = f" for account {movement.reference}" if movement.reference else ""
     return (
         f"{movement.receipt} Confirmed. {ksh(movement.amount)} sent to {business}{account} on {when}. "
