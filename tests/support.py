@@ -16,7 +16,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -58,7 +58,14 @@ from rufaa.phone import Phone
 from rufaa.referrals import operations as referrals
 from rufaa.referrals.machine import Priority, Status
 from rufaa.referrals.operations import fees_paid
-from rufaa.simulator.config import DEMO_CONSUMER_KEY, DEMO_CONSUMER_SECRET, DEMO_PASSKEY, DEMO_SHORT_CODE
+from rufaa.simulator.config import (
+    DEMO_CONSUMER_KEY,
+    DEMO_CONSUMER_SECRET,
+    DEMO_INITIATOR_NAME,
+    DEMO_INITIATOR_PASSWORD,
+    DEMO_PASSKEY,
+    DEMO_SHORT_CODE,
+)
 from rufaa.simulator.testing import RunningSimulator
 
 KEYS = ("a secret of the tests that is long enough",)
@@ -250,6 +257,23 @@ def credentials(base_url: str) -> Credentials:
         consumer_secret=DEMO_CONSUMER_SECRET,
         passkey=DEMO_PASSKEY,
     )
+
+
+def operated(simulator: RunningSimulator) -> Credentials:
+    """The account's credentials with its API operator and its phone for Pull."""
+    return replace(
+        credentials(simulator.url),
+        initiator_name=DEMO_INITIATOR_NAME,
+        initiator_password=DEMO_INITIATOR_PASSWORD,
+        certificate=simulator.certificate,
+        nominated_number=RINGS,
+    )
+
+
+def give_operator(world: World, simulator: RunningSimulator, *, queries_per_min: float = 60_000) -> None:
+    """The account gets an API operator, who may order refunds and ask for statuses, and a phone for Pull."""
+    whole = operated(simulator)
+    unit(lambda tx: facilities.keep_account(tx, whole, keys=KEYS, pushes_per_s=1000, queries_per_min=queries_per_min))
 
 
 def register_c2b(world: World, simulator: RunningSimulator, gateway: Running) -> None:

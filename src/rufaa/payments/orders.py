@@ -216,14 +216,14 @@ def record(tx: Tx, order: Order, outcome: B2cOutcome) -> None:
             code, message = outcome.code, outcome.message
         case never:
             assert_never(never)
-    if row["lease"] != order.lease or RefundState(row["state"]) is not RefundState.SENDING:
+    state = RefundState(row["state"])
+    if row["lease"] != order.lease or state not in {RefundState.SENDING, RefundState.RESENDING}:
         return  # its result was faster, or this worker was too slow to speak for it
     if event in {RefundEvent.DECLINED, RefundEvent.NOT_SENT}:
         tx.execute(_SQL["not_ordered"], {"id": order.refund})
-    if event in {RefundEvent.DECLINED, RefundEvent.NOT_SENT} and row["orders"] > 1:
-        # This one was not taken; one before may have been.
-        refunds.move(tx, row, RefundEvent.ANSWER_LOST, next_s=RESEND_AFTER_S, code=code, message=message)
-    elif event is RefundEvent.DECLINED:
+        if state is RefundState.RESENDING:  # this one was not taken; one before may have been
+            next_s = float(RESEND_AFTER_S)
+    if event is RefundEvent.DECLINED and state is RefundState.SENDING:
         refunds.fail(tx, row, code=code, message=message)
     else:
         refunds.move(tx, row, event, next_s=next_s, code=code, message=message)

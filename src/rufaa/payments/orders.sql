@@ -1,5 +1,5 @@
 -- name: expired
-SELECT id FROM refund WHERE lease_until < rufaa_now() AND state = 'sending' ORDER BY id
+SELECT id FROM refund WHERE lease_until < rufaa_now() AND state IN ('sending', 'resending') ORDER BY id
 
 -- name: silent
 SELECT id FROM refund WHERE next_at <= rufaa_now() AND state = 'ordered' ORDER BY id
@@ -18,7 +18,8 @@ WITH due AS MATERIALIZED (
     FOR UPDATE OF refund SKIP LOCKED
 )
 UPDATE refund SET
-    state = 'sending', event = CASE state WHEN 'approved' THEN 'claim' ELSE 'resend' END, reason = '',
+    state = CASE state WHEN 'approved' THEN 'sending' ELSE 'resending' END,
+    event = CASE state WHEN 'approved' THEN 'claim' ELSE 'resend' END, reason = '',
     lease = lease + 1, lease_until = rufaa_now() + %(lease_s)s * interval '1 second', next_at = NULL,
     orders = orders + 1, sent_at = coalesce(sent_at, rufaa_now())
 FROM due WHERE refund.id = due.id

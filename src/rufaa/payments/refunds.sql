@@ -14,7 +14,7 @@ FROM refund WHERE receipt_id = %(receipt)s AND state = 'done'
 -- name: live
 SELECT id FROM refund
 WHERE receipt_id = %(receipt)s AND fee_id IS NOT DISTINCT FROM %(fee)s
-    AND state IN ('proposed', 'approved', 'sending', 'ordered', 'unknown')
+    AND state NOT IN ('withdrawn', 'done', 'failed')
 
 -- name: applied_to
 -- None of it where it was given back before.

@@ -23,14 +23,15 @@ WHERE state = 'sending';
 DO $$ BEGIN
     IF to_regclass('refund') IS NOT NULL THEN -- backups of before have none
         INSERT INTO law (machine, from_state, event, to_state, in_force) VALUES
-            ('refund', 'approved', 'restored', 'unknown', true), ('refund', 'sending', 'lease-expired', 'unknown', true)
+            ('refund', 'approved', 'restored', 'unknown', true), ('refund', 'sending', 'lease-expired', 'unknown', true),
+            ('refund', 'resending', 'lease-expired', 'unknown', true)
         ON CONFLICT (machine, from_state, event, to_state) DO UPDATE SET in_force = true;
         UPDATE refund SET
             state = 'unknown', event = CASE state WHEN 'approved' THEN 'restored' ELSE 'lease-expired' END,
             orders = orders + CASE state WHEN 'approved' THEN 1 ELSE 0 END, lease_until = NULL,
             sent_at = coalesce(sent_at, rufaa_now()), next_at = rufaa_now(),
             message = 'The server was restored from a backup in which this refund waited: it may have been ordered since.'
-        WHERE state IN ('approved', 'sending');
+        WHERE state IN ('approved', 'sending', 'resending');
     END IF;
 END $$;
 
