@@ -11,7 +11,8 @@ from typing import Any, Final
 import pytest
 
 from rufaa.law import Ignored, Machine, Moved, Refused
-from rufaa.payments.machine import FEE, LIVE, LIVE_REFUND, OF_PROMPT, OPEN_FEE, PROMPT, RECEIPT, REFUND
+from rufaa.payments.machine import FEE, LIVE, OF_PROMPT, OPEN_FEE, PROMPT, RECEIPT
+from rufaa.payments.refund_machine import LIVE_REFUND, REFUND
 from rufaa.referrals.machine import CLOSED, MACHINE, NEEDS_REASON
 
 REFERRAL_LAW: Final = """

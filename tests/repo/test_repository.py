@@ -135,7 +135,8 @@ def test_a_module_says_what_it_is_and_can_be_read(name: str) -> None:
     written_by_hand = not re.search(r"/migrations/(?:__init__|\d{4}_initial)\.py$", name)
 
     assert not written_by_hand or ast.get_docstring(ast.parse(text)), f"{name} has no docstring"
-    assert len(text.splitlines()) <= LONGEST, f"{name} is longer than {LONGEST} lines"
+    if "/migrations/" not in name:  # what Django wrote is as long as it is
+        assert len(text.splitlines()) <= LONGEST, f"{name} is longer than {LONGEST} lines"
 
 
 def test_the_migrations_are_in_step_with_the_models(database_url: str) -> None:

@@ -27,9 +27,9 @@ from rufaa.payments.machine import (
     PromptState,
     ReceiptEvent,
     ReceiptState,
-    RefundEvent,
     Verdict,
 )
+from rufaa.payments.refund_machine import RefundEvent
 from rufaa.payments.restored import not_compared
 from rufaa.phone import masked
 from rufaa.referrals.machine import Event as Move

@@ -29,8 +29,8 @@ from rufaa.ingest.loop import Handlers, settle_inbox
 from rufaa.payments.access import Accounts
 from rufaa.payments.arrivals import status_of_claim, take_notices
 from rufaa.payments.dispatch import Dispatcher, next_sending_s
+from rufaa.payments.order_results import take_in as take_results
 from rufaa.payments.orders import Orders, next_order_s
-from rufaa.payments.orders import take_in as take_results
 from rufaa.payments.pulls import Pulls, next_pull_s
 from rufaa.payments.reconcile import Reconciler, next_question_s
 from rufaa.payments.strays import Strays, next_stray_s

@@ -41,9 +41,6 @@ UPDATE refund SET next_at = rufaa_now() + %(again_s)s * interval '1 second' WHER
 -- name: ask_no_more
 UPDATE refund SET next_at = NULL WHERE id = %(refund)s
 
--- name: ask_now
-UPDATE refund SET next_at = rufaa_now() WHERE id = %(refund)s AND state IN ('ordered', 'unknown')
-
 -- name: due_claims
 -- At most hourly once half an hour is over, and for a day (claims.next_ask_s).
 UPDATE claim SET asked = asked + 1, next_at = rufaa_now() + CASE
@@ -64,12 +61,6 @@ UPDATE inquiry SET code = %(code)s, conversation_id = coalesce(conversation_id, 
     originator_conversation_id = coalesce(originator_conversation_id, %(originator)s)
 WHERE id = %(id)s
 
--- name: inquiry
-SELECT * FROM inquiry WHERE id = %(id)s FOR NO KEY UPDATE
-
--- name: answered
-UPDATE inquiry SET answered_at = coalesce(answered_at, rufaa_now()), code = %(code)s WHERE id = %(id)s
-
 -- name: keep_ids
 UPDATE refund SET conversation_id = coalesce(%(conversation)s, conversation_id),
     originator_conversation_id = coalesce(%(originator)s, originator_conversation_id)
@@ -78,17 +69,9 @@ WHERE id = %(id)s AND lease = %(lease)s
 -- name: not_ordered
 UPDATE refund SET orders = orders - 1 WHERE id = %(id)s
 
--- name: number_taken
-SELECT id FROM refund WHERE number = %(number)s AND id <> %(id)s
-
 -- name: next_due
 SELECT extract(epoch FROM least(
     (SELECT min(next_at) FROM refund WHERE next_at IS NOT NULL),
     (SELECT min(lease_until) FROM refund WHERE lease_until IS NOT NULL),
     (SELECT min(next_at) FROM claim WHERE next_at IS NOT NULL)
 ) - rufaa_now()) AS wait_s
-
--- name: insert_evidence
-INSERT INTO evidence (channel, refund_id, claim_id, inbox, verdict, result_code, result_desc, receipt_number)
-VALUES (%(channel)s, %(refund)s, %(claim)s, %(inbox)s, %(verdict)s, %(code)s, %(desc)s, %(number)s)
-ON CONFLICT DO NOTHING

@@ -17,17 +17,9 @@ from rufaa.db.atomic import Tx
 from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.law import Moved
 from rufaa.money import Money
-from rufaa.payments.machine import (
-    LIVE_REFUND,
-    RECEIPT,
-    REFUND,
-    FeeState,
-    ReceiptEvent,
-    ReceiptState,
-    RefundEvent,
-    RefundMethod,
-    RefundState,
-)
+from rufaa.payments.machine import RECEIPT, FeeState, ReceiptEvent, ReceiptState
+from rufaa.payments.operations import SamePerson
+from rufaa.payments.refund_machine import LIVE_REFUND, REFUND, RefundEvent, RefundMethod, RefundState
 from rufaa.phone import Phone
 
 _SQL: Final = sql.load(__file__, "refunds.sql")
@@ -79,13 +71,6 @@ class RefundNotOpen(RufaaError):
 
     kind = Kind.CONFLICT
     code = "refund-not-open"
-
-
-class SecondPersonNeeded(RufaaError):
-    """Whoever proposed a refund cannot be the second person."""
-
-    kind = Kind.FORBIDDEN
-    code = "second-person-needed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +188,7 @@ def approve(tx: Tx, refund: uuid.UUID, *, by: uuid.UUID) -> None:
     if RefundState(row["state"]) is not RefundState.PROPOSED:
         raise RefundNotOpen(f"The refund is {row['state']} already.", status=row["state"])
     if row["proposed_by"] == by:
-        raise SecondPersonNeeded("You proposed this. Another person has to agree.")
+        raise SamePerson("You proposed this. Another person has to agree.")
     tx.execute(_SQL["approve"], {"id": refund, "by": by})
     tx.wake_workers()
 
@@ -227,7 +212,7 @@ def conclude(tx: Tx, refund: uuid.UUID, *, went: bool, number: str | None, why: 
     if RefundState(row["state"]) is not RefundState.UNKNOWN:
         raise RefundNotOpen(f"The refund is {row['state']}: M-Pesa has told what became of it.", status=row["state"])
     if row["proposed_by"] == by:
-        raise SecondPersonNeeded("You proposed this. Another person has to say what became of it.")
+        raise SamePerson("You proposed this. Another person has to say what became of it.")
     if not why.strip():
         raise InvalidArgument("Say where you saw it: the reason is kept for ever.", argument="reason")
     if went:

@@ -13,8 +13,9 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RemoveIndex(model_name="inbox", name="inbox_prompt"),
         migrations.RenameField(model_name="inbox", old_name="prompt", new_name="subject"),
-        migrations.RenameIndex(model_name="inbox", old_name="inbox_prompt", new_name="inbox_subject"),
+        migrations.AddIndex(model_name="inbox", index=models.Index(fields=["subject"], name="inbox_subject")),
         migrations.AddField(
             model_name="inbox",
             name="kind",

@@ -6,6 +6,7 @@ from django.db import migrations, models
 import rufaa.db.fields
 import rufaa.ids
 import rufaa.payments.machine
+import rufaa.payments.refund_machine
 
 
 class Migration(migrations.Migration):
@@ -405,15 +406,15 @@ class Migration(migrations.Migration):
                     (
                         "state__in",
                         [
-                            rufaa.payments.machine.RefundState["PROPOSED"],
-                            rufaa.payments.machine.RefundState["WITHDRAWN"],
-                            rufaa.payments.machine.RefundState["APPROVED"],
-                            rufaa.payments.machine.RefundState["SENDING"],
-                            rufaa.payments.machine.RefundState["ORDERED"],
-                            rufaa.payments.machine.RefundState["UNKNOWN"],
-                            rufaa.payments.machine.RefundState["RESENDING"],
-                            rufaa.payments.machine.RefundState["DONE"],
-                            rufaa.payments.machine.RefundState["FAILED"],
+                            rufaa.payments.refund_machine.RefundState["PROPOSED"],
+                            rufaa.payments.refund_machine.RefundState["WITHDRAWN"],
+                            rufaa.payments.refund_machine.RefundState["APPROVED"],
+                            rufaa.payments.refund_machine.RefundState["SENDING"],
+                            rufaa.payments.refund_machine.RefundState["ORDERED"],
+                            rufaa.payments.refund_machine.RefundState["UNKNOWN"],
+                            rufaa.payments.refund_machine.RefundState["RESENDING"],
+                            rufaa.payments.refund_machine.RefundState["DONE"],
+                            rufaa.payments.refund_machine.RefundState["FAILED"],
                         ],
                     )
                 ),
@@ -426,7 +427,10 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     (
                         "method__in",
-                        [rufaa.payments.machine.RefundMethod["REVERSAL"], rufaa.payments.machine.RefundMethod["B2C"]],
+                        [
+                            rufaa.payments.refund_machine.RefundMethod["REVERSAL"],
+                            rufaa.payments.refund_machine.RefundMethod["B2C"],
+                        ],
                     )
                 ),
                 name="refund_method",
@@ -436,9 +440,10 @@ class Migration(migrations.Migration):
             model_name="refund",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("method", rufaa.payments.machine.RefundMethod["REVERSAL"]), ("phone", "")),
+                    models.Q(("method", rufaa.payments.refund_machine.RefundMethod["REVERSAL"]), ("phone", "")),
                     models.Q(
-                        ("method", rufaa.payments.machine.RefundMethod["B2C"]), ("phone__regex", "^254[17][0-9]{8}$")
+                        ("method", rufaa.payments.refund_machine.RefundMethod["B2C"]),
+                        ("phone__regex", "^254[17][0-9]{8}$"),
                     ),
                     _connector="OR",
                 ),
@@ -468,8 +473,8 @@ class Migration(migrations.Migration):
                     (
                         "state__in",
                         [
-                            rufaa.payments.machine.RefundState["PROPOSED"],
-                            rufaa.payments.machine.RefundState["WITHDRAWN"],
+                            rufaa.payments.refund_machine.RefundState["PROPOSED"],
+                            rufaa.payments.refund_machine.RefundState["WITHDRAWN"],
                         ],
                     ),
                     _connector="OR",

@@ -1,0 +1,16 @@
+-- name: ask_now
+UPDATE refund SET next_at = rufaa_now() WHERE id = %(refund)s AND state IN ('ordered', 'unknown')
+
+-- name: inquiry
+SELECT * FROM inquiry WHERE id = %(id)s FOR NO KEY UPDATE
+
+-- name: answered
+UPDATE inquiry SET answered_at = coalesce(answered_at, rufaa_now()), code = %(code)s WHERE id = %(id)s
+
+-- name: number_taken
+SELECT id FROM refund WHERE number = %(number)s AND id <> %(id)s
+
+-- name: insert_evidence
+INSERT INTO evidence (channel, refund_id, claim_id, inbox, verdict, result_code, result_desc, receipt_number)
+VALUES (%(channel)s, %(refund)s, %(claim)s, %(inbox)s, %(verdict)s, %(code)s, %(desc)s, %(number)s)
+ON CONFLICT DO NOTHING
