@@ -86,6 +86,13 @@ def wait_until(holds: Callable[[], bool], *, what: str = "it", deadline_s: float
         pause.wait(0.02)
 
 
+def number_of_today(rest: str) -> str:
+    """A receipt number that M-Pesa could give today: year, month and day, and then ``rest``."""
+    today = clock.now().astimezone(clock.EAT)
+    day = "0123456789ABCDEFGHIJKLMNOPQRSTUV"[today.day]
+    return f"{chr(ord('A') + (today.year - 2006) % 26)}{chr(ord('A') + today.month - 1)}{day}{rest}"
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
