@@ -24,7 +24,7 @@ from rufaa.simulator import config
 from rufaa.simulator.c2b import verdict
 from rufaa.simulator.config import DEMO_MERCHANT
 from rufaa.simulator.faults import Fault, FaultKind
-from rufaa.simulator.notices import ResponseType as SimulatedResponseType
+from rufaa.simulator.registrations import ResponseType as SimulatedResponseType
 from support import PAYS, RINGS
 
 Open = Callable[..., Any]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from by_hand import PAYER, register_c2b
 from rufaa import clock
 from rufaa.money import Money
 from rufaa.simulator.config import DEMO_MERCHANT, C2bVersion, SimulatorSettings
@@ -25,24 +26,10 @@ from rufaa.simulator.testing import RunningSimulator, running_simulator
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Client, Got, Listener, Open
+    from conftest import Client, Listener, Open
 
-PAYER = "254708374149"
 PAYS = "254708000000"
 TILL = replace(DEMO_MERCHANT, short_code="600001", till_number="700001", name="RUFAA TILL")
-
-
-def register(client: Client, listener: Listener, *, version: str = "v2", **changes: object) -> Got:
-    base = listener.url.removesuffix("/h/0123abcd")
-    body: dict[str, object] = {
-        "ShortCode": "174379",
-        "ResponseType": "Completed",
-        "ConfirmationURL": f"{base}/c/1",
-        "ValidationURL": f"{base}/v/1",
-        **changes,
-    }
-    body = {name: value for name, value in body.items() if value is not ...}
-    return client.post(f"/mpesa/c2b/{version}/registerurl", body)
 
 
 def confirmations(listener: Listener) -> list[dict[str, Any]]:
@@ -51,7 +38,7 @@ def confirmations(listener: Listener) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def registered(client: Client, listener: Listener) -> Client:
-    assert register(client, listener).status == 200
+    assert register_c2b(client, listener).status == 200
     return client
 
 
@@ -59,7 +46,7 @@ def registered(client: Client, listener: Listener) -> Client:
 
 
 def test_addresses_are_registered_and_kept(client: Client, listener: Listener) -> None:
-    got = register(client, listener)
+    got = register_c2b(client, listener)
     assert got.status == 200
     assert got.json == {
         "OriginatorCoversationID": got.json["OriginatorCoversationID"],
@@ -96,27 +83,27 @@ def test_the_other_version_is_no_product_of_the_app(client: Client, path: str) -
 def test_a_wrong_registration_is_refused_by_its_field(
     client: Client, listener: Listener, changes: dict[str, object], field: str
 ) -> None:
-    got = register(client, listener, **changes)
+    got = register_c2b(client, listener, **changes)
     assert (got.status, got.json["errorMessage"]) == (400, f"Bad Request - Invalid {field}")
     assert client.sim.registered("174379") is None
 
 
 def test_in_production_it_is_done_once_and_the_portal_undoes_it(simulate: Open, listener: Listener) -> None:
     client = simulate(production=True)
-    assert register(client, listener).status == 200
-    again = register(client, listener, ResponseType="Cancelled")
+    assert register_c2b(client, listener).status == 200
+    again = register_c2b(client, listener, ResponseType="Cancelled")
     assert (again.status, again.json["errorCode"]) == (500, "500.003.1001")
     assert again.json["errorMessage"] == "Urls are already registered"
     assert client.get("/control/c2b").json["c2b"]["174379"]["response_type"] == "Completed"
 
     assert client.ask("/control/c2b/174379", method="DELETE").json == {"c2b": {}}
     assert client.ask("/control/c2b/174379", method="DELETE").status == 404
-    assert register(client, listener).status == 200
+    assert register_c2b(client, listener).status == 200
     assert client.post("/mpesa/c2b/v2/simulate", {}).status == 404, "nothing is simulated in production"
 
 
 def test_elsewhere_a_second_one_takes_its_place(registered: Client, listener: Listener) -> None:
-    assert register(registered, listener, ResponseType="Cancelled").status == 200
+    assert register_c2b(registered, listener, ResponseType="Cancelled").status == 200
     urls = registered.sim.registered("174379")
     assert urls is not None
     assert urls.response_type == "Cancelled"
@@ -165,7 +152,7 @@ def test_a_refused_delivery_is_not_repeated(registered: Client, listener: Listen
 
 def test_v1_shows_a_hash_and_all_names(simulate: Open, listener: Listener) -> None:
     client = simulate(merchants=(replace(DEMO_MERCHANT, c2b_version=C2bVersion.V1),))
-    assert register(client, listener, version="v1").status == 200
+    assert register_c2b(client, listener, version="v1").status == 200
     client.sim.pay(PAYER, "174379", "A", 1)
     client.sim.advance(1)
     (told,) = confirmations(listener)
@@ -175,7 +162,7 @@ def test_v1_shows_a_hash_and_all_names(simulate: Open, listener: Listener) -> No
 
 def test_a_till_is_paid_by_its_own_number_without_a_reference(simulate: Open, listener: Listener) -> None:
     client = simulate(merchants=(DEMO_MERCHANT, TILL))
-    assert register(client, listener, ShortCode="600001").status == 200
+    assert register_c2b(client, listener, ShortCode="600001").status == 200
     client.sim.pay(PAYER, "700001", shillings=30)
     client.sim.advance(1)
     (told,) = confirmations(listener)
@@ -209,7 +196,7 @@ def test_what_is_wrong_is_said_and_moves_nothing(
     simulate: Open, listener: Listener, paid: dict[str, Any], why: str
 ) -> None:
     client = simulate(merchants=(DEMO_MERCHANT, TILL))
-    register(client, listener)
+    register_c2b(client, listener)
     with pytest.raises(NotPaid) as refused:
         client.sim.pay(PAYER, **{"short_code": "174379", "reference": "A", "shillings": 10, **paid})
     assert refused.value.why == why
@@ -237,7 +224,7 @@ def test_it_is_made_over_http(registered: Client) -> None:
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_a_simulated_payment_is_made_a_moment_later(simulate: Open, listener: Listener, version: str) -> None:
     client = simulate(merchants=(replace(DEMO_MERCHANT, c2b_version=C2bVersion(version)),))
-    register(client, listener, version=version)
+    register_c2b(client, listener, version=version)
     body = {"ShortCode": "174379", "CommandID": "CustomerPayBillOnline", "Amount": "5", "Msisdn": PAYER}
     got = client.post(f"/mpesa/c2b/{version}/simulate", {**body, "BillRefNumber": "INV 1"})
     assert got.status == 200
@@ -324,7 +311,7 @@ def validator() -> Iterator[tuple[str, list[dict[str, Any]], dict[str, Any]]]:
 def asking(simulate: Open, listener: Listener, validator: tuple[str, Any, Any]) -> Callable[[str], Client]:
     def made(response_type: str = "Completed") -> Client:
         client = simulate(merchants=(replace(DEMO_MERCHANT, c2b_validation=True),), validation_timeout_s=0.3)
-        assert register(client, listener, ValidationURL=validator[0], ResponseType=response_type).status == 200
+        assert register_c2b(client, listener, ValidationURL=validator[0], ResponseType=response_type).status == 200
         return client
 
     return made
@@ -494,7 +481,7 @@ def test_a_restarted_simulator_goes_on_with_addresses_payments_and_confirmations
     settings = SimulatorSettings(manual_clock=True, journal=tmp_path / "journal.jsonl")
     with running_simulator(settings) as first:
         client = meet(first)
-        register(client, listener)
+        register_c2b(client, listener)
         by_hand = first.pay(PAYER, "174379", "A", 10)
         client.pushed(PAYS)
         first.advance(1)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from by_hand import B2C, PAYER, REVERSAL, STATUS, Operator, credential
 from rufaa.clock import daraja_timestamp
 from rufaa.money import Money
 from rufaa.simulator import initiator
@@ -27,83 +24,7 @@ from rufaa.simulator.testing import RunningSimulator, running_simulator
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Client, Got, Listener, Open
-
-PAYER = "254708374149"
-STATUS = "/mpesa/transactionstatus/v1/query"
-REVERSAL = "/mpesa/reversal/v1/request"
-B2C = "/mpesa/b2c/v3/paymentrequest"
-
-
-def credential(certificate: str, password: str = DEMO_INITIATOR_PASSWORD) -> str:
-    key = x509.load_pem_x509_certificate(certificate.encode()).public_key()
-    assert isinstance(key, RSAPublicKey)
-    return base64.b64encode(key.encrypt(password.encode(), PKCS1v15())).decode()
-
-
-@dataclass
-class Operator:
-    """Orders by hand; ``...`` leaves a field out."""
-
-    client: Client
-    listener: Listener
-
-    @property
-    def sim(self) -> RunningSimulator:
-        return self.client.sim
-
-    def common(self) -> dict[str, object]:
-        base = self.listener.url.removesuffix("/h/0123abcd")
-        return {
-            "SecurityCredential": credential(self.sim.certificate),
-            "Remarks": "Refund",
-            "ResultURL": f"{base}/o/1",
-            "QueueTimeOutURL": f"{base}/t/1",
-        }
-
-    def send(self, path: str, fields: dict[str, object], changes: dict[str, object]) -> Got:
-        body = {**self.common(), **fields, **changes}
-        return self.client.post(path, {name: value for name, value in body.items() if value is not ...})
-
-    def status(self, receipt: str | None = None, **changes: object) -> Got:
-        fields = {"Initiator": "demo-operator", "CommandID": "TransactionStatusQuery", "PartyA": "174379"}
-        asked = {"TransactionID": receipt} if receipt is not None else {}
-        return self.send(STATUS, {**fields, "IdentifierType": "4", **asked}, changes)
-
-    def reverse(self, receipt: str, shillings: int = 1000, **changes: object) -> Got:
-        fields: dict[str, object] = {
-            "Initiator": "demo-operator",
-            "CommandID": "TransactionReversal",
-            "TransactionID": receipt,
-            "Amount": str(shillings),
-            "ReceiverParty": "174379",
-            "RecieverIdentifierType": "11",
-        }
-        return self.send(REVERSAL, fields, changes)
-
-    def pay_out(self, originator: str = "refund-1", shillings: int = 100, **changes: object) -> Got:
-        fields: dict[str, object] = {
-            "OriginatorConversationID": originator,
-            "InitiatorName": "demo-operator",
-            "CommandID": "BusinessPayment",
-            "Amount": str(shillings),
-            "PartyA": "174379",
-            "PartyB": PAYER,
-        }
-        return self.send(B2C, fields, changes)
-
-    def results(self, path: str = "/o/1") -> list[dict[str, Any]]:
-        pairs = zip(self.listener.paths, self.listener.bodies, strict=True)
-        return [json.loads(body)["Result"] for where, body in pairs if where == path]
-
-    def result(self) -> dict[str, Any]:
-        """The only one so far."""
-        (told,) = self.results()
-        return told
-
-    def parameters(self) -> dict[str, Any]:
-        listed = self.result()["ResultParameters"]["ResultParameter"]
-        return {item["Key"]: item.get("Value") for item in listed}
+    from conftest import Client, Listener, Open
 
 
 @pytest.fixture

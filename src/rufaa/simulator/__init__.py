@@ -9,6 +9,8 @@ not made twice. It knows nothing of referrals, Django or a database.
 ``movements.py``    money that moved, by receipt number
 ``events.py``       what can happen; ``books.py`` what follows from it: wallets, tills
 ``plans.py``        what is planned for a prompt or payment that is to go wrong
+``orders.py``       what an API operator orders; ``order_law.py`` what it comes to
+``registrations.py``  what a short code is registered for
 ``notices.py``      what is posted besides the callbacks of prompts
 ``codes.py``        ResultCodes and the words that come with them
 ``chance.py``       seeded ids, receipts and alternations
@@ -22,10 +24,12 @@ not made twice. It knows nothing of referrals, Django or a database.
 ``engine.py``       what happens when: prompts, answers, timeouts, callbacks
 ``postings.py``     the callbacks that a prompt will have
 ``paybill.py``      payments by hand, their validation and confirmation
+``ordering.py``     orders: taken, processed, told of
 ``postman.py``      posts notices when they are due
-``checks.py``       Daraja's own checks of a push and a query
-``oauth.py`` ``stk.py`` ``query.py`` ``c2b_endpoints.py``  the endpoints
-``c2b.py``          C2B on the wire
+``checks.py``       Daraja's own checks of a push and a query; ``order_checks.py`` of an order
+``oauth.py`` ``stk.py`` ``query.py`` ``c2b_endpoints.py`` ``pull_endpoints.py`` ``order_endpoints.py``  the endpoints
+``c2b.py`` ``pull.py`` ``results.py``  C2B, Pull and the results of orders on the wire
+``initiator.py``    the key behind a SecurityCredential
 ``callbacks.py``    the text of a callback and its one delivery
 ``rates.py``        the gateway's spike arrest
 ``answers.py``      Daraja's envelopes and Apigee's faults

@@ -119,6 +119,16 @@ def duplicate_originator() -> Refused:
     return Refused(500, "500.002.1001", "Duplicate OriginatorConversationID")
 
 
+def pull_refused() -> Refused:
+    """Pull's own code for fields and windows that it does not take (daraja.md §10)."""
+    return Refused(400, "400.001", "Bad Request")
+
+
+def pull_stale_token() -> Refused:
+    """Pull's own code for a token that is none."""
+    return Refused(401, "401.001", "Invalid Access Token")
+
+
 def no_resource() -> Refused:
     return Refused(404, "404.001.01", "Resource not found")
 

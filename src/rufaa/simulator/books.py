@@ -29,6 +29,7 @@ from rufaa.simulator.events import (
     PromptEvent,
     PromptHeld,
     PromptPutAside,
+    PullRegistered,
     QueryMisled,
     QueryPlanned,
     UrlsRegistered,
@@ -36,8 +37,9 @@ from rufaa.simulator.events import (
     WalletSet,
 )
 from rufaa.simulator.movements import Movement, Way, stk_moved_at
-from rufaa.simulator.notices import Notice, Urls
+from rufaa.simulator.notices import Notice
 from rufaa.simulator.orders import Order
+from rufaa.simulator.registrations import PullRegistration, Urls
 from rufaa.simulator.state import Prompt, State
 
 
@@ -60,6 +62,7 @@ class Books:
     by_originator: dict[str, str] = field(default_factory=dict)  # OriginatorConversationID: the first ConversationID
     notices: list[Notice] = field(default_factory=list)
     urls: dict[str, Urls] = field(default_factory=dict)  # by short code
+    pull: dict[str, PullRegistration] = field(default_factory=dict)  # by short code
 
     def apply(self, event: Event) -> None:
         if isinstance(event, PromptEvent):
@@ -119,6 +122,8 @@ class Books:
                 self.urls[event.urls.short_code] = event.urls
             case UrlsRemoved():
                 self.urls.pop(event.short_code, None)
+            case PullRegistered():
+                self.pull[event.registration.short_code] = event.registration
             case _:
                 assert_never(event)
 

@@ -18,8 +18,8 @@ from rufaa.simulator import answers, checks
 from rufaa.simulator.answers import Answer
 from rufaa.simulator.config import C2bVersion, Merchant, SimulatorSettings
 from rufaa.simulator.movements import Movement, Way
-from rufaa.simulator.notices import ResponseType, Urls
 from rufaa.simulator.plans import C2bPhone
+from rufaa.simulator.registrations import ResponseType, Urls
 
 LONGEST_REFERENCE: Final = 20
 ACCEPTS: Final = "0"

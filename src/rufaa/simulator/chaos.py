@@ -6,8 +6,8 @@ come in between: one seed is one story, also where requests arrive together.
 
 No draw invents money. And each leaves one witness of every payment: where the answer to a push does not bring its id,
 the callback comes and can be read; where the callback does not come, or cannot be believed, the query lies at most
-once; a payment by hand is confirmed by C2B; and of one and the same order every second is spared, so that
-who asks again learns what became of the first.
+once; a payment by hand is confirmed by C2B unless Pull is on; and of the same order or pull every second is spared, so
+that who asks again learns the truth.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _LATE: Final = (
 )
 _REORDERED: Final = (FaultKind.CALLBACK_REORDERED, FaultKind.CONFIRMATION_REORDERED)
 _ORDERS: Final = frozenset({Operation.STATUS, Operation.REVERSAL, Operation.B2C})
-_TRUE_EVERY_SECOND_TIME: Final = _ORDERS
+_TRUE_EVERY_SECOND_TIME: Final = _ORDERS | {Operation.PULL}
 _UNTOLD: Final = (FaultKind.CONFIRMATION_LOST, FaultKind.CONFIRMATION_NULL)
 _NOT_DRAWN: Final = frozenset({FaultKind.ANSWER_REPLACED})  # the presets are better than what chance would write
 
@@ -55,7 +55,7 @@ class Drawn:
     """What one request or payment meets.
 
     ``callbacks`` and ``query`` are about the prompt that a push makes, ``notices`` about the C2B confirmation of the
-    payment that comes of it, ``results`` about an order.
+    payment that comes of it, ``results`` about an order, ``pull`` about the rows of one answer.
     """
 
     answer: Fault | None = None
@@ -65,6 +65,7 @@ class Drawn:
     notices: tuple[Fault, ...] = ()
     forged_notice: Fault | None = None
     results: tuple[Fault, ...] = ()
+    pull: Fault | None = None
 
 
 NOTHING: Final = Drawn()
@@ -100,6 +101,8 @@ class Swarm:
         answer = self._answer(chance, operation)
         if operation in _ORDERS:
             return Drawn(answer=answer, results=tuple(self._results(chance, operation)))
+        if operation is Operation.PULL:
+            return Drawn(answer=answer, pull=self._first(chance, Slot.PULL, operation))
         if operation is not Operation.PUSH:
             return Drawn(answer=answer)
         callbacks = self._callbacks(chance)
@@ -239,5 +242,6 @@ _PARAMETERS: Final[Mapping[FaultKind, Make]] = {
         "silent": chance.random() < 0.3,
         **chance.choice(({}, {"code": chance.choice(_BUSY)})),
     },
+    FaultKind.PULL_LATE: lambda chance, _: {"delay_s": chance.choice((60.0, 600.0, 7200.0))},
     FaultKind.CONFIRMATION_FORGED: lambda chance, _: {"delay_s": chance.uniform(0, _FORGERS_HASTE_S)},
 }

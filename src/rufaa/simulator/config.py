@@ -58,6 +58,26 @@ class DuplicateForm(StrEnum):
     RESULT = "result"  # acknowledged, and result 15
 
 
+class PullMethod(StrEnum):
+    """How Pull may be queried: documented as GET with a body, done by everybody as POST (daraja.md §15)."""
+
+    POST = "post"
+    GET = "get"
+    BOTH = "both"
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        return ("GET", "POST") if self is PullMethod.BOTH else (self.upper(),)
+
+
+class PullZone(StrEnum):
+    """What Pull's times mean, which is not known (daraja.md §15)."""
+
+    WRITTEN = "written"  # windows are in EAT, and the Z of trxDate means UTC
+    EAT = "eat"  # all is in EAT, and the Z is wrong
+    UTC = "utc"
+
+
 @dataclass(frozen=True, slots=True)
 class Merchant:
     """An organisation that may send prompts. Short codes that share a ``consumer_key`` belong to one Daraja app.
@@ -144,6 +164,9 @@ class SimulatorSettings:
     b2c_duplicate_form: DuplicateForm = DuplicateForm.ENVELOPE
     status_by_push_ids: bool = False  # whether OriginalConversationID takes a MerchantRequestID: not known (§7)
     key: Path | None = None  # of the SecurityCredential; its certificate stands beside it, as .crt
+    pull_method: PullMethod = PullMethod.POST
+    pull_zone: PullZone = PullZone.WRITTEN
+    pull_rows: int = 1000  # in one answer; not documented
     forger_address: str | None = "127.0.0.2"  # where forged callbacks come from, if server and machine are on loopback
     chaos: Chaos | None = None
 

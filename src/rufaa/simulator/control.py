@@ -104,6 +104,7 @@ class Control:
         router.add_get("/control/notices", self._notices)
         router.add_get("/control/orders", self._orders)
         router.add_get("/control/certificate", self._certificate)
+        router.add_get("/control/pull", self._pull)
         router.add_get("/control/c2b", self._c2b)
         router.add_delete("/control/c2b/{short_code}", self._remove_urls)
 
@@ -267,6 +268,10 @@ class Control:
     async def _certificate(self, _request: web.Request) -> web.Response:
         """PEM: what an initiator's password is encrypted with."""
         return web.Response(text=self._engine.key.certificate, content_type="application/x-pem-file")
+
+    async def _pull(self, _request: web.Request) -> web.Response:
+        pull = self._engine.books.pull
+        return web.json_response({"pull": {short_code: to_data(each) for short_code, each in pull.items()}})
 
     async def _c2b(self, _request: web.Request) -> web.Response:
         urls = self._engine.books.urls

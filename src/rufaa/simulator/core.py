@@ -140,9 +140,11 @@ class Core:
             self.begin(drawn.maintenance)
         return drawn
 
-    def draw_payment(self, phone: str, *, short_code: str) -> Drawn:  # noqa: ARG002
+    def draw_payment(self, phone: str, *, short_code: str) -> Drawn:
         """What chance has for a payment by hand."""
-        return NOTHING if self.swarm is None else self.swarm.draw_payment(phone, pulled=False)
+        if self.swarm is None:
+            return NOTHING
+        return self.swarm.draw_payment(phone, pulled=short_code in self.books.pull)
 
     def fault_used(self, fault: Fault) -> None:
         self.note("fault-used", {"fault": fault.to_data()})

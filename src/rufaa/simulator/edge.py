@@ -13,7 +13,7 @@ from typing import Final
 
 from aiohttp import web
 
-from rufaa.simulator import answers, c2b_endpoints, order_endpoints, stk
+from rufaa.simulator import answers, c2b_endpoints, order_endpoints, pull_endpoints, stk
 from rufaa.simulator.answers import Answer, Refused, Throttled
 from rufaa.simulator.chaos import NOTHING, Drawn
 from rufaa.simulator.checks import Asked
@@ -39,6 +39,8 @@ _SUBJECTS: Final[Mapping[Operation, tuple[str, ...]]] = {  # the fields that say
     Operation.STATUS: ("TransactionID", "OriginalConversationID"),
     Operation.REVERSAL: ("TransactionID",),
     Operation.B2C: ("OriginatorConversationID",),
+    Operation.PULL_REGISTER: ("ShortCode",),
+    Operation.PULL: ("ShortCode", "OffSetValue"),
 }
 
 Handler = Callable[[web.Request, bytes, Drawn], Awaitable["Effect"]]
@@ -63,17 +65,19 @@ class Daraja:
         self._queries = Queries(engine, limit=query_limit)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
-        for path, method, operation, handler in (
-            ("/oauth/v1/generate", "GET", Operation.TOKEN, self._token),
-            ("/mpesa/stkpush/v1/processrequest", "POST", Operation.PUSH, self._push),
-            ("/mpesa/stkpushquery/v1/query", "POST", Operation.QUERY, self._query),
-            ("/mpesa/c2b/{version:v[12]}/registerurl", "POST", Operation.C2B_REGISTER, self._register),
-            ("/mpesa/c2b/{version:v[12]}/simulate", "POST", Operation.C2B_SIMULATE, self._simulate),
-            ("/mpesa/transactionstatus/v1/query", "POST", Operation.STATUS, self._order(OrderKind.STATUS)),
-            ("/mpesa/reversal/v1/request", "POST", Operation.REVERSAL, self._order(OrderKind.REVERSAL)),
-            ("/mpesa/b2c/v3/paymentrequest", "POST", Operation.B2C, self._order(OrderKind.B2C)),
+        for path, methods, operation, handler in (
+            ("/oauth/v1/generate", ("GET",), Operation.TOKEN, self._token),
+            ("/mpesa/stkpush/v1/processrequest", ("POST",), Operation.PUSH, self._push),
+            ("/mpesa/stkpushquery/v1/query", ("POST",), Operation.QUERY, self._query),
+            ("/mpesa/c2b/{version:v[12]}/registerurl", ("POST",), Operation.C2B_REGISTER, self._register),
+            ("/mpesa/c2b/{version:v[12]}/simulate", ("POST",), Operation.C2B_SIMULATE, self._simulate),
+            ("/mpesa/transactionstatus/v1/query", ("POST",), Operation.STATUS, self._order(OrderKind.STATUS)),
+            ("/mpesa/reversal/v1/request", ("POST",), Operation.REVERSAL, self._order(OrderKind.REVERSAL)),
+            ("/pulltransactions/v1/register", ("POST",), Operation.PULL_REGISTER, self._pull_register),
+            ("/pulltransactions/v1/query", self._engine.settings.pull_method.allowed, Operation.PULL, self._pull),
+            ("/mpesa/b2c/v3/paymentrequest", ("POST",), Operation.B2C, self._order(OrderKind.B2C)),
         ):
-            router.add_route("*", path, self._edge(handler, method=method, operation=operation))
+            router.add_route("*", path, self._edge(handler, methods=methods, operation=operation))
         router.add_route("*", "/{nowhere:(?:oauth|mpesa|pulltransactions)/.*}", self._edge(self._nowhere))
 
     async def _token(self, request: web.Request, _body: bytes, _drawn: Drawn) -> Effect:
@@ -108,17 +112,23 @@ class Daraja:
 
         return ordered
 
+    async def _pull_register(self, request: web.Request, body: bytes, _drawn: Drawn) -> Effect:
+        return Effect(pull_endpoints.register(self._engine, _asked(request, body)))
+
+    async def _pull(self, request: web.Request, body: bytes, drawn: Drawn) -> Effect:
+        return Effect(pull_endpoints.query(self._engine, _asked(request, body), drawn=drawn))
+
     async def _nowhere(self, _request: web.Request, _body: bytes, _drawn: Drawn) -> Effect:
         raise answers.no_resource()
 
     def _edge(
-        self, handler: Handler, *, method: str | None = None, operation: Operation | None = None
+        self, handler: Handler, *, methods: tuple[str, ...] | None = None, operation: Operation | None = None
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
             body = b""
             try:
                 body = await request.read()
-                answer = await self._answer(request, body, handler, method=method, operation=operation)
+                answer = await self._answer(request, body, handler, methods=methods, operation=operation)
             except web.HTTPRequestEntityTooLarge:
                 answer = self._refusal(answers.bad_payload())
             except Exception as error:  # noqa: BLE001 - whatever it is, Daraja would say the same
@@ -136,7 +146,13 @@ class Daraja:
         return handle
 
     async def _answer(
-        self, request: web.Request, body: bytes, handler: Handler, *, method: str | None, operation: Operation | None
+        self,
+        request: web.Request,
+        body: bytes,
+        handler: Handler,
+        *,
+        methods: tuple[str, ...] | None,
+        operation: Operation | None,
     ) -> Answer | None:
         """None: the connection is to be cut."""
         drawn = NOTHING
@@ -157,7 +173,7 @@ class Daraja:
                 case _:
                     return _instead(fault)
         try:
-            if method not in (None, request.method):
+            if methods is not None and request.method not in methods:
                 raise answers.wrong_method()
             effect = await handler(request, body, drawn)
         except Refused as refused:

@@ -12,9 +12,10 @@ from datetime import datetime
 from rufaa.money import Money
 from rufaa.phone import Phone
 from rufaa.simulator.movements import Movement
-from rufaa.simulator.notices import Notice, Tells, Urls
+from rufaa.simulator.notices import Notice, Tells
 from rufaa.simulator.orders import Order
 from rufaa.simulator.plans import Posting, QueryPlan, Says
+from rufaa.simulator.registrations import PullRegistration, Urls
 from rufaa.simulator.state import Prompt
 
 
@@ -153,6 +154,13 @@ class WalletSet:
 
 
 @dataclass(frozen=True, slots=True)
+class PullRegistered:
+    """Pull is on for a short code from now on."""
+
+    registration: PullRegistration
+
+
+@dataclass(frozen=True, slots=True)
 class OrderTaken:
     """An order was acknowledged."""
 
@@ -176,5 +184,5 @@ PromptEvent = (
     PromptCreated | PromptPutAside | PromptHeld | PromptEnded | CallbackSent | IdRepeated | QueryPlanned | QueryMisled
 )
 MoneyEvent = WalletSet | PaymentMade | OrderTaken | OrderEnded
-OtherEvent = MaintenanceSet | NoticePlanned | NoticeSent | UrlsRegistered | UrlsRemoved
+OtherEvent = MaintenanceSet | NoticePlanned | NoticeSent | UrlsRegistered | UrlsRemoved | PullRegistered
 Event = PromptEvent | MoneyEvent | OtherEvent

@@ -1,10 +1,11 @@
 """Scripted misbehaviour: what can go wrong, by name.
 
 A fault is about the *answer* of a request, the *callbacks* of a prompt, the *queries* about a prompt, the *C2B
-confirmations* of a payment, or an *order* and its results. A request uses at most one answer fault, an accepted push at
-most one callback fault besides, and so on: the first that waits. ``maintenance`` alone begins by itself. The list of
-those that wait is in ``script.py``. To add a fault: a kind here with its line in ``KINDS``, what its parameters may be
-in ``parameters.py``, and its effect in ``edge.py`` (answers) or ``effects.py`` (all others).
+confirmations* of a payment, an *order* and its results, or the rows of a *pull*. A request uses at most one answer
+fault, an accepted push at most one callback fault besides, and so on: the first that waits. ``maintenance`` alone
+begins by itself. The list of those that wait is in ``script.py``. To add a fault: a kind here with its line in
+``KINDS``, what its parameters may be in ``parameters.py``, and its effect in ``edge.py`` (answers), ``pull.py`` or
+``effects.py``.
 """
 
 from __future__ import annotations
@@ -60,6 +61,9 @@ class FaultKind(StrEnum):
     RESULT_DUPLICATED = "result-duplicated"
     RESULT_FORGED = "result-forged"
     QUEUE_TIMEOUT = "queue-timeout"
+    PULL_NONE = "pull-none"
+    PULL_LATE = "pull-late"
+    PULL_DOUBLED = "pull-doubled"
 
 
 class Operation(StrEnum):
@@ -73,6 +77,8 @@ class Operation(StrEnum):
     STATUS = "status"
     REVERSAL = "reversal"
     B2C = "b2c"
+    PULL_REGISTER = "pull-register"
+    PULL = "pull"
 
 
 class Slot(Enum):
@@ -84,6 +90,7 @@ class Slot(Enum):
     NOW = "everything"
     NOTICE = "C2B confirmations"
     ORDER = "orders"
+    PULL = "pulls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +265,18 @@ KINDS: Final[Mapping[FaultKind, About]] = {
         " fails then; `silent`: no result is posted.",
         {"delay_s": 60.0, "code": None, "silent": False},
         on=_ORDERS,
+    ),
+    FaultKind.PULL_NONE: About(
+        Slot.PULL, "The next query is answered 1001, though there is money.", {}, on=frozenset({Operation.PULL})
+    ),
+    FaultKind.PULL_LATE: About(
+        Slot.PULL,
+        "Payments of the last `delay_s` are missing in the answer to the next query.",
+        {"delay_s": 3600.0},
+        on=frozenset({Operation.PULL}),
+    ),
+    FaultKind.PULL_DOUBLED: About(
+        Slot.PULL, "Every row of the answer to the next query comes twice.", {}, on=frozenset({Operation.PULL})
     ),
 }
 

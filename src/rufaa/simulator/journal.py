@@ -40,6 +40,7 @@ EVENT_KINDS: Final[dict[str, type[Any]]] = {
     "notice-sent": events.NoticeSent,
     "urls-registered": events.UrlsRegistered,
     "urls-removed": events.UrlsRemoved,
+    "pull-registered": events.PullRegistered,
     "order-taken": events.OrderTaken,
     "order-ended": events.OrderEnded,
 }

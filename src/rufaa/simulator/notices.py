@@ -36,21 +36,3 @@ class Notice:
     url: str
     body: str
     sent: bool = False
-
-
-class ResponseType(StrEnum):
-    """What becomes of a payment whose validation is not answered (daraja.md §6; the casing is Safaricom's)."""
-
-    COMPLETED = "Completed"
-    CANCELLED = "Cancelled"
-
-
-@dataclass(frozen=True, slots=True)
-class Urls:
-    """Where a short code wants its C2B notices, and as which version of the API writes them."""
-
-    short_code: str
-    version: str
-    confirmation_url: str
-    validation_url: str
-    response_type: ResponseType

@@ -22,9 +22,10 @@ from rufaa.simulator.core import Core
 from rufaa.simulator.effects import notice_plan
 from rufaa.simulator.faults import Fault
 from rufaa.simulator.movements import Movement, Way
-from rufaa.simulator.notices import Notice, Tells, Urls
+from rufaa.simulator.notices import Notice, Tells
 from rufaa.simulator.plans import NOTICED, NoticePlan
 from rufaa.simulator.postman import Postman
+from rufaa.simulator.registrations import Urls
 
 NOT_PAID: Final[Mapping[str, str]] = {
     "no-such-business": "No business has this number.",

@@ -77,6 +77,12 @@ class Script:
                 return order_plan(self._take(waiting), OrderPlan())
         return None
 
+    def take_pull_fault(self) -> Fault | None:
+        for waiting in self._waiting:
+            if KINDS[waiting.fault.kind].slot is Slot.PULL:
+                return self._take(waiting)
+        return None
+
     def _take(self, waiting: _Waiting, *, at: datetime | None = None) -> Fault:
         fault = waiting.fault
         waiting.began_at = waiting.began_at or at

@@ -23,8 +23,9 @@ from rufaa.simulator.engine import Engine
 from rufaa.simulator.faults import Fault
 from rufaa.simulator.journal import Entry
 from rufaa.simulator.movements import Movement
-from rufaa.simulator.notices import Notice, Urls
+from rufaa.simulator.notices import Notice
 from rufaa.simulator.orders import Order
+from rufaa.simulator.registrations import PullRegistration, Urls
 from rufaa.simulator.state import Answer, Cancelled, PinEntered, Prompt, PutAside
 
 T = TypeVar("T")
@@ -85,6 +86,9 @@ class RunningSimulator:
     def registered(self, short_code: str) -> Urls | None:
         """The C2B addresses of a short code."""
         return self._call(lambda: self._engine.books.urls.get(short_code))
+
+    def pull_registered(self, short_code: str) -> PullRegistration | None:
+        return self._call(lambda: self._engine.books.pull.get(short_code))
 
     def movements(self) -> list[Movement]:
         """All money that moved into and out of tills, oldest first."""
