@@ -212,7 +212,7 @@ def test_it_is_made_over_http(registered: Client) -> None:
     assert registered.get("/control/movements").json["movements"][0]["amount_cents"] == 1_000
     assert registered.get("/control/notices").json["notices"][0]["about"] == got.json["receipt"]
     wrong = registered.control(f"/control/phones/{PAYER}/pay", {**said, "pin": "9999"})
-    assert (wrong.status, wrong.json["error"], wrong.json["why"]) == (409, "not-paid", "wrong-pin")
+    assert (wrong.status, wrong.json["error"], wrong.json["why"]) == (409, "payment-not-made", "wrong-pin")
     assert registered.control(f"/control/phones/{PAYER}/pay", {"shillings": 10}).status == 400
     assert registered.control(f"/control/phones/{PAYER}/pay", {**said, "fast": True}).status == 400
     assert registered.sim.till("174379") == Money(1_000)

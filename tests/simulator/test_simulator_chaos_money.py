@@ -61,9 +61,9 @@ def test_who_asks_again_learns_the_truth(operation: Operation) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_whatever_is_said_the_books_stay_true(simulate: Callable[..., Client], listener: Listener, seed: int) -> None:
     client = simulate()
-    client.patience_s = 0.2
     assert register_c2b(client, listener).status == register_pull(client).status == 200
     operator = Operator(client, listener)
+    client.patience_s = 0.2  # an answer that is held back waits for the clock, which this client moves
     client.control("/control/chaos", {"seed": seed, "rate": 0.6})
     for number, phone in enumerate(PHONES):
         for _ in range(2):
@@ -79,11 +79,12 @@ def test_whatever_is_said_the_books_stay_true(simulate: Callable[..., Client], l
             with suppress(*TROUBLE):
                 act()
         client.sim.advance(60)
+    client.patience_s = 20
     client.sim.calm()
     client.sim.advance(20_000)
 
     movements = client.sim.movements()
-    assert {Way.BY_HAND, Way.STK, Way.PAYOUT} <= {each.way for each in movements}
+    assert len([each for each in movements if each.way is Way.BY_HAND]) == 20
     assert client.sim.till("174379") == Money(sum(each.into_till.cents for each in movements))
     for phone in {each.phone for each in movements}:
         spent = sum(each.into_till.cents for each in movements if each.phone == phone)

@@ -44,7 +44,7 @@ class NotPaid(RufaaError):
     it."""
 
     kind = Kind.CONFLICT
-    code = "not-paid"
+    code = "payment-not-made"
 
     def __init__(self, why: str, *, code: str | None = None) -> None:
         super().__init__(NOT_PAID[why], why=why, code=code)
