@@ -35,7 +35,7 @@ DATABASE_URL = _url(_SERVER)
 
 # Django reads its settings once, at the first import of a noun; the server itself starts when a test wants it.
 for _name in [name for name in os.environ if name.startswith(("RUFAA_", "MPESA_"))]:
-    if _name not in {"RUFAA_CORPUS", "RUFAA_HOSTILE", "RUFAA_LONG", "RUFAA_TESTS_SERVER"}:
+    if _name not in {"RUFAA_CORPUS", "RUFAA_DEPTH", "RUFAA_HOSTILE", "RUFAA_LONG", "RUFAA_TESTS_SERVER"}:
         del os.environ[_name]
 os.environ |= {
     "DATABASE_URL": DATABASE_URL,
