@@ -96,11 +96,11 @@ class PromptRow:
 class LooseReceipt:
     """A receipt without prompt that could be the money of a prompt of the batch, locked as it stands before it.
 
-    ``pays``: the fees that it was applied to. ``names``: the fee whose account code its reports gave as reference, or
-    of whose prompt a callback told it; None: neither. ``unreferenced``: no report gave a reference (a till's, or a
-    status alone). ``free``: what of it is neither applied, nor given back, nor promised to be. ``phone_shown``: as its
-    reports show it; None: not at all. ``doubt``: how far ``paid_at`` may be off either way (``pull.ZONE_DOUBT`` where
-    only Pull told it).
+    ``pays``: the fees that it was applied to. ``names``: the fee whose account code its trusted reports gave as
+    reference, or of whose prompt a trusted callback told it; None: neither. ``unreferenced``: no trusted report gave a
+    reference (a till's, or a status alone). ``free``: what of it is neither applied, nor given back, nor promised to
+    be. ``phone_shown``: as its reports show it; None: not at all. ``doubt``: how far ``paid_at`` may be off either way
+    (``pull.ZONE_DOUBT`` where only Pull told it).
     """
 
     id: uuid.UUID
