@@ -17,7 +17,11 @@ FROM receipt WHERE number = ANY(%(numbers)s)
 
 -- name: lock_awaiting
 SELECT receipt.id, receipt.account_id, receipt.amount_cents, fee.account_code, prompt.payer_phone,
-    coalesce(prompt.sent_at, prompt.created_at) AS sent_at
+    coalesce(prompt.sent_at, prompt.created_at) AS sent_at,
+    ARRAY(SELECT other.sent_at FROM prompt AS other
+          WHERE other.fee_id = prompt.fee_id AND other.id <> prompt.id AND other.sent_at IS NOT NULL
+              AND other.payer_phone = prompt.payer_phone -- a fee's prompts all have its account and amount
+              AND NOT EXISTS (SELECT FROM receipt AS own WHERE own.prompt_id = other.id)) AS rivals
 FROM receipt JOIN prompt ON prompt.id = receipt.prompt_id JOIN fee ON fee.id = prompt.fee_id
 WHERE receipt.number IS NULL AND (
     fee.account_code = ANY(%(codes)s)

@@ -146,7 +146,9 @@ class PromptChange:
 class NewReceipt:
     """``fee``: the fee that all of it pays, by an application of its whole amount; None: it waits in unapplied.
 
-    ``prompt`` None: money of its own, that no prompt of ours asked for as far as we know.
+    ``prompt`` None: money of its own, that no prompt of ours asked for as far as we know. ``names`` and
+    ``phone_shown``: of such money that a prompt's callback told, the prompt's fee and the payer, as ``LooseReceipt``
+    has them when it is read again.
     """
 
     id: uuid.UUID
@@ -156,6 +158,8 @@ class NewReceipt:
     number: str | None
     paid_at: datetime | None
     fee: uuid.UUID | None
+    names: uuid.UUID | None = None
+    phone_shown: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -524,7 +528,17 @@ class _Batch:
             self._plan.tasks.append(NewTask("contradiction", fee.id, fee.payee, prompt.row.id, prompt.receipt, why))
             return swapped.receipt
         amount, account = prompt.row.amount, prompt.row.account
-        receipt = NewReceipt(ids.new_id(), None, account, amount, number, item.paid_at, None)
+        receipt = NewReceipt(
+            id=ids.new_id(),
+            prompt=None,
+            account=account,
+            amount=amount,
+            number=number,
+            paid_at=item.paid_at,
+            fee=None,
+            names=fee.id,
+            phone_shown=item.report.phone_shown,
+        )
         self._plan.receipts.append(receipt)
         self._number_owner[number] = receipt.id
         self._loose[receipt.id] = LooseReceipt(

@@ -18,7 +18,7 @@ from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.money import Money
 from rufaa.payments.machine import LIVE, FeeState, PromptState, Verdict
-from rufaa.payments.plan import FeeRow, Item, LooseReceipt, NewReceipt, NumberFound, Plan, PromptRow, plan
+from rufaa.payments.plan import FeeRow, Item, LooseReceipt, NewReceipt, NumberFound, Plan, PromptRow, Sibling, plan
 from rufaa.phone import Phone
 
 _SQL: Final = sql.load(__file__, "settle.sql")
@@ -65,11 +65,15 @@ def _lock(tx: Tx, wanted: set[uuid.UUID]) -> tuple[dict[uuid.UUID, PromptRow], d
         )
         for row in tx.rows(_SQL["lock_fees"], params)
     }
-    prompts = {row["id"]: _prompt_row(row) for row in tx.rows(_SQL["lock_prompts"], params)}
-    return prompts, fees
+    locked = tx.rows(_SQL["lock_prompts"], params)
+    siblings: dict[uuid.UUID, list[Sibling]] = {}
+    for row in tx.rows(_SQL["siblings"], params):
+        sibling = Sibling(row["id"], row["sent_at"], row["receipt"], row["awaits_number"])
+        siblings.setdefault(row["of"], []).append(sibling)
+    return {row["id"]: _prompt_row(row, siblings.get(row["id"], [])) for row in locked}, fees
 
 
-def _prompt_row(row: Mapping[str, Any]) -> PromptRow:
+def _prompt_row(row: Mapping[str, Any], siblings: Sequence[Sibling]) -> PromptRow:
     return PromptRow(
         id=row["id"],
         fee=row["fee_id"],
@@ -87,6 +91,7 @@ def _prompt_row(row: Mapping[str, Any]) -> PromptRow:
         success_claimed=row["success_claimed"],
         sent_at=row["sent_at"],
         number_from_arrival=row["number_from_arrival"],
+        siblings=tuple(siblings),
     )
 
 
@@ -202,7 +207,8 @@ def close_unapplied(tx: Tx, receipts: Sequence[uuid.UUID], *, by: uuid.UUID | No
 
 
 def _write(tx: Tx, decided: Plan, hand_on: HandOn) -> None:
-    write_receipts(tx, decided.receipts, came_with={})
+    told = {row.id: CameWith("", row.phone_shown or "", row.names) for row in decided.receipts if row.prompt is None}
+    write_receipts(tx, decided.receipts, came_with=told)
     if decided.adopted:
         tx.execute(
             _SQL["adopt"],

@@ -22,6 +22,17 @@ FROM prompt WHERE prompt.id = ANY(%(prompts)s::uuid[])
 ORDER BY prompt.id
 FOR NO KEY UPDATE
 
+-- name: siblings
+-- The other prompts of the same fee whose money could be taken for theirs. The fees are locked: nobody else settles them.
+SELECT prompt.id AS of, other.id, other.sent_at, receipt.id AS receipt,
+    receipt.id IS NOT NULL AND receipt.number IS NULL AS awaits_number
+FROM prompt
+JOIN prompt AS other ON other.fee_id = prompt.fee_id AND other.id <> prompt.id
+    AND other.payer_phone = prompt.payer_phone -- a fee's prompts all have its account and amount
+LEFT JOIN receipt ON receipt.prompt_id = other.id
+WHERE prompt.id = ANY(%(prompts)s::uuid[])
+ORDER BY prompt.id, other.id
+
 -- name: checkout_owners
 SELECT checkout_request_id AS text, id AS owner FROM prompt WHERE checkout_request_id = ANY(%(texts)s)
 

@@ -1,0 +1,70 @@
+"""What settlement reads of a fee's other prompts, so that of two that were paid each gets its own money."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pytest
+
+from operations.law_ground import CENTS, Town, town
+from rufaa.payments import arrivals, settle
+
+PHONE: Final = "254708374149"
+SENT: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def sql(database_url: str) -> Iterator[Town]:
+    with town(database_url) as place:
+        yield place
+
+
+def prompt(sql: Town, fee: uuid.UUID, minute: int | None, **other: object) -> uuid.UUID:
+    """A prompt that failed and was sent then; None: it never was."""
+    sent_at = SENT + timedelta(minutes=minute) if minute is not None else None
+    return sql.prompt(fee, state="unpaid", **({"payer_phone": PHONE, "sent_at": sent_at} | other))
+
+
+def others(sql: Town, fee: uuid.UUID) -> None:
+    """Prompts whose money can be told apart."""
+    prompt(sql, fee, 5, payer_phone="254708000000")
+    prompt(sql, sql.fee(), 5)
+
+
+def test_the_siblings_of_a_prompt_are_those_whose_money_could_be_taken_for_its_own(sql: Town) -> None:
+    fee = sql.fee()
+    one, unpaid, awaits, numbered = (prompt(sql, fee, minute) for minute in (0, 1, 2, 3))
+    first, second = sql.receipt(awaits), sql.receipt(numbered, number="UCB7XY0001")
+    others(sql, fee)
+
+    found = sql.rows(settle._SQL["siblings"], prompts=[one])
+
+    expected: list[tuple[Any, ...]] = [
+        (unpaid, SENT + timedelta(minutes=1), None, False),
+        (awaits, SENT + timedelta(minutes=2), first, True),
+        (numbered, SENT + timedelta(minutes=3), second, False),
+    ]
+    assert sorted((row["id"], row["sent_at"], row["receipt"], row["awaits_number"]) for row in found) == sorted(
+        expected
+    )
+    assert {row["of"] for row in found} == {one}
+
+
+def test_the_rivals_of_a_receipt_that_awaits_its_number_are_the_prompts_without_receipt(sql: Town) -> None:
+    fee = sql.fee(account_code="2345677A")
+    awaits, numbered = prompt(sql, fee, 0), prompt(sql, fee, 1)
+    receipt = sql.receipt(awaits)
+    sql.receipt(numbered, number="UCB7XY0001")
+    prompt(sql, fee, 2)
+    prompt(sql, fee, None)
+    others(sql, fee)
+
+    (by_code,) = sql.rows(arrivals._SQL["lock_awaiting"], codes=["2345677A"], accounts=[], amounts=[])
+    (by_sum,) = sql.rows(arrivals._SQL["lock_awaiting"], codes=[], accounts=[sql.account], amounts=[CENTS])
+
+    assert by_code == by_sum
+    assert (by_code["id"], by_code["sent_at"]) == (receipt, SENT)
+    assert by_code["rivals"] == [SENT + timedelta(minutes=2)]
