@@ -18,7 +18,7 @@ from rufaa.facilities.models import MpesaAccount
 from rufaa.facilities.queries import UnknownAccount, account_named
 from rufaa.payments import hold
 from rufaa.simulator.testing import RunningSimulator
-from support import KEYS, RINGS, World, advance, execute, rows, value
+from support import KEYS, RINGS, World, advance, execute, requests_to, rows, value
 
 HERE: Final = "https://referrals.hospital.co.ke"
 CODE: Final = "174379"
@@ -84,6 +84,17 @@ def test_what_is_registered_is_listed_and_keys_that_cannot_be_read_are_no_obstac
 
 def test_without_an_account_the_list_says_how_to_get_one(database: str, rufaa: Any) -> None:
     assert rufaa("list").stdout == "There is no M-Pesa account: set the MPESA_* settings and run 'rufaa migrate'.\n"
+
+
+def test_registered_at_the_simulator(town: World, simulator: RunningSimulator, run: Any, database: str) -> None:
+    settings = {"DATABASE_URL": database, "RUFAA_MODE": "development", "RUFAA_PUBLIC_URL": HERE}
+
+    done = run("account", "register-c2b", CODE, **settings)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Registered. Payments will be told of at {HERE}. Daraja: ")
+    assert len(requests_to(simulator, "/mpesa/c2b/v2/registerurl")) == 1
+    assert value("SELECT c2b_urls_for FROM mpesa_account") == HERE
 
 
 def test_what_cannot_be_registered_is_said_and_ends_with_1(

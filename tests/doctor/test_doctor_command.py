@@ -193,8 +193,8 @@ def test_the_token_it_asks_for_is_the_one_that_workers_use(
 def test_each_code_is_told_by_somebody_and_none_is_told_that_is_not_listed() -> None:
     source = Path(__file__).parents[2] / "src" / "rufaa" / "cli"
     text = "\n".join(path.read_text() for path in [*source.glob("diagnosis/*.py"), source / "production.py"])
-    told = set(re.findall(r'\b(?:ok|warning|problem|not_checked|make|compared|Refusal)\(\s*"([a-z-]+)"', text))
-    told |= set(re.findall(r'^        \("([a-z-]+)", "[a-z_]+", ".*"\),$', text, re.MULTILINE))  # the queues' table
+    told = set(re.findall(r'\b(?:ok|warning|problem|not_checked|make|compared|Refusal)\(\s*"([a-z0-9-]+)"', text))
+    told |= set(re.findall(r'^        \("([a-z0-9-]+)", "[a-z_]+", ".*"\),$', text, re.MULTILINE))  # the queues' table
 
     assert told == set(CODES)
 
@@ -207,8 +207,8 @@ def test_what_is_wrong_says_what_to_do(state: str) -> None:
 
 def test_the_guide_names_codes_that_there_are() -> None:
     text = (ROOT / "docs" / "howto" / "go-live.md").read_text()
-    shown = re.findall(r"^   (?:OK|WARNING|PROBLEM|NOT CHECKED) +([a-z-]+): ", text, re.MULTILINE)
-    cited = re.findall(r"`([a-z-]+)` in `rufaa doctor`", text)
+    shown = re.findall(r"^   (?:OK|WARNING|PROBLEM|NOT CHECKED) +([a-z0-9-]+): ", text, re.MULTILINE)
+    cited = re.findall(r"`([a-z0-9-]+)` in `rufaa doctor`", text)
 
     assert len(shown) > 5
     assert set(shown) | (set(cited) - {"public-"}) <= set(CODES)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from demo_process import CANCELS, ROOT, Demo
+from demo_process import CANCELS, PAYS, ROOT, Demo
 from support import post, wait_until
 
 MOVES = [
@@ -195,6 +195,30 @@ def test_a_part_alone_without_a_database_says_what_it_needs(demo: Demo) -> None:
         assert json.loads(line)["message"] == (
             f"rufaa {role} needs a database: set DATABASE_URL, or run 'rufaa serve', which brings its own."
         )
+
+
+# --- account ------------------------------------------------------------------------------------------------------
+
+
+def test_the_demo_has_its_account_registered_for_payments_by_hand(demo: Demo) -> None:
+    listed = said(demo, "account", "list").splitlines()
+
+    assert listed[0] == "174379  paybill, simulator"
+    assert listed[3].endswith(f"for {demo.url}")
+
+
+def test_an_account_is_held_and_released_beside_a_running_worker(demo: Demo) -> None:
+    referral = demo.waiting()
+    said(demo, "account", "hold", "174379", "--reason", "M-Pesa is down")
+    try:
+        answer = demo.push(referral, PAYS)
+        payment = demo.referral(referral)["payment"]
+    finally:
+        said(demo, "account", "release", "174379")
+
+    assert (answer["status"], answer["paybill"], payment["held"]) == ("held", payment["paybill"], True)
+    demo.wait_for_status(referral, "paid")
+    assert demo.payments(referral)[0]["_id"] == answer["paymentId"]
 
 
 # --- without a server -----------------------------------------------------------------------------------------------
