@@ -257,7 +257,10 @@ WHERE evidence.inbox IS NOT NULL AND NOT EXISTS (
     SELECT FROM inbox WHERE inbox.id = evidence.inbox AND settled_at IS NOT NULL AND CASE inbox.kind
         WHEN 'stk' THEN inbox.subject = coalesce(evidence.prompt_id, stray.prompt)
         WHEN 'c2b' THEN inbox.subject = evidence.account_id
-        ELSE num_nonnulls(evidence.refund_id, evidence.claim_id) = 1
+        ELSE inbox.subject = evidence.refund_id OR EXISTS (
+            SELECT FROM inquiry WHERE inquiry.id = inbox.subject
+                AND (inquiry.refund_id = evidence.refund_id OR inquiry.claim_id = evidence.claim_id)
+        )
     END
 )
 
