@@ -237,8 +237,8 @@ BREAKS: Final[Sequence[tuple[str, str, tuple[str, ...]]]] = [
 _NO_TWO_PEOPLE: Final = "ALTER TABLE refund DROP CONSTRAINT refund_two_people, DROP CONSTRAINT refund_approved"
 _DONE_AGAIN: Final = (
     "INSERT INTO refund (id, state, event, receipt_id, fee_id, amount_cents, method, phone, why, proposed_by,"
-    " approved_by) SELECT gen_random_uuid(), state, event, receipt_id, fee_id, amount_cents, method, phone, why, proposed_by,"
-    " approved_by FROM refund WHERE state = 'done' AND fee_id IS NOT NULL"
+    " approved_by) SELECT gen_random_uuid(), state, event, receipt_id, fee_id, amount_cents, method, phone, why,"
+    " proposed_by, approved_by FROM refund WHERE state = 'done' AND fee_id IS NOT NULL"
 )
 _APPLIED_AGAIN: Final = (
     "INSERT INTO application (id, receipt_id, fee_id, amount_cents)"
