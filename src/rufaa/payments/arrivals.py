@@ -1,7 +1,7 @@
 """Money that is reported by its receipt number: C2B notices, pulled rows, statuses, statements. Reads, locks, writes.
 
-What such a report means is decided by ``arrival_plan``. Locks: the fees that references name, by id; the receipts that
-await a number; then what is new.
+What such a report means is decided by ``arrival_plan``. Locks: the fees that references name, by id; claims; the
+account of what has no reference (``settle.lock_accounts``); the receipts that await a number; then what is new.
 """
 
 from __future__ import annotations
@@ -33,7 +33,16 @@ from rufaa.payments.arrival_plan import (
 )
 from rufaa.payments.inbound import C2bItem
 from rufaa.payments.machine import Channel, FeeState
-from rufaa.payments.settle import Applied, CameWith, HandOn, apply, pay_fees, write_numbers, write_receipts
+from rufaa.payments.settle import (
+    Applied,
+    CameWith,
+    HandOn,
+    apply,
+    lock_accounts,
+    pay_fees,
+    write_numbers,
+    write_receipts,
+)
 from rufaa.phone import Phone
 
 _SQL: Final = sql.load(__file__, "arrivals.sql")
@@ -88,6 +97,7 @@ def _facts(tx: Tx, arrivals: Sequence[Arrival]) -> ArrivalFacts:
         (row["account_id"], row["number"]): OpenClaim(row["id"], row["fee_id"])
         for row in tx.rows(_SQL["lock_claims"], _pairs(keys))
     }
+    lock_accounts(tx, {each.account for each in arrivals if each.trusted and not each.reference.strip()})
     typed = sorted({claim.fee for claim in claims.values() if claim.fee is not None} - {fee.id for fee in fees})
     fees += [_owed(row) for row in tx.rows(_SQL["fees"], {"fees": typed})]
     receipts = {

@@ -262,9 +262,9 @@ def plan(
 
     An arrival that could make another such receipt locks the fee that its reference names before it looks for a
     receipt that awaits its number (see ``arrival_plan``). So of a query's success and the notice of the same payment
-    the later sees what the earlier wrote. (A notice without reference locks no fee. Where such come, on tills, both
-    sides first lock the account in a way of their own.) Two transactions that bring the same number meet at its unique
-    index: the second is rolled back and done again.
+    the later sees what the earlier wrote. (A notice without reference locks no fee: both sides lock the account then,
+    ``settle.lock_accounts``.) Two transactions that bring the same number meet at its unique index: the second is
+    rolled back and done again.
     """
     batch = _Batch(prompts, fees, checkout_ids=checkout_ids, numbers=numbers, loose=loose)
     for item in items:

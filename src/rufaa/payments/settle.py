@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 from rufaa import ids
+from rufaa.daraja import codes
 from rufaa.daraja.pull import ZONE_DOUBT
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
@@ -38,6 +39,7 @@ def settle(tx: Tx, items: Sequence[Item], *, hand_on: HandOn) -> Mapping[int, Ve
     while round_items:
         prompts, fees = _lock(tx, {item.prompt for item in round_items})
         known = [item for item in round_items if item.prompt in prompts]
+        lock_accounts(tx, {prompts[item.prompt].account for item in known if _paid_without_number(item)})
         verdicts.update({places[id(item)]: None for item in round_items if item.prompt not in prompts})
         numbers = [item.report.receipt_number for item in known] + [row.asked_number for row in prompts.values()]
         decided = plan(
@@ -120,6 +122,20 @@ def _lock_loose(tx: Tx, prompts: Iterable[PromptRow], numbers: Sequence[str | No
         )
         for row in tx.rows(_SQL["lock_loose"], wanted)
     ]
+
+
+def lock_accounts(tx: Tx, accounts: Iterable[uuid.UUID]) -> None:
+    """After fees, prompts and claims, before receipts, by whoever may bring money that names neither number nor fee.
+
+    A query that says "paid" knows no number, and a till's notice, or a status, no reference: where they tell of one
+    payment at once, nothing else lets one of them see what the other wrote.
+    """
+    for account in sorted(accounts):
+        tx.rows(_SQL["lock_account"], {"account": account})
+
+
+def _paid_without_number(item: Item) -> bool:
+    return item.report.receipt_number is None and codes.verdict(item.report.result_code) is codes.Verdict.PAID
 
 
 def _owners(tx: Tx, query: str, texts: Sequence[str | None]) -> dict[str, uuid.UUID]:

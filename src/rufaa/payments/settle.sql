@@ -39,6 +39,9 @@ SELECT checkout_request_id AS text, id AS owner FROM prompt WHERE checkout_reque
 -- name: number_owners
 SELECT number AS text, id AS owner FROM receipt WHERE number = ANY(%(texts)s)
 
+-- name: lock_account
+SELECT pg_advisory_xact_lock(hashtextextended(%(account)s::uuid::text, 0))
+
 -- name: lock_loose
 -- Receipts without prompt that the prompts of the batch could adopt (plan.plan says which).
 SELECT receipt.id, receipt.account_id, receipt.amount_cents, receipt.number, receipt.paid_at, receipt.names_id,
