@@ -26,7 +26,7 @@ from races.arranged import (
 from races.gates import Racers
 from reports import result_body
 from rufaa.daraja.results import AsyncResult, parse_result
-from rufaa.db.atomic import unit
+from rufaa.db.atomic import Tx, unit
 from rufaa.ingest.address import Kind
 from rufaa.payments import orders, refunds, unapplied
 from rufaa.payments import settle as settlement
@@ -295,7 +295,17 @@ def result_of(refund: uuid.UUID) -> OrderItem:
 
 
 def takes(result: OrderItem) -> list[str]:
-    return unit(lambda tx: orders.take_in(tx, [result], of_claim=lambda *_: ""))
+    """As the inbox's loop does; but what fails is seen here, and not done again."""
+
+    def work(tx: Tx) -> list[str]:
+        words = orders.take_in(tx, [result], of_claim=lambda *_: "")
+        tx.execute(
+            "UPDATE inbox SET settled_at = rufaa_now(), outcome = %(word)s WHERE id = %(id)s",
+            {"word": words[0], "id": result.inbox},
+        )
+        return words
+
+    return unit(work)
 
 
 @BOTH

@@ -1,0 +1,589 @@
+"""The guards of the money, each with one small break of it, and the fewest tests that should see that it is gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+PAYMENTS: Final = "src/rufaa/payments"
+FIRST_TABLES: Final = f"{PAYMENTS}/migrations/0001_initial.py"
+FIRST_GUARDS: Final = f"{PAYMENTS}/migrations/0002_guards.sql"
+WORKED_TABLES: Final = f"{PAYMENTS}/migrations/0006_worked_money.py"
+WORKED_GUARDS: Final = f"{PAYMENTS}/migrations/0008_worked_money_guards.sql"
+UNKNOWN: Final = "tests/money/test_money_unknown.py"
+FORGED: Final = "tests/money/test_money_forged.py"
+PAYBILL: Final = "tests/money/test_money_paybill.py"
+REFUNDS: Final = "tests/money/test_money_refunds.py"
+PEOPLE: Final = "tests/money/test_money_refunds_people.py"
+UNAPPLIED: Final = "tests/money/test_money_unapplied.py"
+IN_DATABASE: Final = "tests/operations/test_law_in_database_guards.py"
+RACE_PROMPTS: Final = "tests/races/test_race_prompts.py"
+RACE_ARRIVALS: Final = "tests/races/test_race_arrivals.py"
+RACE_REFUNDS: Final = "tests/races/test_race_refunds.py"
+RACE_SETTLEMENT: Final = "tests/races/test_race_settlement.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """``old`` stands exactly once in ``file``, and ``new`` in its place is the break. ``what``: what it breaks."""
+
+    name: str
+    what: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+GUARDS: Final = (
+    # --- one prompt, sent once
+    Guard(
+        "live-prompt-per-fee",
+        "a fee may have two live prompts",
+        FIRST_TABLES,
+        'fields=("fee",),\n                name="prompt_one_live_per_fee"',
+        'fields=("id",),\n                name="prompt_one_live_per_fee"',
+        (RACE_PROMPTS, IN_DATABASE),
+    ),
+    Guard(
+        "live-prompt-per-phone",
+        "a phone may have two live prompts",
+        FIRST_TABLES,
+        'fields=("payer_phone",),\n                name="prompt_one_live_per_phone"',
+        'fields=("id",),\n                name="prompt_one_live_per_phone"',
+        (RACE_PROMPTS, IN_DATABASE),
+    ),
+    Guard(
+        "resend-on-timeout",
+        "a push whose answer was lost is sent again",
+        f"{PAYMENTS}/dispatch.py",
+        """        case Unknown():
+            values |= _move(PromptState.UNKNOWN, PromptEvent.ANSWER_LOST, next_s=UNKNOWN_WITHOUT_ID_S)""",
+        """        case Unknown():
+            values |= _move(PromptState.CREATED, PromptEvent.NOT_SENT, next_s=5)""",
+        (UNKNOWN,),
+    ),
+    Guard(
+        "answer-lost-is-not-sent",
+        "whatever failed on the wire is called not sent",
+        "src/rufaa/daraja/client.py",
+        "    if came.nothing_written:\n        return NotSent(came.code",
+        "    if came:\n        return NotSent(came.code",
+        ("tests/daraja/test_daraja_calls.py",),
+    ),
+    Guard(
+        "lease-expiry-is-not-sent",
+        "a prompt whose worker died is sent again",
+        f"{PAYMENTS}/dispatch.sql",
+        "    state = 'unknown', event = 'lease-expired', lease_until = NULL, code = 'lease-expired',",
+        "    state = 'created', event = 'not-sent', lease_until = NULL, code = 'lease-expired',",
+        (UNKNOWN,),
+    ),
+    Guard(
+        "lease-of-the-record",
+        "a worker whose lease ran out moves the prompt of a newer one",
+        f"{PAYMENTS}/dispatch.sql",
+        "WHERE id = %(id)s AND lease = %(lease)s AND state = 'sending'",
+        "WHERE id = %(id)s AND state = 'sending'",
+        (UNKNOWN,),
+    ),
+    Guard(
+        "lease-of-the-ids",
+        "a worker whose lease ran out names the push of a newer one",
+        f"{PAYMENTS}/dispatch.sql",
+        "WHERE id = %(id)s AND lease = %(lease)s AND %(checkout)s::text IS NOT NULL",
+        "WHERE id = %(id)s AND %(checkout)s::text IS NOT NULL",
+        (UNKNOWN,),
+    ),
+    Guard(
+        "late-start",
+        "a worker that was frozen after its claim still sends",
+        f"{PAYMENTS}/dispatch.py",
+        "if _uptime_s() - claimed_at > LATEST_START_S:",
+        "if _uptime_s() - claimed_at > 10**9:",
+        (UNKNOWN,),
+    ),
+    Guard(
+        "claim-skips-what-is-held",
+        "two workers claim one prompt",
+        f"{PAYMENTS}/dispatch.sql",
+        "    FOR UPDATE OF prompt SKIP LOCKED\n)\nUPDATE prompt SET\n    state = 'sending'",
+        ")\nUPDATE prompt SET\n    state = 'sending'",
+        (RACE_PROMPTS,),
+    ),
+    Guard(
+        "claim-of-open-fees",
+        "a prompt is sent for a fee that closed meanwhile",
+        f"{PAYMENTS}/dispatch.sql",
+        "        AND fee.state IN ('due', 'deferred')\n",
+        "",
+        (UNKNOWN,),
+    ),
+    Guard(
+        "hold-in-the-claim",
+        "the claim takes what is on hold",
+        f"{PAYMENTS}/dispatch.sql",
+        "        AND prompt.account_id NOT IN (SELECT account_id FROM account_hold WHERE released_at IS NULL)\n",
+        "",
+        ("tests/races/test_race_hold.py",),
+    ),
+    Guard(
+        "rate-limit",
+        "an account's rate is forgotten",
+        f"{PAYMENTS}/access.py",
+        'tx.execute(_SQL[f"store_{budget}"], {"account": account, "tat": admission.tat})',
+        "pass",
+        ("tests/money/test_money_access.py",),
+    ),
+    Guard(
+        "one-renewal-of-the-token",
+        "two processes renew one token",
+        f"{PAYMENTS}/access.sql",
+        "WHERE account_id = %(account)s AND renewal = %(seen)s AND (",
+        "WHERE account_id = %(account)s OR (",
+        ("tests/money/test_money_access.py",),
+    ),
+    Guard(
+        "late-renewer",
+        "a renewer that comes too late replaces the newer token",
+        f"{PAYMENTS}/access.sql",
+        "    renewing_until = NULL\nWHERE account_id = %(account)s AND renewal = %(renewal)s",
+        "    renewing_until = NULL\nWHERE account_id = %(account)s",
+        ("tests/money/test_money_access.py",),
+    ),
+    Guard(
+        "lock-of-the-fee",
+        "people and money do not wait for each other",
+        f"{PAYMENTS}/operations.sql",
+        "SELECT * FROM fee WHERE id = %(fee)s FOR NO KEY UPDATE",
+        "SELECT * FROM fee WHERE id = %(fee)s",
+        (RACE_SETTLEMENT, RACE_ARRIVALS),
+    ),
+    # --- who may say so
+    Guard(
+        "secret",
+        "any secret opens an address",
+        "src/rufaa/ingest/address.py",
+        "kind is None or not secret.is_signature(keys, _LABELS[kind], match[2], match[3])",
+        "kind is None",
+        (FORGED,),
+    ),
+    Guard(
+        "secret-of-its-kind",
+        "the secret of one address opens those of other kinds",
+        "src/rufaa/ingest/address.py",
+        'Kind.TIMEOUT: "order-timeout"',
+        'Kind.TIMEOUT: "order-result"',
+        ("tests/hostile/test_hostile_reports.py",),
+    ),
+    Guard(
+        "address",
+        "any address may speak for Safaricom",
+        "src/rufaa/ingest/address.py",
+        "return networks is None or _within(source, networks)",
+        "return True",
+        ("tests/money/test_money_untrusted.py",),
+    ),
+    Guard(
+        "stored-before-200",
+        "a callback is acknowledged before it is committed",
+        "src/rufaa/ingest/endpoint.py",
+        "await self._batcher.store(report(body))",
+        "self._batcher.keep(report(body), ended=lambda _: None)",
+        ("tests/money/test_money_inbox.py",),
+    ),
+    Guard(
+        "inbox-row-taken-once",
+        "two workers take one report",
+        "src/rufaa/ingest/loop.sql",
+        "ORDER BY id LIMIT %(limit)s\nFOR UPDATE SKIP LOCKED",
+        "ORDER BY id LIMIT %(limit)s",
+        (RACE_SETTLEMENT, RACE_REFUNDS),
+    ),
+    Guard(
+        "evidence-once",
+        "one report is evidence twice",
+        FIRST_TABLES,
+        'fields=("inbox",), name="evidence_once"',
+        'fields=("id",), name="evidence_once"',
+        (IN_DATABASE,),
+    ),
+    Guard(
+        "amount-of-a-callback",
+        "a callback of another amount pays",
+        f"{PAYMENTS}/machine.py",
+        "            if report.amount != prompt.amount:",
+        "            if not report.amount:",
+        ("tests/machines/test_judge.py",),
+    ),
+    Guard(
+        "phone-of-a-callback",
+        "a callback of another phone pays",
+        f"{PAYMENTS}/machine.py",
+        "            if report.phone_shown is not None and not agrees(report.phone_shown, prompt.phone):",
+        "            if report.phone_shown == '':",
+        ("tests/machines/test_judge.py",),
+    ),
+    Guard(
+        "ids-of-a-callback",
+        "the callback of another push pays",
+        f"{PAYMENTS}/machine.py",
+        "        if ours is not None and theirs is not None and ours != theirs:",
+        "        if ours == '':",
+        ("tests/machines/test_judge.py", FORGED),
+    ),
+    Guard(
+        "number-of-another-payment",
+        "a callback with the number of another payment pays",
+        f"{PAYMENTS}/machine.py",
+        "            if report.receipt_number in prompt.others_numbers:",
+        "            if report.receipt_number == '':",
+        ("tests/machines/test_judge.py", FORGED),
+    ),
+    Guard(
+        "untrusted-callback",
+        "a success from anywhere is believed",
+        f"{PAYMENTS}/machine.py",
+        "            return Verdict.CONFIRMS if report.trusted else Verdict.ASK\n",
+        "            return Verdict.CONFIRMS\n",
+        ("tests/machines/test_judge.py",),
+    ),
+    Guard(
+        "untrusted-ids",
+        "a forged callback teaches ids",
+        f"{PAYMENTS}/plan.py",
+        "if not report.trusted or verdict is Verdict.OTHER_PROMPT or prompt.state is PromptState.CREATED:",
+        "if verdict is Verdict.OTHER_PROMPT or prompt.state is PromptState.CREATED:",
+        ("tests/money/test_money_untrusted.py", FORGED, "tests/machines/test_plan_laws.py"),
+    ),
+    Guard(
+        "query-failure-twice",
+        "one failed query is the end of a prompt",
+        f"{PAYMENTS}/machine.py",
+        "return Verdict.FAILS if old_enough and prompt.unpaid_queries >= 1 else Verdict.FAILS_FOR_NOW",
+        "return Verdict.FAILS",
+        ("tests/machines/test_judge.py",),
+    ),
+    Guard(
+        "untrusted-notice",
+        "a C2B notice from anywhere is money",
+        f"{PAYMENTS}/arrival_plan.py",
+        "believed = arrival.trusted and arrival.channel is not Channel.TYPED",
+        "believed = arrival.channel is not Channel.TYPED",
+        (PAYBILL,),
+    ),
+    Guard(
+        "typed-is-no-money",
+        "a code that a clerk types is money",
+        f"{PAYMENTS}/arrival_plan.py",
+        "believed = arrival.trusted and arrival.channel is not Channel.TYPED",
+        "believed = arrival.trusted or arrival.channel is Channel.TYPED",
+        ("tests/machines/test_arrival_plan.py",),
+    ),
+    Guard(
+        "credited-here",
+        "the status of a payout of ours is money that came",
+        f"{PAYMENTS}/arrivals.py",
+        '    return number in {short_code, till_number} - {""}',
+        "    return bool(number)",
+        (REFUNDS,),
+    ),
+    # --- one payment, counted once, and none lost
+    Guard(
+        "number-once",
+        "one receipt number may be two receipts",
+        FIRST_TABLES,
+        '("number", models.TextField(null=True, unique=True))',
+        '("number", models.TextField(null=True))',
+        (RACE_ARRIVALS, IN_DATABASE),
+    ),
+    Guard(
+        "adoption",
+        "a push and its C2B notice are two payments, by callback or query",
+        f"{PAYMENTS}/plan.py",
+        "        if loose is not None:\n            self._adopt(prompt, loose, item)\n            return\n",
+        "",
+        (PAYBILL,),
+    ),
+    Guard(
+        "fill",
+        "a query's payment and its C2B notice are two",
+        f"{PAYMENTS}/arrival_plan.py",
+        "verdict, receipt = self._fill(arrival) or self._book(arrival)",
+        "verdict, receipt = self._book(arrival)",
+        (PAYBILL,),
+    ),
+    Guard(
+        "lock-of-the-account",
+        "of a query and a notice without reference neither sees the other",
+        f"{PAYMENTS}/settle.sql",
+        "SELECT pg_advisory_xact_lock(hashtextextended(%(account)s::uuid::text, 0))",
+        "SELECT hashtextextended(%(account)s::uuid::text, 0)",
+        (RACE_ARRIVALS,),
+    ),
+    Guard(
+        "lock-of-the-named-fee",
+        "two notices that name one fee do not wait for each other",
+        f"{PAYMENTS}/arrivals.sql",
+        "WHERE account_code = ANY(%(codes)s)\nORDER BY id\nFOR NO KEY UPDATE",
+        "WHERE account_code = ANY(%(codes)s)\nORDER BY id",
+        (RACE_ARRIVALS,),
+    ),
+    Guard(
+        "late-money",
+        "a success after a failure is ignored",
+        f"{PAYMENTS}/machine.py",
+        "_UNSETTLED: Final = (_P.CREATED, _P.SENDING, _P.PENDING, _P.UNKNOWN, _P.REFUSED, _P.UNPAID, _P.REVIEW)",
+        "_UNSETTLED: Final = (_P.CREATED, _P.SENDING, _P.PENDING, _P.UNKNOWN, _P.REFUSED, _P.REVIEW)",
+        ("tests/machines/test_plan_laws.py", "tests/money/test_money_order.py"),
+    ),
+    Guard(
+        "evidence-of-prompts",
+        "what was reported of prompts is not kept",
+        f"{PAYMENTS}/settle.py",
+        "    _write_evidence(tx, decided)\n    if decided.tasks:",
+        "    if decided.tasks:",
+        ("tests/money/test_money_order.py",),
+    ),
+    Guard(
+        "evidence-of-arrivals",
+        "what was reported by number is not kept",
+        f"{PAYMENTS}/arrivals.py",
+        "    _write_claims(tx, decided)\n    _write_evidence(tx, decided)\n",
+        "    _write_claims(tx, decided)\n",
+        (PAYBILL,),
+    ),
+    Guard(
+        "task-of-a-prompts-money",
+        "money that a closed fee cannot take waits without anybody",
+        f"{PAYMENTS}/plan.py",
+        'self._ask_person("unapplied", prompt, f"{receipt.amount} arrived for a fee that is {state}.")',
+        "pass",
+        ("tests/money/test_money_fees.py", RACE_ARRIVALS),
+    ),
+    Guard(
+        "task-of-an-arrivals-money",
+        "money that came by hand and fits nothing waits without anybody",
+        f"{PAYMENTS}/arrivals.py",
+        "    for task in decided.tasks:\n",
+        "    for task in ():\n",
+        (PAYBILL,),
+    ),
+    # --- what a person does with it
+    Guard(
+        "apply-to-a-closed-fee",
+        "money is applied to a fee that is closed",
+        f"{PAYMENTS}/unapplied.py",
+        "    if state not in OPEN_FEE:\n",
+        "    if not state:\n",
+        (UNAPPLIED,),
+    ),
+    Guard(
+        "apply-what-is-free",
+        "a receipt is applied over what of it is free",
+        f"{PAYMENTS}/unapplied.py",
+        'takes = min(missing, standing.row["free_cents"])',
+        'takes = min(missing, standing.row["amount_cents"])',
+        (UNAPPLIED,),
+    ),
+    Guard(
+        "lock-of-the-receipt",
+        "two who want one receipt's money do not wait for each other",
+        f"{PAYMENTS}/refunds.sql",
+        "SELECT * FROM receipt WHERE id = %(receipt)s FOR NO KEY UPDATE",
+        "SELECT * FROM receipt WHERE id = %(receipt)s",
+        (RACE_REFUNDS,),
+    ),
+    Guard(
+        "code-of-another-fee",
+        "a typed code that names another referral pays",
+        f"{PAYMENTS}/claims.py",
+        'receipt["account_id"] != row["account_id"] or receipt["names_id"] not in {None, fee}',
+        'receipt["account_id"] != row["account_id"]',
+        (UNAPPLIED,),
+    ),
+    Guard(
+        "code-of-another-day",
+        "a typed code of another year is taken",
+        f"{PAYMENTS}/claims.py",
+        '    _check_day(tx, code, raised=row["created_at"].astimezone(EAT).date())\n',
+        "",
+        (UNAPPLIED,),
+    ),
+    Guard(
+        "waived-by-two",
+        "whoever proposed to waive a fee can be the second person",
+        f"{PAYMENTS}/operations.py",
+        '    if proposal["proposed_by"] == by:',
+        "    if by is None:",
+        ("tests/operations/test_exemptions_two_people.py",),
+    ),
+    # --- giving back
+    Guard(
+        "refund-over-what-came",
+        "more is given back than is there",
+        f"{PAYMENTS}/refunds.py",
+        "if wanted.cents <= 0 or wanted > free or (fee is not None and wanted != free):",
+        "if wanted.cents <= 0:",
+        (PEOPLE,),
+    ),
+    Guard(
+        "refund-by-two",
+        "whoever proposed a refund can approve it",
+        f"{PAYMENTS}/refunds.py",
+        """    if row["proposed_by"] == by:
+        raise SecondPersonNeeded("You proposed this. Another person has to agree.")""",
+        """    if by is None:
+        raise SecondPersonNeeded("You proposed this. Another person has to agree.")""",
+        (PEOPLE,),
+    ),
+    Guard(
+        "refund-by-two-in-the-database",
+        "the database takes one person for two",
+        WORKED_TABLES,
+        'models.Q(("approved_by", models.F("proposed_by")), _negated=True)',
+        'models.Q(("approved_by__isnull", False))',
+        (IN_DATABASE,),
+    ),
+    Guard(
+        "approved-once",
+        "a refund is approved twice",
+        f"{PAYMENTS}/refunds.py",
+        """    if RefundState(row["state"]) is not RefundState.PROPOSED:
+        raise RefundNotOpen(f"The refund is {row['state']} already.", status=row["state"])""",
+        """    if not row:
+        raise RefundNotOpen(f"The refund is {row['state']} already.", status=row["state"])""",
+        (RACE_REFUNDS,),
+    ),
+    Guard(
+        "one-live-refund",
+        "one receipt's money is promised twice",
+        WORKED_TABLES,
+        'fields=("receipt", "fee"),\n                name="refund_one_live"',
+        'fields=("receipt", "fee", "id"),\n                name="refund_one_live"',
+        (IN_DATABASE,),
+    ),
+    Guard(
+        "reversal-of-the-whole",
+        "a part of a receipt is reversed",
+        f"{PAYMENTS}/refunds.py",
+        'whole = amount.cents == standing.row["amount_cents"] and standing.row["number"] is not None',
+        'whole = standing.row["number"] is not None',
+        (REFUNDS,),
+    ),
+    Guard(
+        "order-claimed-once",
+        "two workers order one refund",
+        f"{PAYMENTS}/orders.sql",
+        "    FOR UPDATE OF refund SKIP LOCKED\n)\nUPDATE refund SET",
+        ")\nUPDATE refund SET",
+        (RACE_REFUNDS,),
+    ),
+    Guard(
+        "lease-of-an-order",
+        "a worker whose lease ran out moves the refund of a newer one",
+        f"{PAYMENTS}/orders.py",
+        'if row["lease"] != order.lease or state not in',
+        "if state not in",
+        (REFUNDS, RACE_REFUNDS),
+    ),
+    Guard(
+        "lease-of-an-orders-ids",
+        "a worker whose lease ran out names the order of a newer one",
+        f"{PAYMENTS}/orders.sql",
+        "WHERE id = %(id)s AND lease = %(lease)s\n",
+        "WHERE id = %(id)s\n",
+        (REFUNDS, RACE_REFUNDS),
+    ),
+    Guard(
+        "reversed-before-by-us",
+        "R000001 is always taken for ours",
+        f"{PAYMENTS}/orders.py",
+        '            if row["orders"] > 1:\n                return _went',
+        "            if row:\n                return _went",
+        (REFUNDS,),
+    ),
+    Guard(
+        "timed-out-is-unknown",
+        "a post to the time-out address is a failure",
+        f"{PAYMENTS}/orders.py",
+        '        refunds.move(tx, row, RefundEvent.SILENT, next_s=0, code="timed-out")',
+        '        refunds.fail(tx, row, code="timed-out", message="")',
+        (REFUNDS,),
+    ),
+    Guard(
+        "payout-under-its-own-id",
+        "a payout that is given again has a new id",
+        f"{PAYMENTS}/orders.py",
+        "                    originator_conversation_id=ids.wire(order.refund),",
+        "                    originator_conversation_id=ids.wire(ids.new_id()),",
+        (REFUNDS,),
+    ),
+    Guard(
+        "result-of-this-order",
+        "the result of another order is believed",
+        f"{PAYMENTS}/orders.py",
+        "    if not _of_this_order(row, item.told):\n",
+        "    if not row:\n",
+        (REFUNDS,),
+    ),
+    Guard(
+        "result-of-this-receipt",
+        "the result about another receipt or amount is believed",
+        f"{PAYMENTS}/orders.py",
+        'if told.original_receipt not in {None, standing.row["number"]} or told.amount not in {',
+        "if told.verdict is None or 0 in {",
+        (REFUNDS,),
+    ),
+    Guard(
+        "untrusted-result",
+        "a result from anywhere is believed",
+        f"{PAYMENTS}/orders.py",
+        "    if not item.trusted:  # nobody that may speak for Safaricom: ask Safaricom",
+        "    if not item:",
+        (REFUNDS,),
+    ),
+    # --- what the database holds, whoever writes
+    Guard(
+        "law-of-fees",
+        "a fee moves as no law allows",
+        FIRST_GUARDS,
+        "CREATE TRIGGER fee_1_law BEFORE INSERT OR UPDATE ON fee FOR EACH ROW EXECUTE FUNCTION law_guard('fee');",
+        "",
+        ("tests/operations/test_law_in_database.py",),
+    ),
+    Guard(
+        "history-is-lawful",
+        "a move that is not in the law is written down",
+        "src/rufaa/db/migrations/0002_guards.sql",
+        """ALTER TABLE history ADD CONSTRAINT history_is_lawful
+    FOREIGN KEY (machine, from_state, event, to_state) REFERENCES law (machine, from_state, event, to_state);""",
+        "",
+        (IN_DATABASE,),
+    ),
+    Guard(
+        "books-of-applications",
+        "money is applied, and the books do not say so",
+        WORKED_GUARDS,
+        "CREATE TRIGGER application_5_books AFTER INSERT ON application FOR EACH ROW EXECUTE FUNCTION application_books();",
+        "",
+        (PAYBILL,),
+    ),
+    Guard(
+        "books-of-refunds",
+        "money goes back, and the books do not say so",
+        WORKED_GUARDS,
+        "    WHEN (NEW.state = 'done' AND OLD.state <> 'done') EXECUTE FUNCTION refund_books();",
+        "    WHEN (NEW.state = 'done' AND OLD.state = 'done') EXECUTE FUNCTION refund_books();",
+        (REFUNDS,),
+    ),
+    Guard(
+        "fee-paid-by-just-so-much",
+        "two transactions pay one fee at once",
+        WORKED_GUARDS,
+        "            AND amount_cents = (SELECT sum(amount_cents) FROM application WHERE fee_id = NEW.fee_id)\n    ) THEN\n"
+        "        RAISE EXCEPTION 'receipt % is applied to fee %, which is not paid",
+        "    ) THEN\n        RAISE EXCEPTION 'receipt % is applied to fee %, which is not paid",
+        (RACE_ARRIVALS, IN_DATABASE),
+    ),
+)

@@ -1,0 +1,166 @@
+"""``make sabotage``: breaks the guards one at a time in a scratch copy, and shows which test catches each.
+
+A guard whose removal nothing notices is a missing test. ``ONLY=name,name`` takes some. What caught a break is run once
+more in the copy as it stands, since a test that fails anyway catches nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rufaa.db.embedded import EmbeddedPostgres, Settings
+from sabotage.guards import GUARDS, Guard
+
+ROOT: Final = Path(__file__).parents[2]
+PATIENCE_S: Final = 600
+_CAUGHT: Final = re.compile(r"^(?:FAILED|ERROR) ([^ ]+?)(?: - .*)?$", re.MULTILINE)
+_IN_SETUP: Final = re.compile(r"^_+ ERROR (?:at setup of|collecting) ", re.MULTILINE)
+
+
+class NoSuchText(Exception):
+    """The text that a break replaces does not stand exactly once in its file: the guard has moved."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one break. ``by``: the test that caught it."""
+
+    guard: Guard
+    word: str  # caught, SURVIVED or UNCLEAR
+    by: str
+    took_s: float
+
+
+def broken_text(guard: Guard, root: Path) -> str:
+    """The file without its guard. Raises ``NoSuchText``."""
+    text = (root / guard.file).read_text(encoding="utf-8")
+    count = text.count(guard.old)
+    if count != 1:
+        raise NoSuchText(f"{guard.name}: its text stands {count} times in {guard.file}, not once: {guard.old[:80]!r}")
+    return text.replace(guard.old, guard.new)
+
+
+@contextmanager
+def copied(root: Path) -> Iterator[Path]:
+    """What is committed, or would be, in a folder of its own that is gone afterwards."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=root, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="rufaa-sabotage-") as folder:
+        copy = Path(folder)
+        copy.chmod(0o711)  # as root PostgreSQL runs as another account
+        for name in filter(None, listed.split("\0")):
+            if (root / name).is_file():
+                (copy / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(root / name, copy / name)
+        yield copy
+
+
+@contextmanager
+def one_server() -> Iterator[None]:
+    """One PostgreSQL for all runs, each with a database of its own: a server for each would take longer than its tests."""
+    if os.environ.get("DATABASE_URL"):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="rufaa-sabotage-") as folder:
+        Path(folder).chmod(0o711)  # as root PostgreSQL runs as another account
+        server = EmbeddedPostgres(Settings(data=Path(folder), fast_unsafe=True))
+        server.start()
+        os.environ["DATABASE_URL"] = server.url("postgres")
+        try:
+            yield
+        finally:
+            del os.environ["DATABASE_URL"]
+            server.stop()
+
+
+def run_tests(copy: Path, tests: Sequence[str], *more: str) -> tuple[int, str]:
+    """pytest over ``tests`` in the copy: its exit code and its words."""
+    environment = {**os.environ, "PYTHONPATH": f"{copy / 'src'}{os.pathsep}{copy / 'tests'}"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line", *more, *tests]
+    try:
+        done = subprocess.run(
+            command, cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S
+        )
+    except subprocess.TimeoutExpired:
+        return -1, f"no end within {PATIENCE_S} s"
+    return done.returncode, done.stdout + done.stderr
+
+
+def sabotage(guard: Guard, copy: Path) -> Verdict:
+    """Break it, run its tests, and put it right again."""
+    whole = (copy / guard.file).read_text(encoding="utf-8")
+    (copy / guard.file).write_text(broken_text(guard, copy), encoding="utf-8")
+    began = time.monotonic()
+    try:
+        code, words = run_tests(copy, guard.tests, "-x")
+    finally:
+        (copy / guard.file).write_text(whole, encoding="utf-8")
+    took_s = time.monotonic() - began
+    found = _CAUGHT.search(words)
+    if code == 0:
+        return Verdict(guard, "SURVIVED", "", took_s)
+    if code == 1 and found is not None and _IN_SETUP.search(words) is None:
+        return Verdict(guard, "caught", found[1], took_s)
+    return Verdict(guard, "UNCLEAR", words.strip().rpartition("\n")[2][:120], took_s)
+
+
+def fail_anyway(copy: Path, tests: Sequence[str]) -> set[str]:
+    """Those of ``tests`` that fail in the copy as it stands."""
+    if not tests:
+        return set()
+    code, words = run_tests(copy, sorted(set(tests)))
+    found = set(_CAUGHT.findall(words))
+    return found if code in {0, 1} else set(tests)
+
+
+def chosen(only: str) -> list[Guard]:
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    unknown = sorted(set(names) - {guard.name for guard in GUARDS})
+    if unknown:
+        raise SystemExit(
+            f"There is no guard {', '.join(unknown)}. Use one of: {', '.join(guard.name for guard in GUARDS)}."
+        )
+    return [guard for guard in GUARDS if not names or guard.name in names]
+
+
+def main(guards: Sequence[Guard], *, root: Path = ROOT) -> int:
+    """The table, line by line; 0 if every break was caught."""
+    began = time.monotonic()
+    for guard in guards:
+        broken_text(guard, root)  # all are there before the first is tried
+    with copied(root) as copy, one_server():
+        verdicts = []
+        for guard in guards:
+            verdict = sabotage(guard, copy)
+            verdicts.append(verdict)
+            print(
+                f"{verdict.word:8}  {verdict.took_s:5.1f} s  {guard.name:32}  {verdict.by.rpartition('/')[2]}",
+                flush=True,
+            )
+        anyway = fail_anyway(copy, [verdict.by for verdict in verdicts if verdict.word == "caught"])
+    bad = [verdict for verdict in verdicts if verdict.word != "caught" or verdict.by in anyway]
+    print(f"\n{len(verdicts) - len(bad)} of {len(verdicts)} caught, in {time.monotonic() - began:.0f} s.")
+    for verdict in bad:
+        why = "its test fails without the break, too" if verdict.word == "caught" else verdict.word
+        print(f"{verdict.guard.name}: {why}. Broken was: {verdict.guard.what}.")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="names of guards, with commas")
+    raise SystemExit(main(chosen(parser.parse_args().only)))
