@@ -25,6 +25,8 @@ from races.arranged import (
 )
 from races.gates import Racers
 from reports import result_body
+from rufaa.daraja.outcomes import Exchange
+from rufaa.daraja.outcomes_orders import Acknowledged
 from rufaa.daraja.results import AsyncResult, parse_result
 from rufaa.db.atomic import Tx, unit
 from rufaa.ingest.address import Kind
@@ -368,3 +370,32 @@ def test_control_without_locks_what_went_back_is_called_unknown_and_only_the_law
 
     assert found in ([1, None], [1, "IntegrityError"])  # by which of them wrote first
     assert [row["machine"] for row in rows("SELECT machine FROM history WHERE event = 'succeeded'")] == ["refund"]
+
+
+# --- leases -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_answer_to_an_older_order_moves_nothing_of_a_newer_one(world: World) -> None:
+    """A worker was frozen after its order; another gave it again meanwhile, and has no answer yet."""
+    refund = proposes(waiting_money(world))
+    approves(refund)
+    (older,) = claims_order()
+    execute("UPDATE refund SET lease_until = rufaa_now() - interval '1 second'")
+    unit(orders.tidy)
+    execute("UPDATE refund SET next_at = rufaa_now()")
+    (newer,) = claims_order()
+    assert (older.lease, newer.lease, state_of(refund)) == (1, 2, "resending")
+
+    unit(lambda tx: orders.record(tx, older, acknowledged("AG_1")))
+
+    assert rows("SELECT state, lease, conversation_id FROM refund") == [
+        {"state": "resending", "lease": 2, "conversation_id": None}
+    ]
+    unit(lambda tx: orders.record(tx, newer, acknowledged("AG_2")))
+    assert rows("SELECT state, conversation_id FROM refund") == [{"state": "ordered", "conversation_id": "AG_2"}]
+    check_books()
+
+
+def acknowledged(conversation: str) -> Acknowledged:
+    exchange = Exchange(200, b"", value("SELECT rufaa_now()"), 0.0)
+    return Acknowledged(conversation, f"o-{conversation}", exchange)

@@ -11,6 +11,8 @@ FIRST_GUARDS: Final = f"{PAYMENTS}/migrations/0002_guards.sql"
 WORKED_TABLES: Final = f"{PAYMENTS}/migrations/0006_worked_money.py"
 WORKED_GUARDS: Final = f"{PAYMENTS}/migrations/0008_worked_money_guards.sql"
 UNKNOWN: Final = "tests/money/test_money_unknown.py"
+JUDGE: Final = "tests/machines/test_judge.py"
+UNTRUSTED: Final = "tests/money/test_money_untrusted.py"
 FORGED: Final = "tests/money/test_money_forged.py"
 PAYBILL: Final = "tests/money/test_money_paybill.py"
 REFUNDS: Final = "tests/money/test_money_refunds.py"
@@ -43,7 +45,7 @@ GUARDS: Final = (
         FIRST_TABLES,
         'fields=("fee",),\n                name="prompt_one_live_per_fee"',
         'fields=("id",),\n                name="prompt_one_live_per_fee"',
-        (RACE_PROMPTS, IN_DATABASE),
+        (f"{IN_DATABASE}::test_the_guard_refuses[prompt_one_live_per_fee-second_prompt_of_a_fee_beside_created]",),
     ),
     Guard(
         "live-prompt-per-phone",
@@ -51,7 +53,10 @@ GUARDS: Final = (
         FIRST_TABLES,
         'fields=("payer_phone",),\n                name="prompt_one_live_per_phone"',
         'fields=("id",),\n                name="prompt_one_live_per_phone"',
-        (RACE_PROMPTS, IN_DATABASE),
+        (
+            f"{RACE_PROMPTS}::test_one_phone_asked_for_two_fees_at_once_rings_once",
+            f"{IN_DATABASE}::test_the_guard_refuses[prompt_one_live_per_phone-second_prompt_of_a_phone_beside_created]",
+        ),
     ),
     Guard(
         "resend-on-timeout",
@@ -61,7 +66,7 @@ GUARDS: Final = (
             values |= _move(PromptState.UNKNOWN, PromptEvent.ANSWER_LOST, next_s=UNKNOWN_WITHOUT_ID_S)""",
         """        case Unknown():
             values |= _move(PromptState.CREATED, PromptEvent.NOT_SENT, next_s=5)""",
-        (UNKNOWN,),
+        (f"{UNKNOWN}::test_a_push_whose_answer_was_lost_is_never_sent_again_and_its_callback_pays",),
     ),
     Guard(
         "answer-lost-is-not-sent",
@@ -77,7 +82,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/dispatch.sql",
         "    state = 'unknown', event = 'lease-expired', lease_until = NULL, code = 'lease-expired',",
         "    state = 'created', event = 'not-sent', lease_until = NULL, code = 'lease-expired',",
-        (UNKNOWN,),
+        (f"{UNKNOWN}::test_a_worker_frozen_past_its_lease_moves_nothing_but_brings_the_id",),
     ),
     Guard(
         "lease-of-the-record",
@@ -85,7 +90,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/dispatch.sql",
         "WHERE id = %(id)s AND lease = %(lease)s AND state = 'sending'",
         "WHERE id = %(id)s AND state = 'sending'",
-        (UNKNOWN,),
+        (f"{UNKNOWN}::test_the_answer_of_an_older_lease_moves_nothing_of_a_newer_one",),
     ),
     Guard(
         "lease-of-the-ids",
@@ -93,7 +98,10 @@ GUARDS: Final = (
         f"{PAYMENTS}/dispatch.sql",
         "WHERE id = %(id)s AND lease = %(lease)s AND %(checkout)s::text IS NOT NULL",
         "WHERE id = %(id)s AND %(checkout)s::text IS NOT NULL",
-        (UNKNOWN,),
+        (
+            f"{UNKNOWN}::test_the_answer_of_an_older_lease_moves_nothing_of_a_newer_one",
+            f"{UNKNOWN}::test_a_late_answer_after_the_lease_never_makes_the_prompt_sendable",
+        ),
     ),
     Guard(
         "late-start",
@@ -101,7 +109,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/dispatch.py",
         "if _uptime_s() - claimed_at > LATEST_START_S:",
         "if _uptime_s() - claimed_at > 10**9:",
-        (UNKNOWN,),
+        (f"{UNKNOWN}::test_a_worker_that_was_held_up_after_its_claim_sends_nothing",),
     ),
     Guard(
         "claim-skips-what-is-held",
@@ -109,7 +117,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/dispatch.sql",
         "    FOR UPDATE OF prompt SKIP LOCKED\n)\nUPDATE prompt SET\n    state = 'sending'",
         ")\nUPDATE prompt SET\n    state = 'sending'",
-        (RACE_PROMPTS,),
+        (f"{RACE_PROMPTS}::test_a_prompt_that_another_worker_holds_is_skipped",),
     ),
     Guard(
         "claim-of-open-fees",
@@ -117,7 +125,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/dispatch.sql",
         "        AND fee.state IN ('due', 'deferred')\n",
         "",
-        (UNKNOWN,),
+        (f"{UNKNOWN}::test_a_prompt_whose_fee_closes_just_before_the_claim_is_not_claimed",),
     ),
     Guard(
         "hold-in-the-claim",
@@ -125,7 +133,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/dispatch.sql",
         "        AND prompt.account_id NOT IN (SELECT account_id FROM account_hold WHERE released_at IS NULL)\n",
         "",
-        ("tests/races/test_race_hold.py",),
+        ("tests/races/test_race_hold.py::test_the_claim_itself_takes_nothing_of_an_account_on_hold",),
     ),
     Guard(
         "rate-limit",
@@ -133,7 +141,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/access.py",
         'tx.execute(_SQL[f"store_{budget}"], {"account": account, "tat": admission.tat})',
         "pass",
-        ("tests/money/test_money_access.py",),
+        ("tests/money/test_money_access.py::test_the_rate_of_an_account_spaces_its_pushes",),
     ),
     Guard(
         "one-renewal-of-the-token",
@@ -141,7 +149,10 @@ GUARDS: Final = (
         f"{PAYMENTS}/access.sql",
         "WHERE account_id = %(account)s AND renewal = %(seen)s AND (",
         "WHERE account_id = %(account)s OR (",
-        ("tests/money/test_money_access.py",),
+        (
+            "tests/money/test_money_access.py::test_two_processes_that_need_a_token_ask_for_one",
+            "tests/money/test_money_access.py::test_a_token_that_daraja_rejects_is_renewed_once_for_all",
+        ),
     ),
     Guard(
         "late-renewer",
@@ -149,7 +160,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/access.sql",
         "    renewing_until = NULL\nWHERE account_id = %(account)s AND renewal = %(renewal)s",
         "    renewing_until = NULL\nWHERE account_id = %(account)s",
-        ("tests/money/test_money_access.py",),
+        ("tests/money/test_money_access.py::test_a_renewer_that_comes_too_late_does_not_replace_the_newer_token",),
     ),
     Guard(
         "lock-of-the-fee",
@@ -157,7 +168,10 @@ GUARDS: Final = (
         f"{PAYMENTS}/operations.sql",
         "SELECT * FROM fee WHERE id = %(fee)s FOR NO KEY UPDATE",
         "SELECT * FROM fee WHERE id = %(fee)s",
-        (RACE_SETTLEMENT, RACE_ARRIVALS),
+        (
+            f"{RACE_SETTLEMENT}::test_a_clerk_and_the_money_at_once_end_in_the_order_in_which_they_came",
+            f"{RACE_ARRIVALS}::test_a_person_and_the_notice_of_a_payment_at_once_end_in_the_order_in_which_they_came",
+        ),
     ),
     # --- who may say so
     Guard(
@@ -166,7 +180,7 @@ GUARDS: Final = (
         "src/rufaa/ingest/address.py",
         "kind is None or not secret.is_signature(keys, _LABELS[kind], match[2], match[3])",
         "kind is None",
-        (FORGED,),
+        (f"{FORGED}::test_a_wrong_secret_is_404_and_leaves_no_trace",),
     ),
     Guard(
         "secret-of-its-kind",
@@ -174,7 +188,7 @@ GUARDS: Final = (
         "src/rufaa/ingest/address.py",
         'Kind.TIMEOUT: "order-timeout"',
         'Kind.TIMEOUT: "order-result"',
-        ("tests/hostile/test_hostile_reports.py",),
+        ("tests/hostile/test_hostile_reports.py::test_no_other_secret_opens_an_address",),
     ),
     Guard(
         "address",
@@ -182,7 +196,7 @@ GUARDS: Final = (
         "src/rufaa/ingest/address.py",
         "return networks is None or _within(source, networks)",
         "return True",
-        ("tests/money/test_money_untrusted.py",),
+        ("tests/money/test_money_untrusted.py::test_a_success_is_believed_after_a_query_and_its_number_is_used",),
     ),
     Guard(
         "stored-before-200",
@@ -190,7 +204,7 @@ GUARDS: Final = (
         "src/rufaa/ingest/endpoint.py",
         "await self._batcher.store(report(body))",
         "self._batcher.keep(report(body), ended=lambda _: None)",
-        ("tests/money/test_money_inbox.py",),
+        ("tests/money/test_money_inbox.py::test_while_the_database_is_away_callbacks_are_not_acknowledged",),
     ),
     Guard(
         "inbox-row-taken-once",
@@ -198,7 +212,7 @@ GUARDS: Final = (
         "src/rufaa/ingest/loop.sql",
         "ORDER BY id LIMIT %(limit)s\nFOR UPDATE SKIP LOCKED",
         "ORDER BY id LIMIT %(limit)s",
-        (RACE_SETTLEMENT, RACE_REFUNDS),
+        (f"{RACE_SETTLEMENT}::test_two_workers_settle_the_same_inbox_and_each_callback_once",),
     ),
     Guard(
         "evidence-once",
@@ -206,7 +220,7 @@ GUARDS: Final = (
         FIRST_TABLES,
         'fields=("inbox",), name="evidence_once"',
         'fields=("id",), name="evidence_once"',
-        (IN_DATABASE,),
+        (f"{IN_DATABASE}::test_the_guard_refuses[evidence_once-one_callback_twice_as_evidence]",),
     ),
     Guard(
         "amount-of-a-callback",
@@ -214,7 +228,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/machine.py",
         "            if report.amount != prompt.amount:",
         "            if not report.amount:",
-        ("tests/machines/test_judge.py",),
+        (f"{JUDGE}::test_a_callback_of_success",),
     ),
     Guard(
         "phone-of-a-callback",
@@ -222,7 +236,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/machine.py",
         "            if report.phone_shown is not None and not agrees(report.phone_shown, prompt.phone):",
         "            if report.phone_shown == '':",
-        ("tests/machines/test_judge.py",),
+        (f"{JUDGE}::test_a_callback_of_success",),
     ),
     Guard(
         "ids-of-a-callback",
@@ -230,7 +244,10 @@ GUARDS: Final = (
         f"{PAYMENTS}/machine.py",
         "        if ours is not None and theirs is not None and ours != theirs:",
         "        if ours == '':",
-        ("tests/machines/test_judge.py", FORGED),
+        (
+            f"{JUDGE}::test_a_callback_of_success",
+            f"{FORGED}::test_a_callback_replayed_onto_another_prompt_credits_nobody",
+        ),
     ),
     Guard(
         "number-of-another-payment",
@@ -238,7 +255,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/machine.py",
         "            if report.receipt_number in prompt.others_numbers:",
         "            if report.receipt_number == '':",
-        ("tests/machines/test_judge.py", FORGED),
+        (f"{JUDGE}::test_a_receipt_number_pays_once",),
     ),
     Guard(
         "untrusted-callback",
@@ -246,7 +263,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/machine.py",
         "            return Verdict.CONFIRMS if report.trusted else Verdict.ASK\n",
         "            return Verdict.CONFIRMS\n",
-        ("tests/machines/test_judge.py",),
+        (f"{JUDGE}::test_a_callback_of_success",),
     ),
     Guard(
         "untrusted-ids",
@@ -254,7 +271,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/plan.py",
         "if not report.trusted or verdict is Verdict.OTHER_PROMPT or prompt.state is PromptState.CREATED:",
         "if verdict is Verdict.OTHER_PROMPT or prompt.state is PromptState.CREATED:",
-        ("tests/money/test_money_untrusted.py", FORGED, "tests/machines/test_plan_laws.py"),
+        (f"{UNTRUSTED}::test_a_forged_success_is_not_believed_when_the_query_denies_it",),
     ),
     Guard(
         "query-failure-twice",
@@ -262,7 +279,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/machine.py",
         "return Verdict.FAILS if old_enough and prompt.unpaid_queries >= 1 else Verdict.FAILS_FOR_NOW",
         "return Verdict.FAILS",
-        ("tests/machines/test_judge.py",),
+        (f"{JUDGE}::test_a_failure_by_query_is_believed_after_the_prompts_life_when_two_say_so",),
     ),
     Guard(
         "untrusted-notice",
@@ -270,7 +287,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/arrival_plan.py",
         "believed = arrival.trusted and arrival.channel is not Channel.TYPED",
         "believed = arrival.channel is not Channel.TYPED",
-        (PAYBILL,),
+        (f"{PAYBILL}::test_a_notice_from_an_unlisted_address_is_a_claim_and_credits_nobody",),
     ),
     Guard(
         "typed-is-no-money",
@@ -278,7 +295,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/arrival_plan.py",
         "believed = arrival.trusted and arrival.channel is not Channel.TYPED",
         "believed = arrival.trusted or arrival.channel is Channel.TYPED",
-        ("tests/machines/test_arrival_plan.py",),
+        ("tests/machines/test_arrival_plan.py::test_nobodys_word_is_a_claim_and_changes_nothing",),
     ),
     Guard(
         "credited-here",
@@ -286,7 +303,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/arrivals.py",
         '    return number in {short_code, till_number} - {""}',
         "    return bool(number)",
-        (REFUNDS,),
+        (f"{REFUNDS}::test_a_typed_code_of_our_own_payout_is_no_money",),
     ),
     # --- one payment, counted once, and none lost
     Guard(
@@ -295,7 +312,7 @@ GUARDS: Final = (
         FIRST_TABLES,
         '("number", models.TextField(null=True, unique=True))',
         '("number", models.TextField(null=True))',
-        (RACE_ARRIVALS, IN_DATABASE),
+        (f"{RACE_ARRIVALS}::test_one_notice_twice_at_once_is_one_payment",),
     ),
     Guard(
         "adoption",
@@ -303,7 +320,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/plan.py",
         "        if loose is not None:\n            self._adopt(prompt, loose, item)\n            return\n",
         "",
-        (PAYBILL,),
+        (f"{PAYBILL}::test_a_prompt_and_its_notice_are_one_payment_whichever_comes_first",),
     ),
     Guard(
         "fill",
@@ -311,7 +328,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/arrival_plan.py",
         "verdict, receipt = self._fill(arrival) or self._book(arrival)",
         "verdict, receipt = self._book(arrival)",
-        (PAYBILL,),
+        (f"{PAYBILL}::test_a_payment_whose_callback_is_lost_gets_its_number_from_the_notice",),
     ),
     Guard(
         "lock-of-the-account",
@@ -319,7 +336,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/settle.sql",
         "SELECT pg_advisory_xact_lock(hashtextextended(%(account)s::uuid::text, 0))",
         "SELECT hashtextextended(%(account)s::uuid::text, 0)",
-        (RACE_ARRIVALS,),
+        (f"{RACE_ARRIVALS}::test_a_query_that_says_paid_and_the_notice_at_once_are_one_receipt",),
     ),
     Guard(
         "lock-of-the-named-fee",
@@ -327,7 +344,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/arrivals.sql",
         "WHERE account_code = ANY(%(codes)s)\nORDER BY id\nFOR NO KEY UPDATE",
         "WHERE account_code = ANY(%(codes)s)\nORDER BY id",
-        (RACE_ARRIVALS,),
+        (f"{RACE_ARRIVALS}::test_of_two_notices_for_one_fee_at_once_one_pays_and_one_waits",),
     ),
     Guard(
         "late-money",
@@ -335,7 +352,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/machine.py",
         "_UNSETTLED: Final = (_P.CREATED, _P.SENDING, _P.PENDING, _P.UNKNOWN, _P.REFUSED, _P.UNPAID, _P.REVIEW)",
         "_UNSETTLED: Final = (_P.CREATED, _P.SENDING, _P.PENDING, _P.UNKNOWN, _P.REFUSED, _P.REVIEW)",
-        ("tests/machines/test_plan_laws.py", "tests/money/test_money_order.py"),
+        ("tests/money/test_money_order.py::test_a_success_after_a_failure_that_two_queries_told_still_pays",),
     ),
     Guard(
         "evidence-of-prompts",
@@ -343,7 +360,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/settle.py",
         "    _write_evidence(tx, decided)\n    if decided.tasks:",
         "    if decided.tasks:",
-        ("tests/money/test_money_order.py",),
+        ("tests/money/test_money_order.py::test_a_success_after_a_failure_that_two_queries_told_still_pays",),
     ),
     Guard(
         "evidence-of-arrivals",
@@ -351,7 +368,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/arrivals.py",
         "    _write_claims(tx, decided)\n    _write_evidence(tx, decided)\n",
         "    _write_claims(tx, decided)\n",
-        (PAYBILL,),
+        (f"{PAYBILL}::test_a_payment_by_hand_with_the_code_pays_the_referral",),
     ),
     Guard(
         "task-of-a-prompts-money",
@@ -359,7 +376,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/plan.py",
         'self._ask_person("unapplied", prompt, f"{receipt.amount} arrived for a fee that is {state}.")',
         "pass",
-        ("tests/money/test_money_fees.py", RACE_ARRIVALS),
+        ("tests/money/test_money_fees.py::test_money_for_a_fee_that_closed_meanwhile_waits_for_a_person",),
     ),
     Guard(
         "task-of-an-arrivals-money",
@@ -367,7 +384,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/arrivals.py",
         "    for task in decided.tasks:\n",
         "    for task in ():\n",
-        (PAYBILL,),
+        (f"{PAYBILL}::test_another_amount_waits_for_a_person",),
     ),
     # --- what a person does with it
     Guard(
@@ -376,7 +393,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/unapplied.py",
         "    if state not in OPEN_FEE:\n",
         "    if not state:\n",
-        (UNAPPLIED,),
+        (f"{UNAPPLIED}::test_what_does_not_fit_is_refused_and_changes_nothing",),
     ),
     Guard(
         "apply-what-is-free",
@@ -384,7 +401,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/unapplied.py",
         'takes = min(missing, standing.row["free_cents"])',
         'takes = min(missing, standing.row["amount_cents"])',
-        (UNAPPLIED,),
+        (f"{UNAPPLIED}::test_what_does_not_fit_is_refused_and_changes_nothing",),
     ),
     Guard(
         "lock-of-the-receipt",
@@ -392,7 +409,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/refunds.sql",
         "SELECT * FROM receipt WHERE id = %(receipt)s FOR NO KEY UPDATE",
         "SELECT * FROM receipt WHERE id = %(receipt)s",
-        (RACE_REFUNDS,),
+        (f"{RACE_REFUNDS}::test_a_refund_that_is_proposed_while_the_money_is_applied_does_not_take_it_twice",),
     ),
     Guard(
         "code-of-another-fee",
@@ -400,7 +417,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/claims.py",
         'receipt["account_id"] != row["account_id"] or receipt["names_id"] not in {None, fee}',
         'receipt["account_id"] != row["account_id"]',
-        (UNAPPLIED,),
+        (f"{UNAPPLIED}::test_codes_that_cannot_be_meant_are_refused",),
     ),
     Guard(
         "code-of-another-day",
@@ -408,7 +425,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/claims.py",
         '    _check_day(tx, code, raised=row["created_at"].astimezone(EAT).date())\n',
         "",
-        (UNAPPLIED,),
+        (f"{UNAPPLIED}::test_codes_that_cannot_be_meant_are_refused",),
     ),
     Guard(
         "waived-by-two",
@@ -425,7 +442,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/refunds.py",
         "if wanted.cents <= 0 or wanted > free or (fee is not None and wanted != free):",
         "if wanted.cents <= 0:",
-        (PEOPLE,),
+        (f"{PEOPLE}::test_refunds_over_what_came_in_and_twice_are_refused",),
     ),
     Guard(
         "refund-by-two",
@@ -435,7 +452,7 @@ GUARDS: Final = (
         raise SecondPersonNeeded("You proposed this. Another person has to agree.")""",
         """    if by is None:
         raise SecondPersonNeeded("You proposed this. Another person has to agree.")""",
-        (PEOPLE,),
+        (f"{PEOPLE}::test_the_second_person_is_another_one",),
     ),
     Guard(
         "refund-by-two-in-the-database",
@@ -443,7 +460,7 @@ GUARDS: Final = (
         WORKED_TABLES,
         'models.Q(("approved_by", models.F("proposed_by")), _negated=True)',
         'models.Q(("approved_by__isnull", False))',
-        (IN_DATABASE,),
+        (f"{IN_DATABASE}::test_the_guard_refuses[refund_two_people-proposed_and_approved_by_one]",),
     ),
     Guard(
         "approved-once",
@@ -453,7 +470,7 @@ GUARDS: Final = (
         raise RefundNotOpen(f"The refund is {row['state']} already.", status=row["state"])""",
         """    if not row:
         raise RefundNotOpen(f"The refund is {row['state']} already.", status=row["state"])""",
-        (RACE_REFUNDS,),
+        (f"{RACE_REFUNDS}::test_a_refund_is_approved_once",),
     ),
     Guard(
         "one-live-refund",
@@ -461,7 +478,7 @@ GUARDS: Final = (
         WORKED_TABLES,
         'fields=("receipt", "fee"),\n                name="refund_one_live"',
         'fields=("receipt", "fee", "id"),\n                name="refund_one_live"',
-        (IN_DATABASE,),
+        (f"{IN_DATABASE}::test_the_guard_refuses[refund_one_live-second_refund_of_what_waits_beside_proposed]",),
     ),
     Guard(
         "reversal-of-the-whole",
@@ -469,7 +486,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/refunds.py",
         'whole = amount.cents == standing.row["amount_cents"] and standing.row["number"] is not None',
         'whole = standing.row["number"] is not None',
-        (REFUNDS,),
+        (f"{REFUNDS}::test_a_part_is_paid_out_and_the_rest_waits",),
     ),
     Guard(
         "order-claimed-once",
@@ -477,7 +494,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/orders.sql",
         "    FOR UPDATE OF refund SKIP LOCKED\n)\nUPDATE refund SET",
         ")\nUPDATE refund SET",
-        (RACE_REFUNDS,),
+        (f"{RACE_REFUNDS}::test_two_workers_order_one_refund_once",),
     ),
     Guard(
         "lease-of-an-order",
@@ -485,7 +502,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/orders.py",
         'if row["lease"] != order.lease or state not in',
         "if state not in",
-        (REFUNDS, RACE_REFUNDS),
+        (f"{RACE_REFUNDS}::test_the_answer_to_an_older_order_moves_nothing_of_a_newer_one",),
     ),
     Guard(
         "lease-of-an-orders-ids",
@@ -493,7 +510,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/orders.sql",
         "WHERE id = %(id)s AND lease = %(lease)s\n",
         "WHERE id = %(id)s\n",
-        (REFUNDS, RACE_REFUNDS),
+        (f"{RACE_REFUNDS}::test_the_answer_to_an_older_order_moves_nothing_of_a_newer_one",),
     ),
     Guard(
         "reversed-before-by-us",
@@ -501,7 +518,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/orders.py",
         '            if row["orders"] > 1:\n                return _went',
         "            if row:\n                return _went",
-        (REFUNDS,),
+        (f"{REFUNDS}::test_a_payment_that_somebody_else_reversed_is_a_persons_to_find_out",),
     ),
     Guard(
         "timed-out-is-unknown",
@@ -509,7 +526,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/orders.py",
         '        refunds.move(tx, row, RefundEvent.SILENT, next_s=0, code="timed-out")',
         '        refunds.fail(tx, row, code="timed-out", message="")',
-        (REFUNDS,),
+        (f"{REFUNDS}::test_a_result_that_does_not_come_is_asked_for",),
     ),
     Guard(
         "payout-under-its-own-id",
@@ -517,7 +534,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/orders.py",
         "                    originator_conversation_id=ids.wire(order.refund),",
         "                    originator_conversation_id=ids.wire(ids.new_id()),",
-        (REFUNDS,),
+        (f"{REFUNDS}::test_an_order_whose_answer_is_lost_is_given_again_and_done_once",),
     ),
     Guard(
         "result-of-this-order",
@@ -525,7 +542,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/orders.py",
         "    if not _of_this_order(row, item.told):\n",
         "    if not row:\n",
-        (REFUNDS,),
+        (f"{REFUNDS}::test_a_result_that_speaks_of_something_else_moves_nothing",),
     ),
     Guard(
         "result-of-this-receipt",
@@ -533,7 +550,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/orders.py",
         'if told.original_receipt not in {None, standing.row["number"]} or told.amount not in {',
         "if told.verdict is None or 0 in {",
-        (REFUNDS,),
+        (f"{REFUNDS}::test_a_result_that_speaks_of_something_else_moves_nothing",),
     ),
     Guard(
         "untrusted-result",
@@ -541,7 +558,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/orders.py",
         "    if not item.trusted:  # nobody that may speak for Safaricom: ask Safaricom",
         "    if not item:",
-        (REFUNDS,),
+        (f"{REFUNDS}::test_a_forged_result_from_an_unlisted_address_is_asked_about",),
     ),
     # --- what the database holds, whoever writes
     Guard(
@@ -550,7 +567,7 @@ GUARDS: Final = (
         FIRST_GUARDS,
         "CREATE TRIGGER fee_1_law BEFORE INSERT OR UPDATE ON fee FOR EACH ROW EXECUTE FUNCTION law_guard('fee');",
         "",
-        ("tests/operations/test_law_in_database.py",),
+        (f"{IN_DATABASE}::test_the_guard_refuses[fee_1_law-paid_from_waived]",),
     ),
     Guard(
         "history-is-lawful",
@@ -559,15 +576,15 @@ GUARDS: Final = (
         """ALTER TABLE history ADD CONSTRAINT history_is_lawful
     FOREIGN KEY (machine, from_state, event, to_state) REFERENCES law (machine, from_state, event, to_state);""",
         "",
-        (IN_DATABASE,),
+        (f"{IN_DATABASE}::test_the_guard_refuses[history_is_lawful-unlawful_history]",),
     ),
     Guard(
         "books-of-applications",
         "money is applied, and the books do not say so",
         WORKED_GUARDS,
-        "CREATE TRIGGER application_5_books AFTER INSERT ON application FOR EACH ROW EXECUTE FUNCTION application_books();",
-        "",
-        (PAYBILL,),
+        "CREATE TRIGGER application_5_books AFTER INSERT ON application",
+        "CREATE TRIGGER application_5_books AFTER DELETE ON application",
+        (f"{PAYBILL}::test_a_payment_by_hand_with_the_code_pays_the_referral",),
     ),
     Guard(
         "books-of-refunds",
@@ -575,15 +592,14 @@ GUARDS: Final = (
         WORKED_GUARDS,
         "    WHEN (NEW.state = 'done' AND OLD.state <> 'done') EXECUTE FUNCTION refund_books();",
         "    WHEN (NEW.state = 'done' AND OLD.state = 'done') EXECUTE FUNCTION refund_books();",
-        (REFUNDS,),
+        (f"{REFUNDS}::test_money_that_waits_is_reversed",),
     ),
     Guard(
         "fee-paid-by-just-so-much",
         "two transactions pay one fee at once",
         WORKED_GUARDS,
-        "            AND amount_cents = (SELECT sum(amount_cents) FROM application WHERE fee_id = NEW.fee_id)\n    ) THEN\n"
-        "        RAISE EXCEPTION 'receipt % is applied to fee %, which is not paid",
-        "    ) THEN\n        RAISE EXCEPTION 'receipt % is applied to fee %, which is not paid",
-        (RACE_ARRIVALS, IN_DATABASE),
+        "            AND amount_cents = (SELECT sum(amount_cents) FROM application WHERE fee_id = NEW.fee_id)\n",
+        "",
+        (f"{IN_DATABASE}::test_the_guard_refuses[application_4_pays-applied_to_a_fee_that_others_paid_meanwhile]",),
     ),
 )

@@ -25,7 +25,7 @@ from sabotage.guards import GUARDS, Guard
 
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE_S: Final = 600
-_CAUGHT: Final = re.compile(r"^(?:FAILED|ERROR) ([^ ]+?)(?: - .*)?$", re.MULTILINE)
+_CAUGHT: Final = re.compile(r"^(?:FAILED|ERROR) ([^ \[]+::[^ \[]+)", re.MULTILINE)
 _IN_SETUP: Final = re.compile(r"^_+ ERROR (?:at setup of|collecting) ", re.MULTILINE)
 
 
@@ -71,7 +71,7 @@ def copied(root: Path) -> Iterator[Path]:
 
 @contextmanager
 def one_server() -> Iterator[None]:
-    """One PostgreSQL for all runs, each with a database of its own: a server for each would take longer than its tests."""
+    """One PostgreSQL for all runs, each with a database of its own: to make one takes longer than most tests."""
     if os.environ.get("DATABASE_URL"):
         yield
         return
