@@ -137,8 +137,8 @@ def _paid_out(tx: Tx, row: dict[str, Any], standing: refunds.Standing, result: A
 
 def _went(tx: Tx, row: dict[str, Any], standing: refunds.Standing, number: str | None) -> str:
     state = RefundState(row["state"])
-    if state is RefundState.FAILED and row["fee_id"] is None and standing.row["free_cents"] < row["amount_cents"]:
-        # It was free again, and pays something else now: that cannot be undone here.
+    if refunds.is_spent(tx, row, standing):
+        # It was free again, and pays something else or went back otherwise: that cannot be undone here.
         refunds.ask_person(
             tx,
             row,

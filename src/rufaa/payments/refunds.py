@@ -215,6 +215,8 @@ def conclude(tx: Tx, refund: uuid.UUID, *, went: bool, number: str | None, why: 
         raise SamePerson("You proposed this. Another person has to say what became of it.")
     if not why.strip():
         raise InvalidArgument("Say where you saw it: the reason is kept for ever.", argument="reason")
+    if went and is_spent(tx, row, standing):
+        raise RefundNotOpen("What this receipt pays was given back by another refund.", status=row["state"])
     if went:
         succeed(tx, row, standing, number=number, reason=why.strip())
     else:
@@ -259,7 +261,8 @@ def move(tx: Tx, row: dict[str, Any], event: RefundEvent, *, next_s: float | Non
 
 
 def succeed(tx: Tx, row: dict[str, Any], standing: Standing, *, number: str | None, reason: str = "") -> bool:
-    """The money went back: the refund is done, and so is what it was for."""
+    """The money went back: the refund is done, and so is what it was for. Never where ``is_spent``."""
+    late = RefundState(row["state"]) is RefundState.FAILED and row["fee_id"] is not None
     if not move(tx, row, RefundEvent.SUCCEEDED, code="0", message="", reason=reason):
         return False
     tx.execute(_SQL["done"], {"id": row["id"], "number": number})
@@ -267,8 +270,31 @@ def succeed(tx: Tx, row: dict[str, Any], standing: Standing, *, number: str | No
     tx.execute(_SQL["receipt_moved"], {"id": standing.row["id"], "state": state, "event": event})
     if row["fee_id"] is not None:
         tx.execute(_SQL["fee_refunded"], {"fee": row["fee_id"], "reason": row["why"]})
+    if late:
+        _end_others(tx, row)
     tx.execute(_SQL["close_tasks"], {"receipt": standing.row["id"], "fee": row["fee_id"], "refund": row["id"]})
     return True
+
+
+def is_spent(tx: Tx, row: dict[str, Any], standing: Standing) -> bool:
+    """Whether the money of a refund that is not done is gone for something else by now: it cannot be gone twice."""
+    state = RefundState(row["state"])
+    if row["fee_id"] is None:
+        return state is RefundState.FAILED and standing.row["free_cents"] < row["amount_cents"]
+    about = {"receipt": row["receipt_id"], "fee": row["fee_id"]}
+    return state is not RefundState.DONE and tx.row(_SQL["applied_to"], about) is None
+
+
+def _end_others(tx: Tx, row: dict[str, Any]) -> None:
+    """It was called failed, and proposed anew; now it went after all. What was not ordered yet is not ordered."""
+    for other in tx.rows(_SQL["lock_unordered"], {"id": row["id"], "receipt": row["receipt_id"], "fee": row["fee_id"]}):
+        proposed = RefundState(other["state"]) is RefundState.PROPOSED
+        move(
+            tx,
+            other,
+            RefundEvent.WITHDRAW if proposed else RefundEvent.REJECTED,
+            reason="The refund before, which was called failed, went after all.",
+        )
 
 
 def _after(standing: Standing, amount: int, *, of_fee: bool) -> tuple[ReceiptEvent, ReceiptState]:

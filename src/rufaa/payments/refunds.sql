@@ -23,6 +23,11 @@ WHERE receipt_id = %(receipt)s AND fee_id = %(fee)s AND NOT EXISTS (
     SELECT FROM refund WHERE refund.receipt_id = %(receipt)s AND refund.fee_id = %(fee)s AND refund.state = 'done'
 )
 
+-- name: lock_unordered
+SELECT * FROM refund
+WHERE receipt_id = %(receipt)s AND fee_id = %(fee)s AND id <> %(id)s AND state IN ('proposed', 'approved')
+ORDER BY id FOR NO KEY UPDATE
+
 -- name: payer
 -- The phone that its prompt rang; C2B shows none whole.
 SELECT prompt.payer_phone AS phone FROM receipt JOIN prompt ON prompt.id = receipt.prompt_id
