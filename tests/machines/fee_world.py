@@ -17,23 +17,13 @@ from typing import Final, TypeVar
 from rufaa.ids import check_character
 from rufaa.law import Moved
 from rufaa.money import Money
-from rufaa.payments import arrival_plan, machine
+from rufaa.payments import arrival_plan, machine, refund_machine
 from rufaa.payments import plan as planning
 from rufaa.payments.arrival_plan import Arrival, ArrivalFacts, AwaitingReceipt, KnownReceipt, OwedFee
 from rufaa.payments.holding import Holding
-from rufaa.payments.machine import (
-    Channel,
-    FeeEvent,
-    FeeState,
-    PromptEvent,
-    PromptState,
-    ReceiptState,
-    RefundEvent,
-    RefundState,
-    Report,
-    Verdict,
-)
+from rufaa.payments.machine import Channel, FeeEvent, FeeState, PromptEvent, PromptState, ReceiptState, Report, Verdict
 from rufaa.payments.plan import FeeRow, Item, LooseReceipt, PromptRow, Sibling
+from rufaa.payments.refund_machine import RefundEvent, RefundState
 from rufaa.phone import Phone
 
 AMOUNT: Final = Money(100_000)
@@ -592,7 +582,9 @@ def _people(world: World) -> Iterator[Step]:
 
 
 def _proposals(world: World, row: Receipt) -> Iterator[Step]:
-    busy = any(each.receipt == row.id and each.of_fee and each.state in machine.LIVE_REFUND for each in world.refunds)
+    busy = any(
+        each.receipt == row.id and each.of_fee and each.state in refund_machine.LIVE_REFUND for each in world.refunds
+    )
     if row.holding.free > NOTHING:
         yield f"a refund of receipt {row.id}", lambda: _promise(world, row)
     if row.pays and not busy:
@@ -661,14 +653,14 @@ def _refund(world: World, place: int) -> Iterator[Step]:
 
 def _claim_refund(world: World, place: int, event: RefundEvent) -> World:
     row = world.refunds[place]
-    decision = machine.REFUND.decide(row.state, event)
+    decision = refund_machine.REFUND.decide(row.state, event)
     if not isinstance(decision, Moved):
         return world
     return _with_refund(world, place, replace(row, state=decision.state, claimed=row.claimed + 1))
 
 
 def _refund_event(world: World, place: int, row: Refund, event: RefundEvent) -> World:
-    decision = machine.REFUND.decide(row.state, event)
+    decision = refund_machine.REFUND.decide(row.state, event)
     end = _with_refund(world, place, row)
     if not isinstance(decision, Moved):
         return end

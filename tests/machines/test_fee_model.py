@@ -16,18 +16,11 @@ import pytest
 
 from machines import fee_world
 from machines.fee_world import AMOUNT, Broken, Prompt, Receipt, Refund, Truth, World, check, following
-from rufaa.payments import arrival_plan, machine
+from rufaa.payments import arrival_plan, machine, refund_machine
 from rufaa.payments import plan as planning
 from rufaa.payments.holding import Holding, MoreThanThereIs
-from rufaa.payments.machine import (
-    FeeState,
-    PromptEvent,
-    PromptState,
-    ReceiptState,
-    RefundEvent,
-    RefundState,
-    Verdict,
-)
+from rufaa.payments.machine import FeeState, PromptEvent, PromptState, ReceiptState, Verdict
+from rufaa.payments.refund_machine import RefundEvent, RefundState
 
 DEPTH: Final = int(os.environ.get("RUFAA_DEPTH", "4"))
 
@@ -134,7 +127,8 @@ def law(name: str, cells: Mapping[tuple[Any, Any], Any]) -> Mutation:
     """Another target for some cells of a machine; None: the cell is ignored."""
 
     def mutate(patch: pytest.MonkeyPatch) -> None:
-        was = getattr(machine, name)
+        where = refund_machine if name == "REFUND" else machine
+        was = getattr(where, name)
         moves = {**was.transitions, **{cell: target for cell, target in cells.items() if target is not None}}
         ignored = {cell: why for cell, why in was.ignored.items() if cell not in cells}
         for cell, target in cells.items():
@@ -142,7 +136,7 @@ def law(name: str, cells: Mapping[tuple[Any, Any], Any]) -> Mutation:
                 del moves[cell]
                 ignored[cell] = "a mutant"
         mutated = replace(was, transitions=moves, ignored=ignored)
-        patch.setattr(machine, name, mutated)
+        patch.setattr(where, name, mutated)
         if name == "PROMPT":
             patch.setattr(planning, name, mutated)
 
@@ -256,7 +250,7 @@ MUTANTS: Final[dict[str, tuple[str, Mutation]]] = {
             property(lambda self: fee_world.Money(self.amount.cents - self.applied.cents - self.given_back.cents)),
         ),
     ),
-    "a refund of a fee hides no other": (_BACK, setting(machine, "LIVE_REFUND", frozenset())),
+    "a refund of a fee hides no other": (_BACK, setting(refund_machine, "LIVE_REFUND", frozenset())),
 }
 
 

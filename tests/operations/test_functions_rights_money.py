@@ -21,7 +21,7 @@ from rufaa.payments import arrivals, refunds
 from rufaa.payments.arrival_plan import Arrival
 from rufaa.payments.machine import Channel
 from rufaa.referrals.operations import fees_paid
-from support import Running, World, execute, rows, unchanged, value
+from support import Running, World, execute, number_of_today, rows, unchanged, value
 
 NO, NF, NO_RECEIPT, NO_REFUND, NOBODY, OK = (
     *("forbidden", "referral-not-found", "no-such-receipt", "no-such-refund", "not-signed-in", "ok"),
@@ -36,8 +36,9 @@ class Case:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.number = number_of_today("6AAAA01")
         self.receipt, self.other, self.doubted = (
-            self.came(number) for number in ("UKN6AAAA01", "UKN6AAAA02", "UKN6AAAA03")
+            self.came(number) for number in (self.number, number_of_today("6AAAA02"), number_of_today("6AAAA03"))
         )
         self.proposed = self.propose(self.other)
         self.doubt = self.propose(self.doubted)
