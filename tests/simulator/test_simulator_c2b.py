@@ -17,11 +17,13 @@ from by_hand import PAYER, register_c2b
 from rufaa import clock
 from rufaa.money import Money
 from rufaa.simulator.config import DEMO_MERCHANT, C2bVersion, SimulatorSettings
+from rufaa.simulator.engine import NotRinging
 from rufaa.simulator.faults import Fault, FaultKind
 from rufaa.simulator.movements import Way
 from rufaa.simulator.paybill import NotPaid
 from rufaa.simulator.plans import C2bPhone
 from rufaa.simulator.testing import RunningSimulator, running_simulator
+from support import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -383,7 +385,38 @@ def test_an_answer_that_is_no_success_counts_as_silence(
     assert client.sim.pay(PAYER, "174379", "A", 10) == client.sim.movements()[0].receipt
 
 
-def test_a_wrong_pin_is_told_to_nobody(
+def test_money_that_went_elsewhere_while_the_merchant_was_asked_is_not_paid_twice(
+    asking: Callable[..., Client], validator: tuple[str, list[dict[str, Any]], dict[str, Any]]
+) -> None:
+    validator[2]["answer"] = None  # silent until it is late
+    client = asking()
+    said = {"to": "174379", "reference": "A", "shillings": 10}
+    paying = threading.Thread(target=client.control, args=(f"/control/phones/{PAYER}/pay", said))
+    paying.start()
+    wait_until(lambda: validator[1] != [], what="the question")
+    client.sim.set_wallet(PAYER, Money(0))
+    paying.join()
+    assert (client.sim.movements(), client.sim.wallet(PAYER)) == ([], Money(0))
+
+
+def test_while_the_merchant_is_asked_the_phone_rings_no_more_and_the_first_answer_counts(
+    asking: Callable[..., Client], validator: tuple[str, list[dict[str, Any]], dict[str, Any]]
+) -> None:
+    validator[2]["answer"] = None
+    client = asking()
+    client.pushed(PAYER)
+    answering = threading.Thread(target=client.sim.answer, args=(PAYER,))
+    answering.start()
+    wait_until(lambda: validator[1] != [], what="the question")
+    with pytest.raises(NotRinging):
+        client.sim.cancel(PAYER)
+    client.sim.advance(100)  # the session runs out meanwhile
+    answering.join()
+    (prompt,) = client.sim.prompts()
+    assert (prompt.result_code, len(client.sim.movements())) == ("0", 1)
+
+
+def test_what_the_phone_itself_refuses_is_asked_of_nobody(
     asking: Callable[..., Client], validator: tuple[str, list[dict[str, Any]], dict[str, Any]]
 ) -> None:
     client = asking()
@@ -391,6 +424,9 @@ def test_a_wrong_pin_is_told_to_nobody(
     client.sim.answer(PAYER, pin="0000")
     with pytest.raises(NotPaid):
         client.sim.pay(PAYER, "174379", "A", 10, pin="0000")
+    client.sim.set_wallet(PAYER, Money(0))
+    with pytest.raises(NotPaid):
+        client.sim.pay(PAYER, "174379", "A", 10)
     assert validator[1] == []
 
 

@@ -251,3 +251,24 @@ def test_a_person_pays_with_mouse_and_keyboard(simulate: Callable[..., Client], 
     assert [each.result_code for each in client.sim.prompts()] == ["0", "1032", None]
     assert complaints == []
     page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_person_pays_a_paybill_by_hand(simulate: Callable[..., Client], browser: Any, scripts: bool) -> None:
+    client = simulate(merchants=(NASTY,), manual_clock=False)
+    page = browser.new_context(java_script_enabled=scripts, viewport={"width": 360, "height": 700}).new_page()
+    page.goto(client.sim.url + "/phone/254708374149")
+    for pin, said in (("0000", "Not paid. That is not the PIN."), ("1234", "Paid: ")):
+        if not page.is_visible("text=M-PESA PIN >> nth=-1"):
+            page.click("summary")
+        page.fill("input[name=account]", "<i>17</i>")
+        page.fill("input[name=amount]", "250")
+        page.fill("input[name=pin]", pin)
+        page.click("button:has-text('Pay')")
+        assert page.inner_text(".said").startswith(said)
+    (movement,) = client.sim.movements()
+    assert (movement.reference, movement.amount) == ("<i>17</i>", Money(25_000))
+    if scripts:
+        page.wait_for_selector(f".bubble:has-text('{movement.receipt} Confirmed. Ksh250.00 sent to <img src=x')")
+    page.context.close()
