@@ -225,6 +225,15 @@ def test_of_several_receipts_the_prompt_that_rang_last_before_the_payment_gets_t
     assert verdicts(plan) == [ArrivalVerdict.FILLS, ArrivalVerdict.FILLS, ArrivalVerdict.UNAPPLIED]
 
 
+def test_of_two_prompts_that_can_have_been_paid_then_the_one_that_rang_last_gets_the_number() -> None:
+    first = awaiting(uuid.UUID(int=502), sent_at=NOON - timedelta(seconds=60))
+    last = awaiting(uuid.UUID(int=501), sent_at=NOON - timedelta(seconds=20))
+
+    for rows in ([first, last], [last, first]):
+        plan = plan_arrivals([arrival()], facts(fee(state=FeeState.PAID), awaiting=rows))
+        assert [row.receipt.int for row in plan.numbers] == [501]
+
+
 # --- 4: a new receipt ------------------------------------------------------------------------------------------------
 
 
@@ -419,6 +428,14 @@ def test_a_claim_of_a_payment_that_never_was_ends_without_receipt(outcome: Outco
     )
 
     assert [(row.claim, row.receipt) for row in plan.claims_ended] == ended
+
+
+def test_a_claim_of_money_that_is_in_the_books_ends_with_the_next_report_of_it() -> None:
+    """The claim came first, and the prompt's callback brought the money."""
+    world = facts(claims={(ACCOUNT, NUMBER): OpenClaim(CLAIM)}, receipts={NUMBER: known()})
+
+    assert plan_arrivals([arrival(trusted=False)], world).claims_ended == []
+    assert [(row.claim, row.receipt) for row in plan_arrivals([arrival()], world).claims_ended] == [(CLAIM, RECEIPT)]
 
 
 def test_a_report_on_another_account_ends_no_claim() -> None:

@@ -210,6 +210,21 @@ def test_money_in_the_life_of_another_prompt_is_left_to_it() -> None:
     assert len(decide(query(1), row=prompt(siblings=(has_its_own,)), receipts=(receipt,)).adopted) == 1
 
 
+def test_two_prompts_never_adopt_one_receipt() -> None:
+    rows = [prompt(), replace(prompt_row(2), sent_at=SENT)]
+    for items in ([callback(1), query(2)], [query(1), query(2)], [query(2), query(1)]):
+        decided = plan(
+            rows,
+            {FEES[0]: fee_row(state=FeeState.PAID)},
+            items,
+            checkout_ids={},
+            numbers={number_of(1): LOOSE},
+            loose=[loose(phone_shown=None)],
+        )
+        assert len(decided.adopted) == 1
+        assert len(decided.receipts) == 1
+
+
 # --- a second number -------------------------------------------------------------------------------------------------
 
 

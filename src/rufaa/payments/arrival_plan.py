@@ -294,7 +294,8 @@ class _Batch:
         fitting = [row for row in self._awaiting.values() if _fits(arrival, row)]
         if not fitting:
             return None
-        receipt = min(fitting, key=lambda row: (_off(arrival, row.sent_at), _rang_before(arrival, row), row.id))
+        # the prompt that can have been paid then, and of several such the one that rang last
+        receipt = max(fitting, key=lambda row: (-_off(arrival, row.sent_at), row.sent_at, row.id))
         del self._awaiting[receipt.id]
         self.plan.numbers.append(NumberFound(receipt.id, arrival.number, arrival.paid_at))
         self._receipts[arrival.number] = KnownReceipt(receipt.id, receipt.account, receipt.amount, arrival.paid_at)
@@ -449,11 +450,3 @@ def _fits(arrival: Arrival, awaiting: AwaitingReceipt) -> bool:
 def _off(arrival: Arrival, sent_at: datetime) -> timedelta:
     """How far the payment lies outside the life of a prompt that was sent then."""
     return timedelta(0) if arrival.paid_at is None else out_of_life(arrival.paid_at, sent_at, doubt=arrival.doubt)
-
-
-def _rang_before(arrival: Arrival, awaiting: AwaitingReceipt) -> timedelta:
-    """How long before the payment the prompt was sent: the last one comes first, one sent after it last of all."""
-    if arrival.paid_at is None:
-        return timedelta(0)
-    before = arrival.paid_at - awaiting.sent_at
-    return before if before >= timedelta(0) else timedelta.max
