@@ -283,6 +283,20 @@ def give_operator(world: World, simulator: RunningSimulator, *, queries_per_min:
     unit(lambda tx: facilities.keep_account(tx, whole, keys=KEYS, pushes_per_s=1000, queries_per_min=queries_per_min))
 
 
+def register_pull(simulator: RunningSimulator) -> None:
+    """The account's payments may be pulled from now on."""
+
+    async def register() -> None:
+        async with new_session() as session:
+            daraja, keys = Daraja(session, now=simulator.now), operated(simulator)
+            outcome = await daraja.pull_register(
+                keys, MemoryTokens(daraja, keys), callback_url="http://127.0.0.1:9/nowhere"
+            )
+        assert isinstance(outcome, Registered), outcome
+
+    asyncio.run(register())
+
+
 def register_c2b(world: World, simulator: RunningSimulator, gateway: Running) -> None:
     """Safaricom is told where payments to the account are told of."""
 

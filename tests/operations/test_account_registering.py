@@ -12,6 +12,7 @@ import pytest
 
 from daraja.far_side import Request, http, in_loop, serving
 from rufaa.cli import account as commands
+from rufaa.cli.registering import Registrar, Told
 from rufaa.config import load
 from rufaa.daraja.client import Daraja, Timeouts, new_session
 from rufaa.daraja.orders import InvalidCallbackUrl
@@ -21,7 +22,6 @@ from rufaa.errors import InvalidArgument
 from rufaa.facilities import operations as facilities
 from rufaa.ingest.address import Kind, report_at
 from rufaa.payments.access import Accounts
-from rufaa.payments.registering import Registrar, Told
 from support import KEYS, World, credentials, execute, make_world, rows, value
 
 HERE: Final = "https://referrals.hospital.co.ke"

@@ -17,9 +17,9 @@ from rufaa.daraja.client import Daraja, Timeouts, new_session
 from rufaa.errors import Kind, RufaaError
 
 if TYPE_CHECKING:
+    from rufaa.cli.registering import Registrar, Told
     from rufaa.facilities.models import MpesaAccount
     from rufaa.payments.hold import Hold
-    from rufaa.payments.registering import Registrar, Told
 
 app = typer.Typer(
     help="M-Pesa accounts: what they have, holding their prompts, registering them.", no_args_is_help=True
@@ -121,9 +121,9 @@ def with_registrar(
     config: Config, work: Callable[[Registrar], Awaitable[Told]], *, timeouts: Timeouts | None = None
 ) -> Told:
     """Do ``work`` over a Daraja client of its own. Needs Django set up."""
+    from rufaa.cli.registering import Registrar  # noqa: PLC0415
     from rufaa.db.aside import Aside  # noqa: PLC0415 - needs Django set up
     from rufaa.payments.access import Accounts  # noqa: PLC0415
-    from rufaa.payments.registering import Registrar  # noqa: PLC0415
 
     async def main() -> Told:
         aside = Aside(threads=2, name="registering")

@@ -60,6 +60,7 @@ class Step(StrEnum):
     PULL_CLAIM = "pull.claim"
     PULL_CALL = "pull.call"
     PULL_TAKE = "pull.take"
+    PULL_DONE = "pull.done"  # when it is asked next
 
     @property
     def before(self) -> str:

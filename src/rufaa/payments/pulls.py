@@ -147,7 +147,7 @@ class Pulls:
                     break
                 await self._take(pull, told)
                 offset += len(told.rows) + told.unreadable
-            await self._aside.run(lambda: unit(lambda tx: done(tx, pull, after_s=after_s), step=Step.PULL_TAKE))
+            await self._aside.run(lambda: unit(lambda tx: done(tx, pull, after_s=after_s), step=Step.PULL_DONE))
         except Exception:  # noqa: BLE001 - asked again a little later; the others must not wait for it
             _log.exception("pull.failed", account=pull.account.hex)
 
