@@ -283,6 +283,18 @@ def test_what_is_not_there_is_told_so(operator: Operator, asked: dict[str, Any])
     assert (operator.result()["ResultCode"], "ResultParameters" in operator.result()) == (2032, False)
 
 
+def test_nothing_is_told_of_another_short_code(simulate: Open, listener: Listener) -> None:
+    other = replace(DEMO_MERCHANT, short_code="600001", name="OTHER")
+    operator = Operator(simulate(merchants=(DEMO_MERCHANT, other)), listener)
+    receipt = operator.sim.pay(PAYER, "600001", "A", 1000)
+    operator.pay_out("refund-1", PartyA="600001")
+    operator.sim.advance(2)
+    operator.status(receipt)
+    operator.status(OriginalConversationID="refund-1")
+    operator.sim.advance(2)
+    assert [each["ResultCode"] for each in operator.results()] == [0, 2032, 2032]
+
+
 @pytest.mark.parametrize("known", [False, True])
 def test_whether_a_pushs_id_is_taken_is_a_setting(simulate: Open, listener: Listener, known: bool) -> None:
     operator = Operator(simulate(status_by_push_ids=known), listener)
