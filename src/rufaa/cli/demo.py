@@ -82,6 +82,8 @@ def command(
     said: list[str] = []
     made: list[Config] = []
     journal = given.data / "simulator.jsonl"
+    if not given.data.is_dir():  # made as the embedded PostgreSQL would, which comes later
+        given.data.mkdir(parents=True, mode=0o711 if os.geteuid() == 0 else 0o700)
     initiator.kept_in(key)  # the server reads its certificate before the simulator is there
     simulator = serve.part(
         "simulator",
