@@ -279,6 +279,25 @@ def test_a_second_number_fills_the_place_of_the_prompt_whose_number_was_taken() 
     assert kinds(decided)[0] == "contradiction"
 
 
+def test_one_place_takes_one_second_number() -> None:
+    exchanged = Sibling(OTHER, SENT, receipt=uuid.UUID(int=9), awaits_number=True)
+    third = callback(1, receipt_number=number_of(3))
+    decided = decide(callback(1), third, row=paid_prompt(siblings=(exchanged,)))
+
+    assert [(row.receipt.int, row.number) for row in decided.numbers] == [(9, number_of(1))]
+    assert [row.number for row in decided.receipts] == [number_of(3)]
+
+
+@pytest.mark.parametrize(("first", "apart"), [(query(1), [number_of(3)]), (callback(1), [])])
+def test_whose_word_an_adopted_number_is_counts_for_the_next_report(first: Item, apart: list[str]) -> None:
+    """A query adopts by likeness, and can have taken another payment; a callback tells the number itself."""
+    decided = decide(first, callback(1, receipt_number=number_of(3)), receipts=(loose(),))
+
+    assert len(decided.adopted) == 1
+    assert [row.number for row in decided.receipts] == apart
+    assert kinds(decided)[0] == "contradiction"
+
+
 def test_a_callback_that_tells_the_arrivals_number_makes_it_the_prompts_own() -> None:
     row = paid_prompt(receipt_number=number_of(1))
     decided = decide(callback(1), callback(1, receipt_number=number_of(3)), row=row)
