@@ -25,7 +25,7 @@ from rufaa.gateway.vitals import DEADLINE_S, FIGURES_KEPT_S, Kept
 from rufaa.ingest.address import Kind
 from rufaa.ingest.loop import settle_inbox
 from rufaa.payments import hold
-from rufaa.payments.machine import LIVE, PromptState, Verdict
+from rufaa.payments.machine import LIVE, ArrivalVerdict, PromptState, Verdict
 from rufaa.payments.operations import open_task_for_prompt
 from rufaa.simulator.faults import Fault, FaultKind
 from rufaa.simulator.testing import RunningSimulator
@@ -455,7 +455,8 @@ def test_no_figure_reads_the_rows_of_the_past(crowded: str) -> None:
 
 def test_every_word_of_the_machines_has_its_series() -> None:
     of_ingest = {"unknown-prompt", "unknown-account", "malformed", "failed", "validation", "other"}
-    assert set(Verdict) | of_ingest == set(metrics.VERDICTS)
+    of_orders = {"refunded", "not-refunded", "reversed-before", "other-order", "unknown-order", "timed-out"}
+    assert {*Verdict, *ArrivalVerdict} | of_ingest | of_orders == set(metrics.VERDICTS)
     assert tuple(Kind) == metrics.REPORTS
     assert set(metrics.DESCRIBED["rufaa_prompts"].labels["state"]) == {*LIVE, PromptState.REVIEW}
 
