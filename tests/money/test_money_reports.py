@@ -13,22 +13,30 @@ import pytest
 from hostile.wire import connected, heard, request, statuses, target
 from reports import BODIES, HEARD, Recorder, c2b_body, recording, result_body, url_of
 from rufaa import metrics
-from rufaa.db.atomic import Tx
+from rufaa.db.atomic import Tx, unit
 from rufaa.ingest import batcher, endpoint
 from rufaa.ingest.address import Kind
 from rufaa.ingest.loop import BATCH, settle_inbox
+from rufaa.payments import refunds
 from rufaa.payments.inbound import C2bItem, OrderItem
+from rufaa.referrals.machine import Status
+from rufaa.simulator.config import DEMO_SHORT_CODE
+from rufaa.simulator.testing import RunningSimulator
 from support import (
     HANDLERS,
+    PAYS,
     RINGS,
     Running,
+    Worker,
     World,
+    advance,
     execute,
     failure_body,
     inbox_outcomes,
     open_tasks,
     post,
     receipts,
+    register_c2b,
     rows,
     value,
     wait_until,
@@ -306,6 +314,43 @@ def test_notices_that_cannot_be_read_are_named_and_one_task_for_the_accounts_pay
     recorder.settle()
     assert open_tasks() == ["unread"]
     assert (recorder.heard(), receipts()) == ([], [])
+
+
+@pytest.mark.parametrize("of_fee", [False, True], ids=["of money that waits", "of a cancelled referral"])
+def test_a_result_of_a_refund_that_cannot_be_taken_in_is_a_task_about_it(
+    town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, of_fee: bool
+) -> None:
+    # given: a refund
+    register_c2b(town, simulator, gateway)
+    if of_fee:
+        referral, _ = town.prompted(PAYS)
+        worker.dispatch()
+    else:
+        simulator.pay(RINGS, DEMO_SHORT_CODE, "RENT", 1000)
+    advance(3, simulator)
+    worker.settle()
+    if of_fee:
+        town.move(referral, Status.CANCELLED, reason="the patient went elsewhere")
+    (receipt,) = rows("SELECT id FROM receipt")
+    fee = value("SELECT id FROM fee") if of_fee else None
+    refund = unit(
+        lambda tx: refunds.propose(
+            tx, receipt["id"], fee=fee, amount=None, phone=None, why="paid twice", by=uuid.UUID(int=1)
+        )
+    )
+    execute("UPDATE task SET closed_at = rufaa_now()")
+
+    # when: something comes to its addresses that is no result, or that fails
+    tell(gateway, Kind.RESULT, refund, b"{}")
+    tell(gateway, Kind.RESULT, refund, result_body(BAD))
+    settle_inbox(Poisoned().handlers if of_fee else HANDLERS)
+
+    # then: one task about it, and nothing moved
+    (task,) = rows("SELECT * FROM task WHERE closed_at IS NULL AND kind = 'unread'")
+    about = {"refund_id": refund, "receipt_id": receipt["id"], "fee_id": fee, "account_id": town.account.pk}
+    assert {name: task[name] for name in about} == about
+    assert task["facility_id"] == town.tumaini.pk
+    assert rows("SELECT state FROM refund") == [{"state": "proposed"}]
 
 
 def test_where_two_facilities_are_paid_on_an_account_the_task_is_nobodys_yet(
