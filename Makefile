@@ -1,14 +1,15 @@
 # Rufaa. `make` lists what there is; README.md tells what it is for.
 #
 # PORT=… and DATA=… choose another port and data folder for demo and run, PYTHON=… the Python for the first set-up,
-# ARGS=… is handed to pytest, CHAOS=… is a seed for demo: M-Pesa goes wrong by chance. The checkout may lie in a folder
-# whose name has spaces.
+# ARGS=… is handed to pytest, ONLY=… names guards for sabotage, CHAOS=… is a seed for demo: M-Pesa goes wrong by chance.
+# The checkout may lie in a folder whose name has spaces.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 VENV := .venv
 PYTHON_BIN := $(VENV)/bin/python
 ARGS ?=
+ONLY ?=
 export VENV PYTHON
 # Where compiled modules may not be kept, every process compiles all it imports: a start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -33,7 +34,7 @@ SERVE := RUFAA_DIE_WITH_PARENT=$$PPID exec "$(PYTHON_BIN)" -m rufaa
 SLOW := --ignore=tests/supervise --ignore=tests/embedded --ignore=tests/clients --ignore-glob='*/tests/journeys/test_seed_*' \
 	--ignore-glob='*/tests/journeys/test_demo_*' --ignore-glob='*/tests/journeys/test_handset_*'
 
-.PHONY: help demo run test test-fast check format docs lock clean env env-dev env-uv
+.PHONY: help demo run test test-fast sabotage check format docs lock clean env env-dev env-uv
 
 help: ## List what make can do
 	@echo "Rufaa: patient referrals whose fee is collected by M-Pesa."
@@ -44,6 +45,7 @@ help: ## List what make can do
 	@echo "  PORT=8100 DATA=/srv/rufaa make demo     another port and data folder"
 	@echo "  make demo CHAOS=7                       a demo in which M-Pesa goes wrong by chance, as seed 7 has it"
 	@echo "  make test ARGS='tests/money -x'         some tests"
+	@echo "  make sabotage ONLY=late-start           one guard"
 	@echo "  make demo PYTHON=python3.12             another Python for the set-up"
 
 demo: env ## Run everything on this machine, with a pretend Safaricom and demo people
@@ -57,6 +59,9 @@ test: env-dev ## Run all tests
 
 test-fast: env-dev ## Run the tests that need no browser, no Node and no processes of their own
 	@"$(PYTHON_BIN)" -m pytest -q $(SLOW) $(ARGS)
+
+sabotage: env-dev ## Break the guards of the money one at a time, and see a test catch each (ONLY=name,name: some)
+	@PYTHONPATH=src:tests "$(PYTHON_BIN)" -m sabotage.run --only "$(ONLY)"
 
 check: env-dev ## Check format, lint, types, import contracts and generated pages
 	@"$(PYTHON_BIN)" -m ruff format --check .

@@ -95,6 +95,7 @@ OUTCOMES: Final = {
 }
 
 
+@pytest.mark.fault(8)
 def test_each_preset_has_its_outcome() -> None:
     assert list(OUTCOMES) == list(PRESETS)
 
@@ -159,6 +160,7 @@ ANSWERS: Final[dict[FaultKind, tuple[dict[str, Any], str, int]]] = {  # paramete
 }
 
 
+@pytest.mark.fault(8)
 def test_each_fault_of_an_answer_has_its_outcome() -> None:
     assert list(ANSWERS) == [kind for kind, about in KINDS.items() if about.slot is Slot.ANSWER]
 
@@ -206,6 +208,7 @@ QUERIES: Final[dict[FaultKind, tuple[dict[str, Any], list[str]]]] = {  # paramet
 }
 
 
+@pytest.mark.fault(25)
 def test_each_fault_of_a_query_has_its_outcomes() -> None:
     assert list(QUERIES) == [kind for kind, about in KINDS.items() if about.slot is Slot.QUERY]
 

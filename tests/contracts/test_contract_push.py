@@ -128,6 +128,7 @@ def test_no_json_and_no_such_address_are_final_refusals(one: Any) -> None:
     assert declined(raw(one, b"{}", path="/mpesa/nowhere")) == ("404.001.01", Because.BAD_REQUEST)
 
 
+@pytest.mark.fault(11)
 @pytest.mark.parametrize("changes", [{"short_code": "600100"}, {"passkey": "wrong-passkey"}])
 def test_an_account_that_is_set_up_wrong_is_a_final_refusal_and_an_alarm(one: Any, changes: dict[str, str]) -> None:
     assert declined(one.push(**changes)) == ("500.001.1001", Because.ACCOUNT)
@@ -161,6 +162,7 @@ def test_a_throttled_push_was_not_sent_in_both_forms(merchant: Open, form: Limit
     assert isinstance(one.push("254708004999"), Accepted)
 
 
+@pytest.mark.fault(9)
 @pytest.mark.parametrize("dead", ["killed by a newer one", "expired", "of nobody"])
 def test_a_dead_token_is_renewed_once_and_the_push_rings_once(one: Any, dead: str) -> None:
     async def work(daraja: Daraja, tokens: MemoryTokens) -> tuple[PushOutcome, PushOutcome]:
@@ -226,6 +228,7 @@ def test_whatever_is_unclear_is_unknown_and_sent_once(one: Any, fault: Fault, ri
     assert (pushes(one.simulator), len(one.simulator.prompts())) == (1, rings)
 
 
+@pytest.mark.fault(3)
 def test_an_answer_that_comes_too_late_is_unknown(one: Any) -> None:
     one.simulator.script(Fault(FaultKind.ANSWER_DELAYED, delay_s=60))
 

@@ -56,6 +56,7 @@ def test_an_id_that_cannot_be_told_about_is_no_news(one: Any, advance_s: float, 
     assert outcome.code == code
 
 
+@pytest.mark.fault(26)
 def test_a_throttled_query_is_no_news_and_says_when_to_ask_again(merchant: Open) -> None:
     one = merchant(query_rate=SAFARICOM_QUERY_RATE)
     checkout = accepted(one)

@@ -144,6 +144,7 @@ def test_an_answer_that_comes_after_the_step_counts(
     assert value("SELECT next_at - rufaa_now() <= interval '20 s' FROM prompt")
 
 
+@pytest.mark.fault(13)
 @STEPS
 def test_a_payment_whose_callback_was_lost_is_found_within_minutes(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, step_s: int
@@ -162,6 +163,7 @@ def test_a_payment_whose_callback_was_lost_is_found_within_minutes(
     check_books(simulator)
 
 
+@pytest.mark.fault(51)
 @STEPS
 def test_a_phone_that_still_rings_is_not_given_up_and_pays(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, step_s: int
@@ -263,6 +265,7 @@ def test_the_budget_of_an_account_is_not_spent_for_hours(
 # --- the nodes' own clocks
 
 
+@pytest.mark.fault(9)
 @pytest.mark.parametrize("ahead_min", [-10, 10])
 def test_a_token_issued_by_a_node_whose_clock_differs_is_accepted(ahead_min: int) -> None:
     user = uuid.uuid4()
@@ -273,6 +276,7 @@ def test_a_token_issued_by_a_node_whose_clock_differs_is_accepted(ahead_min: int
     assert identity.verify(token, keys=KEYS) == user
 
 
+@pytest.mark.fault(51)
 def test_workers_whose_clocks_differ_by_twenty_minutes_share_the_work(
     town: World, simulator: RunningSimulator, roles: Any
 ) -> None:
@@ -295,6 +299,7 @@ def test_workers_whose_clocks_differ_by_twenty_minutes_share_the_work(
     check_books(simulator)
 
 
+@pytest.mark.fault(51)
 def test_a_node_whose_clock_is_a_day_wrong_sends_nothing_and_says_why(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -311,6 +316,7 @@ def test_a_node_whose_clock_is_a_day_wrong_sends_nothing_and_says_why(
     assert len(simulator.prompts()) == 1
 
 
+@pytest.mark.fault(51)
 @pytest.mark.parametrize(
     ("instant", "stamp"),
     [
@@ -329,6 +335,7 @@ def test_the_stamp_is_east_african_at_the_ends_of_days_and_years(instant: dateti
 # --- a long time away
 
 
+@pytest.mark.fault(52)
 def test_after_thirty_days_of_downtime_everything_open_ends_or_is_a_persons(
     town: World, simulator: RunningSimulator, roles: Any
 ) -> None:

@@ -111,6 +111,7 @@ def _insert(url: str, client: str) -> None:
 # --- the worker's commits
 
 
+@pytest.mark.fault(44)
 @BOTH
 def test_a_claim_that_is_perhaps_committed_is_never_sent_blindly(
     town: World, simulator: RunningSimulator, proxy: CuttingProxy, roles: Any, cut: Cut
@@ -137,6 +138,7 @@ def test_a_claim_that_is_perhaps_committed_is_never_sent_blindly(
     check_books(simulator)
 
 
+@pytest.mark.fault(44)
 @BOTH
 def test_an_outcome_that_is_perhaps_recorded_is_recorded_once(
     town: World, simulator: RunningSimulator, proxy: CuttingProxy, roles: Any, cut: Cut
@@ -181,6 +183,7 @@ def test_a_push_that_daraja_did_not_take_is_sent_once_more_however_its_record_we
     check_books(simulator)
 
 
+@pytest.mark.fault(44)
 @BOTH
 def test_a_settlement_that_is_perhaps_committed_settles_once(
     town: World, simulator: RunningSimulator, proxy: CuttingProxy, roles: Any, cut: Cut
@@ -244,6 +247,7 @@ def test_a_renewal_of_the_token_that_is_perhaps_committed_holds_nobody_up_for_lo
 # --- the gateway's commits
 
 
+@pytest.mark.fault(24)
 @pytest.mark.parametrize("cut", list(Cut), ids=lambda cut: cut.value)
 def test_a_callback_that_is_perhaps_stored_is_stored_again_and_settles_once(
     town: World, simulator: RunningSimulator, proxy: CuttingProxy, roles: Any, cut: Cut

@@ -232,6 +232,7 @@ def safaricom() -> Iterator[RunningSimulator]:
 # --- killed
 
 
+@pytest.mark.fault(35)
 @pytest.mark.timeout(1800 if LONG else 240)
 def test_postgres_killed_under_load_loses_nothing_and_nobody_is_asked_twice(
     database: str, postgres: EmbeddedPostgres, safaricom: RunningSimulator, roles: Any
@@ -314,6 +315,7 @@ def test_a_job_starts_its_killed_postgres_again_and_goes_on(serving: Any, safari
 # --- refused
 
 
+@pytest.mark.fault(43)
 def test_a_storm_of_broken_connections_loses_nothing_and_nobody_is_asked_twice(
     database: str, safaricom: RunningSimulator, roles: Any
 ) -> None:
@@ -341,6 +343,7 @@ def test_a_storm_of_broken_connections_loses_nothing_and_nobody_is_asked_twice(
     assert killed >= 30
 
 
+@pytest.mark.fault(36, 43)
 def test_locks_and_an_empty_pool_shed_calls_with_try_again(database: str, roles: Any) -> None:
     """Calls for one row that somebody holds, and four connections: no call waits for ever, none is half done."""
     calls = 6 if LONG else 1
@@ -380,6 +383,7 @@ def test_locks_and_an_empty_pool_shed_calls_with_try_again(database: str, roles:
     assert town.status(referral) == "awaiting-biodata"
 
 
+@pytest.mark.fault(36)
 def test_a_gateway_with_few_descriptors_hears_callbacks_beside_a_hundred_silent_connections(
     town: World, simulator: RunningSimulator, roles: Any
 ) -> None:

@@ -183,6 +183,7 @@ def ended(prompt: uuid.UUID) -> Callable[[], bool]:
     )
 
 
+@pytest.mark.fault(4, 5, 32)
 @pytest.mark.parametrize("point", ENDINGS)
 def test_a_process_killed_at_any_failpoint_charges_once_and_loses_nothing(
     town: World, simulator: RunningSimulator, roles: Any, lasting_gateway: int, point: str
@@ -385,6 +386,7 @@ STAGES: Final = {
 # --- the list is whole
 
 
+@pytest.mark.fault(32)
 def test_every_failpoint_has_an_ending() -> None:
     assert {*ENDINGS, *OF_OTHER_MONEY} == set(POINTS)
 

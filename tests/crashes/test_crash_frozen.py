@@ -13,6 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from crashes.conftest import Role
 from crashes.long import LONG
 from rufaa import clock
@@ -71,6 +73,7 @@ def elapsed(seconds: float) -> Callable[[], bool]:
 # --- a worker
 
 
+@pytest.mark.fault(34)
 def test_a_worker_frozen_before_its_post_sends_nothing_when_it_thaws(
     town: World, simulator: RunningSimulator, roles: Any
 ) -> None:
@@ -106,6 +109,7 @@ def test_a_worker_frozen_before_its_post_sends_nothing_when_it_thaws(
     check_books(simulator)
 
 
+@pytest.mark.fault(34)
 def test_a_worker_frozen_between_the_answer_and_its_record_brings_the_id_alone(
     town: World, simulator: RunningSimulator, roles: Any
 ) -> None:

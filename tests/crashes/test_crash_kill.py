@@ -35,6 +35,7 @@ from support import (
 LISTED = "196.201.214.200"
 
 
+@pytest.mark.fault(5)
 def test_a_worker_killed_between_acceptance_and_record_sends_nothing_twice(
     town: World, simulator: RunningSimulator, roles: Any
 ) -> None:

@@ -216,6 +216,7 @@ def not_sent(outcome: PushOutcome, code: str) -> None:
     assert outcome.exchange.body == b""
 
 
+@pytest.mark.fault(1)
 @in_loop
 async def test_connection_refused(paybill: Credentials) -> None:
     with socket.socket() as taken:
@@ -240,6 +241,7 @@ class Nowhere(AbstractResolver):
     async def close(self) -> None: ...
 
 
+@pytest.mark.fault(1)
 @in_loop
 async def test_name_not_found(paybill: Credentials) -> None:
     session = aiohttp.ClientSession(
@@ -266,6 +268,7 @@ async def test_no_answer_to_the_connect(paybill: Credentials) -> None:
             not_sent(await push(daraja, paybill, url), "timeout")
 
 
+@pytest.mark.fault(1)
 @in_loop
 async def test_a_far_side_that_does_not_speak_tls(paybill: Credentials) -> None:
     async def handler(far: Far, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -375,6 +378,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
 
 
+@pytest.mark.fault(2)
 @pytest.mark.parametrize("how", ["close", "reset"])
 @pytest.mark.parametrize(
     ("after", "said"),

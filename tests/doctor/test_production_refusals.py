@@ -81,6 +81,7 @@ def test_development_takes_what_production_refuses() -> None:
     ]
 
 
+@pytest.mark.fault(11)
 @pytest.mark.parametrize(
     ("url", "says"),
     [

@@ -107,6 +107,7 @@ def with_value(path: Path, to: object) -> Make:
     return lambda prompt, number: encoded(changed(prompt.success(number), path, to))
 
 
+@pytest.mark.fault(22)
 def test_every_field_in_every_type(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, books: None
 ) -> None:
@@ -140,6 +141,7 @@ AMOUNTS: Final[dict[str, str]] = {
 }
 
 
+@pytest.mark.fault(21)
 def test_every_amount(town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, books: None) -> None:
     def written(text: str) -> Make:
         return lambda prompt, number: encoded(prompt.success(number, amount="@")).replace(b'"@"', text.encode())
@@ -328,6 +330,7 @@ def test_every_other_way_to_write_it(
     assert found == {what: outcome for what, (_, outcome) in OTHERS.items()}
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize("kind", ["success", "failure"])
 def test_a_replayed_body_credits_nobody_else(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, books: None, kind: str

@@ -268,6 +268,7 @@ def named(outcome: PushOutcome | QueryOutcome) -> str:
             return f"no news: {code}" + ("" if wait_s is None else f", wait {wait_s:.0f}")
 
 
+@pytest.mark.fault(8)
 @pytest.mark.parametrize(("name", "expected"), ANSWERS.items())
 def test_answers_over_http(corpus: Path, name: str, expected: tuple[int, str, str]) -> None:
     """As the classifiers say by themselves, over a real connection: and only a refused token is tried again."""

@@ -14,6 +14,7 @@ from rufaa.ingest.batcher import Batcher, NotStored, Report
 from support import value
 
 
+@pytest.mark.fault(36)
 def test_what_waits_for_the_database_is_bounded_and_given_back(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # given: a database that lets nobody in for now, and a bound of three bodies
     assert batcher.WAITING_BYTES == 16 * 1024 * 1024

@@ -51,6 +51,7 @@ def town_square(town: World, simulator: RunningSimulator) -> Iterator[World]:
     check_books(simulator)
 
 
+@pytest.mark.fault(14)
 def test_a_thousand_copies_on_two_gateways_and_two_workers_are_one_payment(
     town_square: World, simulator: RunningSimulator, roles: Roles
 ) -> None:

@@ -220,6 +220,7 @@ OUTCOMES: Final[dict[Kind, dict[str, str]]] = {
 }
 
 
+@pytest.mark.fault(22)
 @pytest.mark.parametrize("kind", NEW)
 def test_every_body_is_stored_as_it_came_and_named(
     town: World, simulator: RunningSimulator, gateway: Running, recorder: Recorder, kind: Kind

@@ -245,6 +245,7 @@ def test_half_a_body_is_no_report(address: tuple[int, str], books: None) -> None
     assert stored() == [BODY]
 
 
+@pytest.mark.fault(22)
 def test_ten_megabytes_in_chunks_are_refused(address: tuple[int, str], books: None) -> None:
     port, path = address
     part = b" " * 60_000
@@ -262,6 +263,7 @@ def test_ten_megabytes_in_chunks_are_refused(address: tuple[int, str], books: No
     assert [len(body) for body in stored()] == [limit]
 
 
+@pytest.mark.fault(17)
 def test_a_flood_of_wrong_secrets_is_counted_and_leaves_no_trace(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, address: tuple[int, str], books: None
 ) -> None:
@@ -336,6 +338,7 @@ def dribbled(connection: socket.socket, data: bytes) -> bytes:
     raise AssertionError(f"still open after {len(data)} bytes")
 
 
+@pytest.mark.fault(22)
 @pytest.mark.parametrize(
     ("what", "status"),
     [

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import pytest
+
 from rufaa.daraja.client import Daraja, new_session
 from rufaa.db.aside import Aside
 from rufaa.payments.access import Accounts, SharedTokens
@@ -106,6 +108,7 @@ def test_two_processes_that_need_a_token_ask_for_one(town: World, simulator: Run
     assert tokens_asked(simulator) == 1
 
 
+@pytest.mark.fault(9)
 def test_a_token_that_daraja_rejects_is_renewed_once_for_all(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -165,6 +168,7 @@ def test_a_token_is_renewed_ahead_of_its_end(town: World, simulator: RunningSimu
     assert tokens_asked(simulator) == 2
 
 
+@pytest.mark.fault(9)
 def test_a_token_that_cannot_be_fetched_leaves_the_prompt_to_be_sent_again(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:

@@ -57,6 +57,7 @@ def silent_payment(
     return referral, prompt
 
 
+@pytest.mark.fault(29)
 def test_a_first_prompts_late_success_pays_while_a_second_is_live_and_the_second_payment_waits(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:

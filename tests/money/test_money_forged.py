@@ -158,6 +158,7 @@ def test_lies_with_the_right_secret_credit_nothing_and_the_truth_is_found(
     assert open_tasks() == unreadable
 
 
+@pytest.mark.fault(18)
 def test_a_forged_success_of_a_prompt_that_was_cancelled_ends_unpaid(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -177,6 +178,7 @@ def test_a_forged_success_of_a_prompt_that_was_cancelled_ends_unpaid(
     assert open_tasks() == []
 
 
+@pytest.mark.fault(17)
 @pytest.mark.parametrize(
     "path",
     [
@@ -226,6 +228,7 @@ def test_ten_megabytes_are_refused_and_not_stored(
     assert post(gateway.callback_url(prompt), b" " * 65_537).status == 413
 
 
+@pytest.mark.fault(20)
 def test_a_callback_replayed_onto_another_prompt_credits_nobody(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -248,6 +251,7 @@ def test_a_callback_replayed_onto_another_prompt_credits_nobody(
     assert len(receipts()) == 1
 
 
+@pytest.mark.fault(20)
 def test_a_callback_replayed_onto_a_prompt_without_an_id_credits_nobody(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -273,6 +277,7 @@ def test_a_callback_replayed_onto_a_prompt_without_an_id_credits_nobody(
     assert len(receipts()) == 1
 
 
+@pytest.mark.fault(27)
 def test_the_number_of_another_receipt_credits_nobody_and_asks_a_person(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -314,6 +319,7 @@ def test_one_number_for_two_prompts_in_one_batch_credits_the_first_alone(
     assert receipts() == [(number, "applied")]
 
 
+@pytest.mark.fault(19)
 @pytest.mark.parametrize("code", [1032, 1037, 2001, 1])
 def test_a_forged_failure_of_a_prompt_that_is_paid_all_the_same_ends_paid(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, code: int

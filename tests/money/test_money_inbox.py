@@ -129,6 +129,7 @@ def locked(database: str, sql: str, **params: object) -> Iterator[None]:
         yield
 
 
+@pytest.mark.fault(43)
 @pytest.mark.parametrize("trouble", ["lock_timeout", "statement_timeout", "terminated"])
 def test_a_passing_trouble_of_the_database_leaves_the_callback_for_the_next_round(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, database: str, trouble: str
@@ -154,6 +155,7 @@ def test_a_passing_trouble_of_the_database_leaves_the_callback_for_the_next_roun
     assert inbox_outcomes() == ["confirms"]
 
 
+@pytest.mark.fault(23)
 @pytest.mark.parametrize("silent", [False, True], ids=["refused", "silent"])
 def test_while_the_database_is_away_callbacks_are_not_acknowledged(
     town: World, simulator: RunningSimulator, database: str, monkeypatch: pytest.MonkeyPatch, silent: bool
@@ -208,6 +210,7 @@ def stored_after(database: str, error: Exception) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.fault(23)
 @pytest.mark.parametrize("error", [OSError("gone"), TimeoutError()], ids=["OSError", "TimeoutError"])
 def test_a_callback_waits_for_the_database_to_come_back(town: World, database: str, error: Exception) -> None:
     stored_after(database, error)

@@ -72,6 +72,7 @@ def queries(prompt: object) -> int:
     return int(value("SELECT queries FROM prompt WHERE id = %(id)s", id=prompt))
 
 
+@pytest.mark.fault(13)
 def test_a_pin_pays_the_referral_by_queries_alone(town: World, simulator: RunningSimulator, trial: None) -> None:
     # given: a prompt that rings, and an address that leads nowhere in it
     referral, prompt = town.prompted(RINGS)

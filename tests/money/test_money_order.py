@@ -46,6 +46,7 @@ def query_says(simulator: RunningSimulator, checkout: str, code: str, *, times: 
     )
 
 
+@pytest.mark.fault(12)
 def test_a_callback_that_beats_the_answer_to_its_post_pays_and_the_answer_changes_nothing(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -112,6 +113,7 @@ def test_a_callback_twice_is_one_receipt(
     assert verdicts(prompt) == ["callback:confirms"] * 2
 
 
+@pytest.mark.fault(14)
 def test_a_callback_a_thousand_times_at_once_is_one_receipt(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -137,6 +139,7 @@ def test_a_callback_a_thousand_times_at_once_is_one_receipt(
     assert open_tasks() == []
 
 
+@pytest.mark.fault(15)
 def test_a_success_after_a_failure_that_two_queries_told_still_pays(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -161,6 +164,7 @@ def test_a_success_after_a_failure_that_two_queries_told_still_pays(
     assert receipts() == [(paid(simulator), "applied")]
 
 
+@pytest.mark.fault(15)
 def test_a_success_after_review_pays_and_closes_the_task(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -211,6 +215,7 @@ def test_a_success_after_a_refusal_pays(
     assert town.prompt(prompt)["checkout_request_id"] == simulator.prompts()[0].checkout_request_id
 
 
+@pytest.mark.fault(16)
 def test_a_failure_after_success_undoes_nothing_and_asks_a_person(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -250,6 +255,7 @@ def test_two_different_failures_for_one_push_are_one_failure(
     assert receipts() == []
 
 
+@pytest.mark.fault(16)
 @pytest.mark.parametrize("order", [("failure", "success"), ("success", "failure")])
 def test_success_and_failure_in_one_batch_are_paid_in_either_order(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, order: tuple[str, str]

@@ -58,6 +58,7 @@ def waiting_task() -> dict[str, object]:
     return task
 
 
+@pytest.mark.fault(28)
 def test_a_payment_by_hand_with_the_code_pays_the_referral(
     paybill: World, simulator: RunningSimulator, worker: Worker
 ) -> None:
@@ -89,6 +90,7 @@ def test_a_code_is_read_as_people_type_it(
     check_books(simulator)
 
 
+@pytest.mark.fault(28)
 def test_a_slip_in_the_code_is_healed_by_a_person(paybill: World, simulator: RunningSimulator, worker: Worker) -> None:
     referral, other = paybill.waiting(), paybill.waiting()
     code = code_of(referral)
@@ -104,6 +106,7 @@ def test_a_slip_in_the_code_is_healed_by_a_person(paybill: World, simulator: Run
     check_books(simulator)
 
 
+@pytest.mark.fault(28)
 def test_a_stranger_code_is_proposed_by_phone_and_amount(
     paybill: World, simulator: RunningSimulator, worker: Worker
 ) -> None:
@@ -173,6 +176,7 @@ def test_a_payment_whose_callback_is_lost_gets_its_number_from_the_notice(
     check_books(simulator)
 
 
+@pytest.mark.fault(29)
 def test_who_pays_by_hand_and_by_the_prompt_gets_the_second_back(
     paybill: World, simulator: RunningSimulator, worker: Worker
 ) -> None:

@@ -45,6 +45,7 @@ def query_says(simulator: RunningSimulator, code: str, *, times: int) -> None:
     simulator.script(Fault(FaultKind.ANSWER_REPLACED, on=Operation.QUERY, status=200, body=body, count=times))
 
 
+@pytest.mark.fault(13)
 def test_a_lost_callback_is_asked_about_at_20_s_and_its_number_comes_later(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -206,6 +207,7 @@ def test_the_last_query_about_no_response_is_repeated_when_it_learned_nothing(
     assert town.status(referral) == "paid"
 
 
+@pytest.mark.fault(25)
 def test_an_uncertain_code_leaves_the_prompt_pending(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -240,6 +242,7 @@ def test_after_an_hour_of_downtime_a_prompt_is_asked_about_before_a_person_is(
     assert town.prompt(prompt)["state"] == "paid"
 
 
+@pytest.mark.fault(26)
 def test_the_query_budget_of_an_account_spaces_questions(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -297,6 +300,7 @@ def test_an_answer_that_cannot_be_settled_does_not_hold_up_the_others(
     assert town.status(bad) == "paid"
 
 
+@pytest.mark.fault(25)
 def test_an_answer_about_another_prompt_is_no_news(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:

@@ -123,6 +123,7 @@ def test_a_part_is_paid_out_and_the_rest_waits(office: Office, simulator: Runnin
     check_books(simulator)
 
 
+@pytest.mark.fault(30)
 def test_what_paid_a_cancelled_referral_goes_back_and_its_fee_is_refunded(
     office: Office, simulator: RunningSimulator
 ) -> None:
@@ -145,6 +146,7 @@ def test_what_paid_a_cancelled_referral_goes_back_and_its_fee_is_refunded(
     check_books(simulator)
 
 
+@pytest.mark.fault(30)
 @pytest.mark.parametrize(("more", "path"), [({}, REVERSAL), ({"amount": 400, "phoneNumber": PAYER}, B2C)])
 def test_an_order_whose_answer_is_lost_is_given_again_and_done_once(
     office: Office, simulator: RunningSimulator, more: dict[str, object], path: str

@@ -52,6 +52,7 @@ def came(prompt: Claimed, outcome: PushOutcome) -> None:
     unit(lambda tx: record(tx, prompt, outcome))
 
 
+@pytest.mark.fault(2)
 @pytest.mark.parametrize(
     "fault",
     [
@@ -111,6 +112,7 @@ def test_unknown_without_an_id_goes_to_a_person_after_three_minutes_and_late_mon
     assert pushes(simulator) == 1
 
 
+@pytest.mark.fault(25)
 def test_unknown_and_never_accepted_goes_to_a_person_and_takes_nothing(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -125,6 +127,7 @@ def test_unknown_and_never_accepted_goes_to_a_person_and_takes_nothing(
     assert (pushes(simulator), simulator.prompts(), receipts()) == (1, [], [])
 
 
+@pytest.mark.fault(8)
 def test_a_throttled_push_is_the_same_attempt_sent_again_once(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -179,6 +182,7 @@ def test_a_refused_connection_is_tried_again_and_given_up_after_150_s(
     assert (again != prompt, town.prompt(again)["state"]) == (True, "pending")
 
 
+@pytest.mark.fault(1)
 def test_a_refused_connection_that_heals_is_sent_once(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -287,6 +291,7 @@ def test_a_worker_frozen_past_its_lease_moves_nothing_but_brings_the_id(
     assert pushes(simulator) == 1
 
 
+@pytest.mark.fault(3)
 @pytest.mark.parametrize(
     "outcome",
     [
@@ -313,6 +318,7 @@ def test_a_late_answer_after_the_lease_never_makes_the_prompt_sendable(
     assert pushes(simulator) == 0
 
 
+@pytest.mark.fault(37)
 def test_a_worker_that_was_held_up_after_its_claim_sends_nothing(
     town: World,
     simulator: RunningSimulator,
@@ -378,6 +384,7 @@ def test_an_id_that_comes_after_review_is_asked_about(
     assert town.status(referral) == "paid"
 
 
+@pytest.mark.fault(10)
 def test_an_id_that_daraja_gives_twice_belongs_to_the_first_and_the_second_pays_by_its_own(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:

@@ -63,6 +63,7 @@ def test_a_success_is_believed_after_a_query_and_its_number_is_used(
     assert verdicts(prompt) == ["callback:ask", "query:confirms"]
 
 
+@pytest.mark.fault(19)
 def test_a_failure_decides_nothing_while_the_phone_may_ring(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_failure_decides_nothing_while_the_phone_may_ring(
     assert town.prompt(prompt)["state"] == "unpaid"
 
 
+@pytest.mark.fault(18)
 def test_a_forged_success_is_not_believed_when_the_query_denies_it(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:

@@ -103,6 +103,7 @@ def test_a_missing_migration_is_counted(database: str, gateway: Running) -> None
     wait_until(lambda: look(f"{gateway.url}/readyz")[0] == 200, what="readiness")
 
 
+@pytest.mark.fault(35)
 def test_a_newer_database_is_ready(database: str, gateway: Running) -> None:
     execute("INSERT INTO django_migrations (app, name, applied) VALUES ('payments', '9999_newer', now())")
     try:
@@ -191,6 +192,7 @@ def test_a_flood_of_questions_is_no_flood_of_queries(database: str, gateway: Run
     assert 1 <= len(reads) <= 40, f"a look is kept for {STATE_KEPT_S} s"
 
 
+@pytest.mark.fault(37)
 def test_a_loop_of_a_worker_is_in_trouble_once_it_exceeds_its_bound() -> None:
     now = [100.0]
     rounds = Rounds({"settle": 60.0, "query": 180.0}, now=lambda: now[0])

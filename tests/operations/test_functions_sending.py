@@ -268,6 +268,7 @@ def test_no_worker_runs(world: World, gateway: Running, monkeypatch: pytest.Monk
 # --- a prompt is live ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(7)
 def test_the_same_again_joins(town: World, gateway: Running, worker: Worker, simulator: RunningSimulator) -> None:
     referral = town.waiting()
     with one_round(worker):
@@ -281,6 +282,7 @@ def test_the_same_again_joins(town: World, gateway: Running, worker: Worker, sim
     assert len(simulator.prompts()) == 1
 
 
+@pytest.mark.fault(7)
 def test_another_phone_while_it_is_live(world: World, gateway: Running) -> None:
     referral, _ = world.prompted(RINGS)
 
@@ -291,6 +293,7 @@ def test_another_phone_while_it_is_live(world: World, gateway: Running) -> None:
     assert value("SELECT payer_phone FROM particulars") == RINGS
 
 
+@pytest.mark.fault(7)
 def test_another_amount_while_it_is_live(world: World, gateway: Running) -> None:
     referral, _ = world.prompted(RINGS)
 

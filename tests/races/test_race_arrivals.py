@@ -153,6 +153,7 @@ def test_a_query_that_says_paid_and_the_notice_at_once_are_one_receipt(
 # --- two notices ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(29)
 @BOTH
 def test_of_two_notices_for_one_fee_at_once_one_pays_and_one_waits(
     world: World, racers: Racers, monkeypatch: pytest.MonkeyPatch, guarded: bool
@@ -279,6 +280,7 @@ def retries(world: World, referral: str) -> object:
     return unit(lambda tx: referrals.retry_prompt(tx, world.admin, referral))
 
 
+@pytest.mark.fault(15)
 @pytest.mark.parametrize("first", ["money", "person"])
 def test_a_retry_and_the_late_success_at_once_ring_no_phone_for_a_fee_that_is_paid(
     world: World, racers: Racers, first: str

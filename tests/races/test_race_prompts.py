@@ -45,6 +45,7 @@ def unlocked(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, lock: str)
     monkeypatch.setitem(module._SQL, name, statement.replace(lock, ""))
 
 
+@pytest.mark.fault(6)
 def test_twenty_who_ask_for_one_fee_at_once_share_one_prompt(world: World, racers: Racers) -> None:
     referral = world.waiting()
     admin = world.admin
@@ -88,6 +89,7 @@ def test_control_without_lock_and_index_one_fee_has_four_live_prompts(
     assert value("SELECT count(*) FROM prompt WHERE fee_id = %(fee)s AND state = 'created'", fee=fee) == 4
 
 
+@pytest.mark.fault(6)
 @pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "control"])
 def test_one_phone_asked_for_two_fees_at_once_rings_once(
     world: World, racers: Racers, without: Drop, monkeypatch: pytest.MonkeyPatch, guarded: bool

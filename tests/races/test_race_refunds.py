@@ -310,6 +310,7 @@ def takes(result: OrderItem) -> list[str]:
     return unit(work)
 
 
+@pytest.mark.fault(30)
 @BOTH
 def test_one_result_twice_at_once_gives_back_once(
     world: World, racers: Racers, monkeypatch: pytest.MonkeyPatch, guarded: bool
@@ -375,6 +376,7 @@ def test_control_without_locks_what_went_back_is_called_unknown_and_only_the_law
 # --- leases -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(34)
 def test_the_answer_to_an_older_order_moves_nothing_of_a_newer_one(world: World) -> None:
     """A worker was frozen after its order; another gave it again meanwhile, and has no answer yet."""
     refund = proposes(waiting_money(world))

@@ -103,6 +103,7 @@ def test_control_without_row_locks_only_the_receipts_index_stops_the_second(
     assert receipts() == [(NUMBER, "applied")]
 
 
+@pytest.mark.fault(27)
 def test_one_number_reported_for_two_prompts_at_once_credits_one(world: World, racers: Racers) -> None:
     """Different fees, so no row lock is shared: the number's index decides, and the loser finds it taken."""
     first, one = world.prompted(RINGS)
@@ -132,6 +133,7 @@ def test_one_number_reported_for_two_prompts_at_once_credits_one(world: World, r
     check_books()
 
 
+@pytest.mark.fault(14)
 def test_two_workers_settle_the_same_inbox_and_each_callback_once(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, racers: Racers
 ) -> None:
@@ -225,6 +227,7 @@ def test_a_clerk_and_the_money_at_once_end_in_the_order_in_which_they_came(
     check_books(simulator)
 
 
+@pytest.mark.fault(43)
 def test_handing_over_and_settling_one_prompt_at_once_let_no_deadlock_escape(world: World, racers: Racers) -> None:
     # given: three minutes without an id, and its callback just now
     referral, prompt = sent(world)

@@ -449,9 +449,9 @@ GUARDS: Final = (
         "whoever proposed a refund can approve it",
         f"{PAYMENTS}/refunds.py",
         """    if row["proposed_by"] == by:
-        raise SecondPersonNeeded("You proposed this. Another person has to agree.")""",
+        raise SamePerson("You proposed this. Another person has to agree.")""",
         """    if by is None:
-        raise SecondPersonNeeded("You proposed this. Another person has to agree.")""",
+        raise SamePerson("You proposed this. Another person has to agree.")""",
         (f"{PEOPLE}::test_the_second_person_is_another_one",),
     ),
     Guard(
@@ -515,7 +515,7 @@ GUARDS: Final = (
     Guard(
         "reversed-before-by-us",
         "R000001 is always taken for ours",
-        f"{PAYMENTS}/orders.py",
+        f"{PAYMENTS}/order_results.py",
         '            if row["orders"] > 1:\n                return _went',
         "            if row:\n                return _went",
         (f"{REFUNDS}::test_a_payment_that_somebody_else_reversed_is_a_persons_to_find_out",),
@@ -523,7 +523,7 @@ GUARDS: Final = (
     Guard(
         "timed-out-is-unknown",
         "a post to the time-out address is a failure",
-        f"{PAYMENTS}/orders.py",
+        f"{PAYMENTS}/order_results.py",
         '        refunds.move(tx, row, RefundEvent.SILENT, next_s=0, code="timed-out")',
         '        refunds.fail(tx, row, code="timed-out", message="")',
         (f"{REFUNDS}::test_a_result_that_does_not_come_is_asked_for",),
@@ -539,7 +539,7 @@ GUARDS: Final = (
     Guard(
         "result-of-this-order",
         "the result of another order is believed",
-        f"{PAYMENTS}/orders.py",
+        f"{PAYMENTS}/order_results.py",
         "    if not _of_this_order(row, item.told):\n",
         "    if not row:\n",
         (f"{REFUNDS}::test_a_result_that_speaks_of_something_else_moves_nothing",),
@@ -547,7 +547,7 @@ GUARDS: Final = (
     Guard(
         "result-of-this-receipt",
         "the result about another receipt or amount is believed",
-        f"{PAYMENTS}/orders.py",
+        f"{PAYMENTS}/order_results.py",
         'if told.original_receipt not in {None, standing.row["number"]} or told.amount not in {',
         "if told.verdict is None or 0 in {",
         (f"{REFUNDS}::test_a_result_that_speaks_of_something_else_moves_nothing",),
@@ -555,7 +555,7 @@ GUARDS: Final = (
     Guard(
         "untrusted-result",
         "a result from anywhere is believed",
-        f"{PAYMENTS}/orders.py",
+        f"{PAYMENTS}/order_results.py",
         "    if not item.trusted:  # nobody that may speak for Safaricom: ask Safaricom",
         "    if not item:",
         (f"{REFUNDS}::test_a_forged_result_from_an_unlisted_address_is_asked_about",),

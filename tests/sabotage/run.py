@@ -10,6 +10,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,7 @@ from sabotage.guards import GUARDS, Guard
 
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE_S: Final = 600
-_CAUGHT: Final = re.compile(r"^(?:FAILED|ERROR) ([^ \[]+::[^ \[]+)", re.MULTILINE)
+_CAUGHT: Final = re.compile(r"^(?:FAILED|ERROR) ([^\s\[]+::[^\s\[]+)", re.MULTILINE)
 _IN_SETUP: Final = re.compile(r"^_+ ERROR (?:at setup of|collecting) ", re.MULTILINE)
 
 
@@ -90,6 +91,7 @@ def one_server() -> Iterator[None]:
 def run_tests(copy: Path, tests: Sequence[str], *more: str) -> tuple[int, str]:
     """pytest over ``tests`` in the copy: its exit code and its words."""
     environment = {**os.environ, "PYTHONPATH": f"{copy / 'src'}{os.pathsep}{copy / 'tests'}"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # every run would compile all modules again
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line", *more, *tests]
     try:
         done = subprocess.run(
@@ -160,7 +162,12 @@ def main(guards: Sequence[Guard], *, root: Path = ROOT) -> int:
     return 1 if bad else 0
 
 
+def _stop(*_: object) -> None:
+    raise SystemExit(143)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)  # the copy and the server are cleared away all the same
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="names of guards, with commas")
     raise SystemExit(main(chosen(parser.parse_args().only)))

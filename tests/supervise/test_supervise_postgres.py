@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 from rufaa.db import _pg_processes
 from rufaa.db.embedded import EmbeddedPostgres, Settings, running_url
@@ -111,6 +112,7 @@ def test_a_killed_supervisor_leaves_no_process_and_the_next_start_has_the_data(j
     assert in_the_database(started.folder) >= acknowledged(started.folder) > 0
 
 
+@pytest.mark.fault(35)
 def test_supervisor_and_postmaster_killed_together_leave_no_process(job: Start, running: IsRunning) -> None:
     started = job(WITH_POSTGRES)
     started.wait_until_ready()
