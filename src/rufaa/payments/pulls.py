@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from rufaa import clock, ids
+from rufaa import ids
 from rufaa.daraja.client import Daraja
 from rufaa.daraja.outcomes import NoNews
 from rufaa.daraja.pull import LONGEST_WINDOW, ZONE_DOUBT, Pulled, PulledRow
@@ -59,10 +59,10 @@ def stop(tx: Tx, account: uuid.UUID) -> None:
     tx.execute(_SQL["stop"], {"account": account})
 
 
-def claim(tx: Tx, *, now: datetime, limit: int) -> list[Pull]:
+def claim(tx: Tx, *, limit: int) -> list[Pull]:
     """Accounts whose time has come. One whose asker dies is asked again a little later."""
     rows = tx.rows(_SQL["claim"], {"limit": limit, "again_s": AGAIN_AFTER_S})
-    return [Pull(row["account_id"], now - LONGEST_WINDOW, now) for row in rows]
+    return [Pull(row["account_id"], row["now"] - LONGEST_WINDOW, row["now"]) for row in rows]
 
 
 def next_pull_s(tx: Tx) -> float | None:
@@ -124,9 +124,7 @@ class Pulls:
 
     async def round(self) -> float | None:
         """Ask, take in, and note when to ask again; nothing is held back by a rate."""
-        pulls = await self._aside.run(
-            lambda: unit(lambda tx: claim(tx, now=clock.now(), limit=self._at_once), step=Step.PULL_CLAIM)
-        )
+        pulls = await self._aside.run(lambda: unit(lambda tx: claim(tx, limit=self._at_once), step=Step.PULL_CLAIM))
         await asyncio.gather(*map(self._pull, pulls))
         return None
 

@@ -10,7 +10,7 @@ WHERE account_id IN (
     SELECT account_id FROM mpesa_access WHERE pull_at <= rufaa_now()
     ORDER BY pull_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
-RETURNING account_id
+RETURNING account_id, rufaa_now() AS now
 
 -- name: next_due
 SELECT extract(epoch FROM min(pull_at) - rufaa_now()) AS wait_s FROM mpesa_access WHERE pull_at IS NOT NULL

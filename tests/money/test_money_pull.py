@@ -1,0 +1,116 @@
+"""Pull: a payment that nobody told of is found in the list of the last two days, and never counted twice."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from rufaa.db.atomic import unit
+from rufaa.payments import pulls
+from rufaa.simulator.config import DEMO_SHORT_CODE
+from rufaa.simulator.faults import Fault, FaultKind, Operation
+from rufaa.simulator.testing import RunningSimulator
+from support import (
+    PAYS,
+    Running,
+    Worker,
+    World,
+    advance,
+    check_books,
+    give_operator,
+    open_tasks,
+    register_c2b,
+    register_pull,
+    rows,
+    value,
+)
+
+PAYER = "254708374149"
+
+
+@pytest.fixture
+def pulling(town: World, simulator: RunningSimulator, gateway: Running) -> World:
+    """The town, whose account may be pulled and is asked every quarter of an hour."""
+    give_operator(town, simulator)
+    register_pull(simulator)
+    unit(lambda tx: pulls.start(tx, town.account.pk))
+    return town
+
+
+def code_of(referral: str) -> str:
+    return str(value("SELECT account_code FROM referral WHERE id = %(id)s", id=uuid.UUID(referral)))
+
+
+def test_a_payment_whose_notice_is_lost_is_pulled(pulling: World, simulator: RunningSimulator, worker: Worker) -> None:
+    referral = pulling.waiting()
+    number = simulator.pay(PAYER, DEMO_SHORT_CODE, code_of(referral), 1000)
+    advance(3, simulator)
+    worker.settle()
+    assert pulling.fee_state(referral) == "due"
+
+    worker.pull()
+
+    assert pulling.status(referral) == "paid"
+    assert rows("SELECT number, state FROM receipt") == [{"number": number, "state": "applied"}]
+    check_books(simulator)
+
+
+def test_what_is_known_is_pulled_again_and_again_and_counted_once(
+    pulling: World, simulator: RunningSimulator, gateway: Running, worker: Worker
+) -> None:
+    register_c2b(pulling, simulator, gateway)
+    referral, _ = pulling.prompted(PAYS)
+    by_hand = pulling.waiting()
+    worker.dispatch()
+    simulator.pay(PAYER, DEMO_SHORT_CODE, code_of(by_hand), 1000)
+    advance(3, simulator)
+    worker.settle()
+
+    for _ in range(3):
+        worker.pull()
+        advance(pulls.EVERY_S + 1, simulator)
+
+    assert [pulling.status(each) for each in (referral, by_hand)] == ["paid", "paid"]
+    assert value("SELECT count(*) FROM receipt") == 2
+    assert value("SELECT count(*) FROM evidence WHERE channel = 'pull'") == 2  # each told once is kept once
+    assert open_tasks() == []
+    check_books(simulator)
+
+
+def test_it_is_asked_every_quarter_of_an_hour_and_sooner_after_no_news(
+    pulling: World, simulator: RunningSimulator, worker: Worker
+) -> None:
+    def asked() -> int:
+        return sum(
+            entry.kind == "exchange" and entry.data["path"] == "/pulltransactions/v1/query"
+            for entry in simulator.journal()
+        )
+
+    simulator.script(Fault(FaultKind.ANSWER_REPLACED, on=Operation.PULL, status=503))
+    counts = []
+    for seconds in (0, 1, pulls.AGAIN_AFTER_S, 1, pulls.EVERY_S, 0):
+        advance(seconds, simulator)
+        worker.pull()
+        counts.append(asked())
+    empty = counts[0]  # an empty window is one question; another page is asked for only after a full one
+
+    assert counts == [empty, empty, 2 * empty, 2 * empty, 3 * empty, 3 * empty]
+
+
+def test_a_row_that_comes_late_or_twice_is_one_payment(
+    pulling: World, simulator: RunningSimulator, worker: Worker
+) -> None:
+    referral, other = pulling.waiting(), pulling.waiting()
+    simulator.script(Fault(FaultKind.PULL_DOUBLED))
+    simulator.pay(PAYER, DEMO_SHORT_CODE, code_of(referral), 1000)
+    simulator.pay(PAYER, DEMO_SHORT_CODE, code_of(other), 1000)
+    advance(3, simulator)
+
+    worker.pull()
+    advance(pulls.EVERY_S + 1, simulator)
+    worker.pull()
+
+    assert [pulling.status(each) for each in (referral, other)] == ["paid", "paid"]
+    assert value("SELECT count(*) FROM receipt") == 2
+    check_books(simulator)
