@@ -90,6 +90,14 @@ def test_a_wrong_registration_is_refused_by_its_field(
     assert client.sim.registered("174379") is None
 
 
+def test_another_apps_short_code_is_invalid(simulate: Open, listener: Listener) -> None:
+    other = replace(DEMO_MERCHANT, short_code="600001", consumer_key="other-key")
+    client = simulate(merchants=(DEMO_MERCHANT, other))
+    got = register_c2b(client, listener, ShortCode="600001")
+    assert (got.status, got.json["errorMessage"]) == (400, "Bad Request - Invalid ShortCode")
+    assert client.sim.registered("600001") is None
+
+
 def test_in_production_it_is_done_once_and_the_portal_undoes_it(simulate: Open, listener: Listener) -> None:
     client = simulate(production=True)
     assert register_c2b(client, listener).status == 200

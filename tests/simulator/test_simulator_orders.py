@@ -188,6 +188,9 @@ def test_a_duplicate_may_also_be_told_by_a_result(simulate: Open, listener: List
     operator.sim.advance(2)
     assert [each["ResultCode"] for each in operator.results()] == [0, 15]
     assert operator.sim.till("174379") == Money(90_000)
+    operator.status(OriginalConversationID="refund-1")
+    operator.sim.advance(2)
+    assert "Completed" in str(operator.results()[-1]), "the first is the one that counts"
 
 
 @pytest.mark.parametrize(("shillings", "code"), [(9, 2), (10, 0), (1000, 0), (1001, 1)])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from by_hand import HOUR, PAYER, pull, receipts, register_pull
+from by_hand import HOUR, PAYER, Operator, pull, receipts, register_pull
 from rufaa.clock import EAT
 from rufaa.simulator.config import PullMethod, PullZone, SimulatorSettings
 from rufaa.simulator.faults import Fault, FaultKind, Operation
@@ -85,6 +85,16 @@ def test_every_payment_is_listed_and_nothing_else(pulled: Client) -> None:
         "organizationname": "RUFAA DEMO",
     }
     assert got.json["Response"][0][1]["billreference"] == "ABC123"
+
+
+def test_what_goes_out_is_not_listed(pulled: Client, listener: Listener) -> None:
+    operator = Operator(pulled, listener)
+    paid = [pulled.sim.pay(PAYER, "174379", "A", 1000) for _ in range(2)]
+    operator.reverse(paid[0])
+    operator.pay_out(shillings=100)
+    pulled.sim.advance(10)
+    assert len(pulled.sim.movements()) == 4
+    assert receipts(pull(pulled)) == paid, "also what was given back since"
 
 
 def test_an_empty_window_is_a_list_in_a_list(pulled: Client) -> None:
