@@ -1,266 +1,301 @@
 """The story of a payment as lines of text, put together from the history, the evidence and the books.
 
-It names no patient: whoever may run commands on the server is an operator, and an operator sees no patients.
+It names no patient, no whole phone, and nothing that a payer typed unless it reads as an account code: whoever may run
+commands on the server is an operator, and an operator sees no patients. What happened in the course of time stands in
+``story_events``, the sentences in ``story_words``.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rufaa import ids
 from rufaa import phone as phones
-from rufaa.clock import EAT
-from rufaa.daraja import codes
+from rufaa.cli import story_words as words
+from rufaa.cli.story_events import Scope, clock_time, events, named, sentence, when, why_of
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.money import Money
-from rufaa.payments.machine import (
-    OF_PROMPT,
-    ArrivalVerdict,
-    Channel,
-    FeeEvent,
-    PromptEvent,
-    PromptState,
-    ReceiptEvent,
-    ReceiptState,
-    Verdict,
-)
-from rufaa.payments.refund_machine import RefundEvent
+from rufaa.payments import account_codes
+from rufaa.payments.hold import Hold, held_now
+from rufaa.payments.machine import LIVE, PromptState
+from rufaa.payments.refund_machine import LIVE_REFUND, RefundMethod, RefundState
 from rufaa.payments.restored import not_compared
-from rufaa.phone import masked
-from rufaa.referrals.machine import Event as Move
+from rufaa.phone import Phone, masked
 
 _SQL: Final = sql.load(__file__, "story.sql")
+_MOST: Final = 20
+_LARGEST_ID: Final = 2**63 - 1
 
 
 class NothingFound(RufaaError):
-    """No referral, prompt, code, receipt or phone is written like this."""
+    """No referral, prompt, code, receipt, phone, refund, claim or stored report is written like this."""
 
     kind = Kind.NOT_FOUND
     code = "nothing-found"
 
 
-_WORDS: Final[Mapping[tuple[str, str], str]] = {
-    ("referral", Move.CREATE): "The referral was made.",
-    ("referral", Move.APPROVE): "The referral was approved.",
-    ("referral", Move.REJECT): "The referral was rejected.",
-    ("referral", Move.ASK_PAYMENT): "The payment was asked for.",
-    ("referral", Move.MONEY_SEEN): "The money was seen: the referral is paid.",
-    ("referral", Move.CONFIRM): "The receiving facility confirmed.",
-    ("referral", Move.CONFIRM_EMERGENCY): "The receiving facility confirmed the emergency.",
-    ("referral", Move.COMPLETE): "The referral was completed.",
-    ("referral", Move.CANCEL): "The referral was cancelled.",
-    ("fee", FeeEvent.RAISE): "The fee was raised.",
-    ("fee", FeeEvent.RAISE_DEFERRED): "The fee was raised, deferred: an emergency does not wait for it.",
-    ("fee", FeeEvent.PAY): "The fee is paid.",
-    ("fee", FeeEvent.WAIVE): "Two people waived the fee.",
-    ("fee", FeeEvent.DEFER): "Two people deferred the fee.",
-    ("fee", FeeEvent.CANCEL): "The fee was given up with the referral.",
-    ("fee", FeeEvent.REFUND): "The fee was refunded.",
-    ("prompt", PromptEvent.CREATE): "Prompt {attempt} to {phone} was asked for.",
-    ("prompt", PromptEvent.CLAIM): "Prompt {attempt} is being sent.",
-    ("prompt", PromptEvent.ACCEPTED): "M-Pesa took prompt {attempt}: the phone rings.",
-    ("prompt", PromptEvent.DECLINED): "M-Pesa refused prompt {attempt}: no phone rang.",
-    ("prompt", PromptEvent.NOT_SENT): "M-Pesa did not take prompt {attempt}; it is sent again later.",
-    ("prompt", PromptEvent.GAVE_UP): "Prompt {attempt} could not be sent in time and was given up: no phone rang.",
-    ("prompt", PromptEvent.WITHDRAWN): "Prompt {attempt} was withdrawn before it was sent.",
-    ("prompt", PromptEvent.ANSWER_LOST): "M-Pesa's answer to prompt {attempt} was lost: the phone may ring."
-    " It is asked about, never sent again.",
-    ("prompt", PromptEvent.LEASE_EXPIRED): "The worker that was sending prompt {attempt} stopped: the phone may ring."
-    " It is asked about, never sent again.",
-    ("prompt", PromptEvent.CONFIRMED): "Prompt {attempt} is paid.",
-    ("prompt", PromptEvent.FAILED): "Prompt {attempt} brought no money.",
-    ("prompt", PromptEvent.DOUBTED): "Prompt {attempt} is in doubt: a person looks, and M-Pesa is asked.",
-    ("prompt", PromptEvent.OVERDUE): "M-Pesa did not tell what became of prompt {attempt}: a person looks.",
-    ("prompt", PromptEvent.RESTORED): "Prompt {attempt} was waiting when the backup was made that was restored here:"
-    " it may have been sent since. It is never sent again.",
-    ("receipt", ReceiptEvent.ARRIVE): "The money is in the books.",
-    ("receipt", ReceiptEvent.APPLY): "The money was applied to the fee.",
-    ("receipt", ReceiptEvent.PART_APPLY): "A part of the money was applied to the fee; the rest waits.",
-    ("receipt", ReceiptEvent.GIVE_BACK): "The money was given back.",
-    ("receipt", ReceiptEvent.PART_GIVE_BACK): "A part of the money was given back; the rest waits.",
-    ("receipt", ReceiptEvent.GIVE_BACK_REST): "What no fee needed of the money was given back.",
-    ("receipt", ReceiptEvent.RETURN): "The money that paid the fee was given back.",
-    ("receipt", ReceiptEvent.PART_RETURN): "What paid the fee of this money was given back; the rest stays.",
-    ("refund", RefundEvent.PROPOSE): "A refund was proposed.",
-    ("refund", RefundEvent.WITHDRAW): "The refund was withdrawn before anybody approved it.",
-    ("refund", RefundEvent.APPROVE): "A second person approved the refund.",
-    ("refund", RefundEvent.CLAIM): "The refund is being ordered.",
-    ("refund", RefundEvent.ACCEPTED): "M-Pesa took the order; its result will come.",
-    ("refund", RefundEvent.DECLINED): "M-Pesa refused the order.",
-    ("refund", RefundEvent.NOT_SENT): "M-Pesa did not take the order; it is sent again later.",
-    ("refund", RefundEvent.ANSWER_LOST): "M-Pesa's answer to the order was lost: the money may have gone.",
-    ("refund", RefundEvent.LEASE_EXPIRED): "The worker that gave the order stopped: the money may have gone.",
-    ("refund", RefundEvent.SILENT): "M-Pesa did not tell what became of the order: the money may have gone.",
-    ("refund", RefundEvent.RESEND): "The order is given again under its first id: M-Pesa carries it out once.",
-    ("refund", RefundEvent.SUCCEEDED): "The money went back.",
-    ("refund", RefundEvent.REJECTED): "The order failed: nothing was given back, and the money is free again.",
-    ("refund", RefundEvent.RESTORED): "The refund was waiting when the backup was made that was restored here:"
-    " it may have been ordered since.",
-}
-"""Every event of every machine in words; a test holds it against the machines."""
-
-_MEANS: Final[Mapping[Verdict, str]] = {
-    Verdict.CONFIRMS: "it is believed",
-    Verdict.FAILS: "it is believed",
-    Verdict.FAILS_FOR_NOW: "one query alone is not believed",
-    Verdict.NO_NEWS: "nothing was learned",
-    Verdict.ASK: "it is believed only after a query",
-    Verdict.ASK_DIFFERS: "its sender is not known and it differs from the prompt, so only a query counts",
-    Verdict.AMOUNT_DIFFERS: "another amount than the prompt's, so it is doubted",
-    Verdict.PHONE_DIFFERS: "another phone than the prompt's, so it is doubted",
-    Verdict.OTHER_PROMPT: "it belongs to another push, so it counts for nothing here",
-    Verdict.NO_RECEIPT: "a success without receipt or amount is believed only after a query",
-    Verdict.NUMBER_TAKEN: "its receipt belongs to another payment, so it counts for nothing here",
-}
-"""What a report about a prompt meant."""
-
-_ARRIVAL_MEANS: Final[Mapping[ArrivalVerdict, str]] = {
-    ArrivalVerdict.KNOWN: "one more report of money that is in the books",
-    ArrivalVerdict.FILLS: "it is the receipt that was awaited",
-    ArrivalVerdict.PAYS: "it is new money, and pays the fee",
-    ArrivalVerdict.UNAPPLIED: "it is new money, and waits for a person",
-    ArrivalVerdict.CONTRADICTS: "its receipt is in the books with another amount or account, so a person compares",
-    ArrivalVerdict.NO_MONEY: "it is no completed payment, so it brings no money",
-    ArrivalVerdict.ASK: "it is believed only when another source agrees",
-}
-"""What a report of a receipt number meant. Its words are not those of a prompt's: both know an "ask"."""
-
-_SOURCES: Final[Mapping[Channel, str]] = {
-    Channel.CALLBACK: "Safaricom's callback",
-    Channel.QUERY: "A status query",
-    Channel.C2B: "A notice of C2B",
-    Channel.PULL: "The list of payments",
-    Channel.STATUS: "The answer about a receipt number",
-    Channel.TYPED: "A number typed in by a person",
-    Channel.STATEMENT: "The statement",
-}
-
-
 def tell(tx: Tx, what: str) -> Iterator[str]:
-    """The stories of all fees, and of payments of unknown prompts, that ``what`` leads to. Raises ``NothingFound``."""
+    """The stories of all money that ``what`` leads to. Raises ``NothingFound``."""
     clues = _clues(what.strip())
-    found = tx.rows(_SQL["find"], clues)
-    strays = tx.rows(_SQL["find_strays"], clues)
-    if not found and not strays:
+    reports = tx.rows(_SQL["inbox"], clues)
+    if reports:  # its address leads on
+        clues["ids"] = [*clues["ids"], *(row["subject"] for row in reports)]
+    stories = [*(_report(row) for row in reports), *_stories(tx, clues)]
+    if not stories:
         raise NothingFound(
-            f"Nothing is known by {what!r}."
-            " Give a referral's or prompt's id, an account code, a receipt number, or a phone."
+            f"Nothing is known by {what!r}. Give a referral's, prompt's, refund's or claim's id, an account code, a"
+            " receipt number, a phone, or the number of a stored report."
         )
-    stories = [*(_story(tx, row) for row in found), *(_stray_story(tx, row) for row in strays)]
     lines: list[str] = []
     for number, story in enumerate(stories):
         if number:
             lines.append("")
         lines += story
     lines += [
-        f"This server was restored from a backup of {each.backup_at.astimezone(EAT):%Y-%m-%d %H:%M:%S}:"
+        f"This server was restored from a backup of {when(each.backup_at)}:"
         " what came after may be missing here (rufaa restored)."
         for each in not_compared(tx)
     ]
     return iter(lines)
 
 
-def _clues(what: str) -> dict[str, object]:
+def _clues(what: str) -> dict[str, Any]:
     try:
         phone: str | None = phones.parse(what)
     except InvalidArgument:
         phone = None
-    return {"id": ids.from_wire(what.lower()), "text": what.upper(), "raw": what, "phone": phone}
+    identifier = ids.from_wire(what.lower())
+    code = account_codes.read(what)
+    number = int(what) if what.isascii() and what.isdigit() and int(what) <= _LARGEST_ID else None
+    return {
+        "id": identifier,
+        "ids": [identifier] if identifier is not None else [],
+        "text": what.upper(),
+        "raw": what,
+        "codes": sorted({what.upper(), *([code] if code else [])}),
+        "phone": phone,
+        "hashes": sorted(phones.hashes(Phone(phone))) if phone else [],
+        "inbox": number if phone is None else None,
+    }
 
 
-def _story(tx: Tx, row: Mapping[str, Any]) -> Iterator[str]:
-    yield f"Referral {row['referral'].hex if row['referral'] else '-'}, account code {row['account_code']}"
+def _stories(tx: Tx, clues: dict[str, Any]) -> Iterator[Iterator[str]]:
+    """By fee first; what no fee's story has told, by receipt, by claim, by number; then what nobody knows."""
+    receipts = [row["id"] for row in tx.rows(_SQL["find_receipts"], clues)]
+    if clues["phone"] is not None:
+        shown = tx.rows(_SQL["shown_phones"], clues)
+        agreeing = [row["id"] for row in shown if phones.agrees(row["phone_shown"], clues["phone"])]
+        receipts += [each for each in agreeing[:_MOST] if each not in receipts]
+    claims = [row["id"] for row in tx.rows(_SQL["find_claims"], clues)]
+    strays = tx.rows(_SQL["find_strays"], clues)
+    told = _Told()
+    for row in tx.rows(_SQL["find"], {**clues, "receipts": receipts, "claims": claims}):
+        scope = told.add(_scope(tx, referral=row["referral"], fee=row["fee"]))
+        yield _of_fee(tx, row, scope)
+    for stray in strays:
+        found = [stray["receipt_id"]] if stray["receipt_id"] is not None else []
+        yield _of_stray(tx, stray, told.add(_scope(tx, receipts=found, strays=[stray["id"]])))
+    for receipt in receipts:
+        if receipt not in told.receipts:
+            yield _of_receipt(tx, told.add(_scope(tx, receipts=[receipt])))
+    for claim in claims:
+        if claim not in told.claims:
+            yield _of_claim(tx, told.add(_scope(tx, claims=[claim])))
+    for row in tx.rows(_SQL["find_numbers"], clues):
+        if row["number"] not in told.numbers:
+            yield _of_number(tx, row["number"], _scope(tx, numbers=[row["number"]]))
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the stories so far were about."""
+
+    receipts: set[uuid.UUID] = field(default_factory=set)
+    claims: set[uuid.UUID] = field(default_factory=set)
+    numbers: set[str] = field(default_factory=set)
+
+    def add(self, scope: Scope) -> Scope:
+        self.receipts.update(scope.receipts)
+        self.claims.update(scope.claims)
+        self.numbers.update(scope.numbers)
+        return scope
+
+
+def _scope(
+    tx: Tx,
+    *,
+    referral: uuid.UUID | None = None,
+    fee: uuid.UUID | None = None,
+    receipts: Sequence[uuid.UUID] = (),
+    claims: Sequence[uuid.UUID] = (),
+    strays: Sequence[uuid.UUID] = (),
+    numbers: Sequence[str] = (),
+) -> Scope:
+    begun = {"fee": fee, "receipts": list(receipts), "claims": list(claims), "numbers": list(numbers)}
+    row = tx.row(_SQL["scope"], begun)
+    assert row is not None
+    return Scope(referral=referral, fee=fee, strays=list(strays), **row)
+
+
+# --- the stories ---------------------------------------------------------------------------------------------------
+
+
+def _of_fee(tx: Tx, row: Mapping[str, Any], scope: Scope) -> Iterator[str]:
+    yield f"Referral {row['referral'].hex}, account code {row['account_code']}"
     if row["fee"] is None:
         yield f"  It is {row['referral_state']}, and has no fee yet."
-        return
-    yield (
-        f"  The fee of {Money(row['amount_cents'])} is {row['fee_state']}; the referral is {row['referral_state']}."
-        f" It is owed to {row['payee']} on {row['books']}."
-    )
-    subjects = {"fee": row["fee"], "referral": row["referral"]}
-    events = [*_moves(tx, subjects), *_evidence(tx, row["fee"]), *_inbox(tx, row["fee"])]
-    for at, text in sorted(events, key=lambda event: event[0]):
-        yield f"  {at.astimezone(EAT):%Y-%m-%d %H:%M:%S}  {text}"
-    yield from _conclusion(tx, row)
+    else:
+        yield (
+            f"  The fee of {Money(row['amount_cents'])} is {row['fee_state']}; the referral is {row['referral_state']}."
+            f" It is owed to {row['payee']} on {row['books']}."
+        )
+    yield from events(tx, scope, account=row["account"], since=row["created_at"])
+    if row["fee"] is not None:
+        yield from _conclusion(tx, scope, held_now(tx).get(row["account"]))
 
 
-def _stray_story(tx: Tx, row: Mapping[str, Any]) -> Iterator[str]:
-    """Money reported for a prompt that is not in this database."""
-    yield f"A callback about prompt {row['prompt'].hex}, which this server does not know"
-    for heard in tx.rows(_SQL["stray_evidence"], {"stray": row["id"]}):
-        yield f"  {heard['heard_at'].astimezone(EAT):%Y-%m-%d %H:%M:%S}  {_said(heard)}."
+def _of_stray(tx: Tx, row: Mapping[str, Any], scope: Scope) -> Iterator[str]:
+    """Money reported for a prompt, or a report to an account, that is not in this database."""
+    if row["kind"] == "c2b":
+        yield f"A notice of a payment (C2B) to account {row['prompt'].hex}, which this server does not know"
+    else:
+        yield f"A callback about prompt {row['prompt'].hex}, which this server does not know"
+    yield from events(tx, scope)
     if row["receipt_id"] is not None:
         yield (
-            f"  {Money(row['amount_cents'])} are in the books on {row['books']}, receipt"
-            f" {row['number'] or 'number awaited'}, {row['receipt_state']}."
+            f"  {Money(row['amount_cents'])} are in the books on {row['books']}, {named(row['number'])},"
+            f" {row['receipt_state']}."
         )
     elif row["next_at"] is not None:
-        when = f"{row['next_at'].astimezone(EAT):%Y-%m-%d %H:%M:%S}"
-        yield f"  It is not in the books: no account has confirmed it. Asked {row['queries']} times; next at {when}."
+        yield (
+            f"  It is not in the books: no account has confirmed it. Asked {row['queries']} times; next at"
+            f" {when(row['next_at'])}."
+        )
     else:
         yield f"  It is not in the books: no account has confirmed it. Asked {row['queries']} times."
-    for task in tx.rows(_SQL["stray_tasks"], {"stray": row["id"]}):
-        yield f"  For a person: {task['kind']}. {task['why']}"
+    yield from _conclusion(tx, scope)
 
 
-def _said(row: Mapping[str, Any]) -> str:
-    known = row["result_code"] in codes.KNOWN_CODES
-    # the words beside a code that nobody knows may come from anybody
-    said = codes.in_plain_words(row["result_code"]) if known else "a code that Rufaa does not know"
-    number = f", receipt {row['receipt_number']}" if row["receipt_number"] else ""
-    source = _SOURCES[Channel(row["channel"])]
-    about = f" about prompt {row['attempt']}" if row.get("attempt") else ""
-    code = codes.loggable(row["result_code"])
-    return f"{source}{about} says {code} ({said.rstrip('.')}){number}: {_meaning(row)}"
+def _of_receipt(tx: Tx, scope: Scope) -> Iterator[str]:
+    (row,) = tx.rows(_SQL["receipts"], {"receipts": scope.receipts})
+    yield f"{sentence(named(row['number']))} of {Money(row['amount_cents'])} on {row['books']}"
+    yield "  It was paid for no fee that is known here."
+    yield from events(tx, scope)
+    yield from _conclusion(tx, scope)
 
 
-def _meaning(row: Mapping[str, Any]) -> str:
-    if Channel(row["channel"]) in OF_PROMPT:
-        return _MEANS[Verdict(row["verdict"])]
-    return _ARRIVAL_MEANS[ArrivalVerdict(row["verdict"])]
+def _of_claim(tx: Tx, scope: Scope) -> Iterator[str]:
+    (number,) = scope.numbers
+    yield f"Receipt {number}, which is claimed"
+    yield "  No receipt of this number is in the books."
+    yield from events(tx, scope)
+    yield from _conclusion(tx, scope)
 
 
-def _moves(tx: Tx, subjects: Mapping[str, uuid.UUID | None]) -> Iterator[tuple[datetime, str]]:
-    for move in tx.rows(_SQL["moves"], dict(subjects)):
-        words = _WORDS[move["machine"], move["event"]].format(
-            attempt=move["attempt"], phone=masked(move["payer_phone"] or "")
-        )
-        who = f" By {move['username']}." if move["username"] else ""
-        # what a person wrote may name the patient, or say what ails them
-        why = " A reason was given." if move["reason"] else ""
-        yield move["at"], f"{words}{who}{why}  [{move['machine']} {move['to_state']}]"
+def _of_number(tx: Tx, number: str, scope: Scope) -> Iterator[str]:
+    yield f"Receipt {number}, which was told of"
+    yield "  No receipt of this number is in the books."
+    yield from events(tx, scope)
+    yield from _conclusion(tx, scope)
 
 
-def _evidence(tx: Tx, fee: uuid.UUID) -> Iterator[tuple[datetime, str]]:
-    for row in tx.rows(_SQL["evidence"], {"fee": fee}):
-        yield row["heard_at"], f"{_said(row)}."
+def _report(row: Mapping[str, Any]) -> Iterator[str]:
+    """One row of the inbox, and what was made of it; what it tells of follows."""
+    yield f"Stored report {row['id']}: {words.INBOX_KINDS[row['kind']]}"
+    trusted = "may" if row["trusted"] else "may not"
+    yield f"  {when(row['at'])}  It came from {row['source']}, which {trusted} speak for Safaricom."
+    if row["settled_at"] is None:
+        yield "  It is not settled yet."
+    else:
+        yield f"  {when(row['settled_at'])}  It was settled: {row['outcome']}."
+    if row["replayed_as"] is not None:
+        yield f"  It was taken in after all, as stored report {row['replayed_as']}."
 
 
-def _inbox(tx: Tx, fee: uuid.UUID) -> Iterator[tuple[datetime, str]]:
-    for row in tx.rows(_SQL["unread"], {"fee": fee}):
-        outcome = row["outcome"] or "not settled yet"
-        yield row["at"], f"A callback about prompt {row['attempt']} from {row['source']} is stored: {outcome}."
+# --- where it stands -----------------------------------------------------------------------------------------------
 
 
-def _conclusion(tx: Tx, row: Mapping[str, Any]) -> Iterator[str]:
-    receipts = tx.rows(_SQL["receipts"], {"fee": row["fee"]})
+def _conclusion(tx: Tx, scope: Scope, held: Hold | None = None) -> Iterator[str]:
+    receipts = tx.rows(_SQL["receipts"], {"receipts": scope.receipts})
+    applied = tx.rows(_SQL["applications"], {"fee": scope.fee, "receipts": scope.receipts})
     for receipt in receipts:
-        number = receipt["number"] or "whose number is awaited"
-        where = "paid the fee" if receipt["state"] == ReceiptState.APPLIED else "waits in unapplied for a person"
-        yield f"  Receipt {number} of {Money(receipt['amount_cents'])} {where}."
-    prompts = tx.rows(_SQL["prompts"], {"fee": row["fee"]})
-    waiting = {PromptState.PENDING, PromptState.UNKNOWN, PromptState.SENDING, PromptState.CREATED}
-    for prompt in prompts:
-        if PromptState(prompt["state"]) in waiting:
-            due = prompt["next_at"]
-            when = f"; next at {due.astimezone(EAT):%H:%M:%S}" if due is not None else ""
-            yield f"  Prompt {prompt['attempt']} is {prompt['state']}, asked about {prompt['queries']} times{when}."
-    for task in tx.rows(_SQL["tasks"], {"fee": row["fee"]}):
-        yield f"  For a person: {task['kind']}. {task['why']}"
-    if not receipts:
+        yield _where(receipt, [each for each in applied if each["receipt_id"] == receipt["id"]], scope.fee)
+    if scope.fee is not None:
+        yield from _open_prompts(tx, scope.fee)
+    for claim in tx.rows(_SQL["claims"], {"claims": scope.claims}):
+        if claim["ended_at"] is None:
+            yield (
+                f"  Receipt {claim['number']} is claimed, and nobody who may say so has confirmed it. M-Pesa was asked"
+                f" {claim['asked']} times{_next(claim['next_at'])}."
+            )
+    for refund in tx.rows(_SQL["refunds"], {"refunds": scope.refunds}):
+        yield _refund(refund)
+    for likely in tx.rows(_SQL["likely"], {"fee": scope.fee}):
+        if likely["id"] not in scope.receipts:
+            yield (
+                f"  {sentence(named(likely['number']))} waits with {Money(likely['free_cents'])}, and this fee is"
+                " proposed for it: a person confirms."
+            )
+    if held is not None:
+        yield f"  Prompts of the account are on hold since {when(held.held_at)}, by {held.by}: {held.reason}"
+    for task in tx.rows(_SQL["tasks"], scope.params()):
+        if task["closed_at"] is None:
+            yield _open_task(task)
+    if scope.fee is not None and not receipts:
         yield "  No money has been seen."
+
+
+def _where(receipt: Mapping[str, Any], applied: Sequence[Mapping[str, Any]], fee: uuid.UUID | None) -> str:
+    """Where the money of one receipt is, to the last shilling."""
+    amount = receipt["amount_cents"]
+    whole = f"  {sentence(named(receipt['number']))} of {Money(amount)}"
+    gone, promised, free = receipt["gone"], receipt["promised"], receipt["free_cents"]
+    if not gone and [(each["fee_id"], each["amount_cents"]) for each in applied] == [(fee, amount)]:
+        return f"{whole} paid the fee."
+    if free == amount:
+        return f"{whole} waits in unapplied for a person."
+    if gone == amount:
+        return f"{whole} was given back."
+    parts = [f"{Money(each['amount_cents'])} paid the fee of {each['account_code']}" for each in applied]
+    parts += [f"{Money(gone)} went back"] if gone else []
+    parts += [f"{Money(promised)} is promised to be given back"] if promised else []
+    parts += [f"{Money(free)} waits in unapplied for a person"] if free else []
+    return f"{whole}: {', '.join(parts)}."
+
+
+def _open_prompts(tx: Tx, fee: uuid.UUID) -> Iterator[str]:
+    for prompt in tx.rows(_SQL["prompts"], {"fee": fee}):
+        state = PromptState(prompt["state"])
+        if state in LIVE or state is PromptState.REVIEW:
+            yield (
+                f"  Prompt {prompt['attempt']} is {state}, asked about {prompt['queries']} times"
+                f"{_next(prompt['next_at'])}."
+            )
+
+
+def _next(at: Any) -> str:
+    return f"; next at {clock_time(at)}" if at is not None else ""
+
+
+def _refund(row: Mapping[str, Any]) -> str:
+    how = words.METHODS[RefundMethod(row["method"])].format(phone=masked(row["phone"]))
+    of = f"the fee of {row['account_code']}" if row["account_code"] else "what waited"
+    second = f", agreed to by {row['approver']}" if row["approver"] else ""
+    number = f", under M-Pesa's number {row['number']}" if row["number"] else ""
+    live = RefundState(row["state"]) in LIVE_REFUND
+    again = _next(row["next_at"]) if live else ""
+    return (
+        f"  The refund of {Money(row['amount_cents'])} of {named(row['receipt_number'])}, from {of}, {how}:"
+        f" {row['state']}{number}. Proposed by {row['proposer']}{second}{again}."
+    )
+
+
+def _open_task(task: Mapping[str, Any]) -> str:
+    whose = f" It is with the finance people of {task['facility']}" if task["facility"] else " It is nobody's yet"
+    proposed = f" Likely for {task['proposed_code']}: a person confirms." if task["proposed_code"] else ""
+    return f"  For a person: {task['kind']}. {why_of(task)}{proposed}{whose}, since {when(task['opened_at'])}."

@@ -1,0 +1,179 @@
+"""What ``rufaa explain`` says: a sentence for every event, report, verdict and end. Pure tables.
+
+A test holds each table against the machines and enumerations whose words it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from rufaa.payments.machine import (
+    ArrivalVerdict,
+    Channel,
+    FeeEvent,
+    PromptEvent,
+    ReceiptEvent,
+    Verdict,
+)
+from rufaa.payments.refund_machine import RefundEvent, RefundMethod
+from rufaa.referrals.machine import Event as Move
+
+MOVES: Final[Mapping[tuple[str, str], str]] = {
+    ("referral", Move.CREATE): "The referral was made.",
+    ("referral", Move.APPROVE): "The referral was approved.",
+    ("referral", Move.REJECT): "The referral was rejected.",
+    ("referral", Move.ASK_PAYMENT): "The payment was asked for.",
+    ("referral", Move.MONEY_SEEN): "The money was seen: the referral is paid.",
+    ("referral", Move.CONFIRM): "The receiving facility confirmed.",
+    ("referral", Move.CONFIRM_EMERGENCY): "The receiving facility confirmed the emergency.",
+    ("referral", Move.COMPLETE): "The referral was completed.",
+    ("referral", Move.CANCEL): "The referral was cancelled.",
+    ("fee", FeeEvent.RAISE): "The fee was raised.",
+    ("fee", FeeEvent.RAISE_DEFERRED): "The fee was raised, deferred: an emergency does not wait for it.",
+    ("fee", FeeEvent.PAY): "The fee is paid.",
+    ("fee", FeeEvent.WAIVE): "Two people waived the fee.",
+    ("fee", FeeEvent.DEFER): "Two people deferred the fee.",
+    ("fee", FeeEvent.CANCEL): "The fee was given up with the referral.",
+    ("fee", FeeEvent.REFUND): "The fee was refunded.",
+    ("prompt", PromptEvent.CREATE): "Prompt {attempt} to {phone} was asked for.",
+    ("prompt", PromptEvent.CLAIM): "Prompt {attempt} is being sent.",
+    ("prompt", PromptEvent.ACCEPTED): "M-Pesa took prompt {attempt}: the phone rings.",
+    ("prompt", PromptEvent.DECLINED): "M-Pesa refused prompt {attempt}: no phone rang.",
+    ("prompt", PromptEvent.NOT_SENT): "M-Pesa did not take prompt {attempt}; it is sent again later.",
+    ("prompt", PromptEvent.GAVE_UP): "Prompt {attempt} could not be sent in time and was given up: no phone rang.",
+    ("prompt", PromptEvent.WITHDRAWN): "Prompt {attempt} was withdrawn before it was sent.",
+    ("prompt", PromptEvent.ANSWER_LOST): "M-Pesa's answer to prompt {attempt} was lost: the phone may ring."
+    " It is asked about, never sent again.",
+    ("prompt", PromptEvent.LEASE_EXPIRED): "The worker that was sending prompt {attempt} stopped: the phone may ring."
+    " It is asked about, never sent again.",
+    ("prompt", PromptEvent.CONFIRMED): "Prompt {attempt} is paid.",
+    ("prompt", PromptEvent.FAILED): "Prompt {attempt} brought no money.",
+    ("prompt", PromptEvent.DOUBTED): "Prompt {attempt} is in doubt: a person looks, and M-Pesa is asked.",
+    ("prompt", PromptEvent.OVERDUE): "M-Pesa did not tell what became of prompt {attempt}: a person looks.",
+    ("prompt", PromptEvent.RESTORED): "Prompt {attempt} was waiting when the backup was made that was restored here:"
+    " it may have been sent since. It is never sent again.",
+    ("receipt", ReceiptEvent.ARRIVE): "{receipt} is in the books with {amount}.",
+    ("receipt", ReceiptEvent.APPLY): "{receipt} pays: nothing of it waits.",
+    ("receipt", ReceiptEvent.PART_APPLY): "A part of {receipt} pays; the rest waits.",
+    ("receipt", ReceiptEvent.GIVE_BACK): "All of {receipt} was given back.",
+    ("receipt", ReceiptEvent.PART_GIVE_BACK): "A part of {receipt} was given back; the rest waits.",
+    ("receipt", ReceiptEvent.GIVE_BACK_REST): "What no fee needed of {receipt} was given back.",
+    ("receipt", ReceiptEvent.RETURN): "What {receipt} paid was given back: nothing of it is left here.",
+    ("receipt", ReceiptEvent.PART_RETURN): "What {receipt} paid of a fee was given back; the rest stays.",
+    ("refund", RefundEvent.PROPOSE): "To give {amount} of {receipt} back was proposed.",
+    ("refund", RefundEvent.WITHDRAW): "The refund of {amount} was withdrawn before anybody agreed to it.",
+    ("refund", RefundEvent.APPROVE): "A second person agreed to the refund of {amount}.",
+    ("refund", RefundEvent.CLAIM): "The refund of {amount} is being ordered.",
+    ("refund", RefundEvent.ACCEPTED): "M-Pesa took the order to give {amount} back; its result will come.",
+    ("refund", RefundEvent.DECLINED): "M-Pesa refused the order to give {amount} back: nothing was given back, and the"
+    " money is free again.",
+    ("refund", RefundEvent.NOT_SENT): "M-Pesa did not take the order to give {amount} back; it is given again later.",
+    ("refund", RefundEvent.ANSWER_LOST): "M-Pesa's answer to the order to give {amount} back was lost: the money may"
+    " have gone.",
+    ("refund", RefundEvent.LEASE_EXPIRED): "The worker that ordered {amount} back stopped: the money may have gone.",
+    ("refund", RefundEvent.SILENT): "M-Pesa did not tell what became of the order to give {amount} back: the money may"
+    " have gone.",
+    ("refund", RefundEvent.RESEND): "The order to give {amount} back is given again, as the same one: M-Pesa carries it"
+    " out once.",
+    ("refund", RefundEvent.SUCCEEDED): "{amount} went back.",
+    ("refund", RefundEvent.REJECTED): "The order to give {amount} back failed: nothing was given back, and the money is"
+    " free again.",
+    ("refund", RefundEvent.RESTORED): "The refund of {amount} was waiting when the backup was made that was restored"
+    " here: it may have been ordered since.",
+}
+"""Every event of every machine. ``receipt`` is "receipt UKN…", ``amount`` the money that the row is about."""
+
+MEANS: Final[Mapping[Verdict, str]] = {
+    Verdict.CONFIRMS: "it is believed",
+    Verdict.FAILS: "it is believed",
+    Verdict.FAILS_FOR_NOW: "one query alone is not believed",
+    Verdict.NO_NEWS: "nothing was learned",
+    Verdict.ASK: "it is believed only after a query",
+    Verdict.ASK_DIFFERS: "its sender is not known and it differs from the prompt, so only a query counts",
+    Verdict.AMOUNT_DIFFERS: "another amount than the prompt's, so it is doubted",
+    Verdict.PHONE_DIFFERS: "another phone than the prompt's, so it is doubted",
+    Verdict.OTHER_PROMPT: "it belongs to another push, so it counts for nothing here",
+    Verdict.NO_RECEIPT: "a success without receipt or amount is believed only after a query",
+    Verdict.NUMBER_TAKEN: "its receipt belongs to another payment, so it counts for nothing here",
+}
+"""What a report about a prompt meant."""
+
+ARRIVAL_MEANS: Final[Mapping[ArrivalVerdict, str]] = {
+    ArrivalVerdict.KNOWN: "one more report of money that is in the books",
+    ArrivalVerdict.FILLS: "it is the receipt that was awaited",
+    ArrivalVerdict.PAYS: "it is new money, and pays the fee",
+    ArrivalVerdict.UNAPPLIED: "it is new money, and waits for a person",
+    ArrivalVerdict.CONTRADICTS: "its receipt is in the books with another amount or account, so a person compares",
+    ArrivalVerdict.NO_MONEY: "it is no completed payment, so it brings no money",
+    ArrivalVerdict.ASK: "it is believed only when another source agrees",
+}
+"""What a report of a receipt number meant. Its words are not those of a prompt's: both know an "ask"."""
+
+ORDER_MEANS: Final[Mapping[str, str]] = {
+    "refunded": "the money went back",
+    "not-refunded": "nothing went back",
+    "reversed-before": "it was reversed before, and not by an order from here, so a person looks",
+    "known": "it says what was known",
+    "no-news": "nothing was learned",
+    "ask": "its sender is not known, so M-Pesa is asked",
+    "timed-out": "it was not processed in time, which says nothing of the money",
+    "other-order": "it names another order, so it counts for nothing here",
+    "amount-differs": "it speaks of another receipt or amount, so a person compares",
+    "number-taken": "its number is another refund's, so a person compares",
+    "contradicts": "it contradicts what was told before, so a person compares",
+}
+"""What the result of an order or of a question meant, besides what it meant for a claim (``ARRIVAL_MEANS``)."""
+
+OUTCOMES: Final[Mapping[str, str]] = {
+    "failed": "it could not be taken in",
+    "malformed": "it could not be read",
+    "unknown-prompt": "this server does not know its prompt",
+    "unknown-account": "this server does not know its account",
+    "unknown-order": "this server does not know its order",
+    "validation": "it asked before a payment, so it is none",
+}
+"""What became of a stored report that is no evidence: the word before a colon."""
+
+SOURCES: Final[Mapping[Channel, str]] = {
+    Channel.CALLBACK: "Safaricom's callback",
+    Channel.QUERY: "A status query",
+    Channel.C2B: "A notice of C2B",
+    Channel.PULL: "The list of payments",
+    Channel.STATUS: "The answer about a receipt number",
+    Channel.TYPED: "A number typed in by a person",
+    Channel.STATEMENT: "The statement",
+}
+ORDER_SOURCES: Final[Mapping[str, str]] = {
+    "result": "M-Pesa's result",
+    "timeout": "M-Pesa's post about time",
+    "status": "M-Pesa's answer",
+}
+"""Who speaks of an order or of a question, by the channel of the evidence."""
+
+INBOX_KINDS: Final[Mapping[str, str]] = {
+    "stk": "a callback about a prompt",
+    "c2b": "a notice of a payment (C2B)",
+    "c2b-validation": "a question before a payment (C2B)",
+    "result": "the result of an order",
+    "timeout": "a post that an order was not processed in time",
+}
+
+CLAIM_ENDS: Final[Mapping[str, str]] = {
+    "confirmed": "was confirmed",
+    "refused": "was refused: M-Pesa says that it is no payment to this account",
+    "given-up": "was given up",
+}
+
+METHODS: Final[Mapping[RefundMethod, str]] = {
+    RefundMethod.REVERSAL: "by reversal",
+    RefundMethod.B2C: "by a payment to {phone}",
+}
+
+TASK_ENDS: Final[Mapping[str, str]] = {
+    "": "what it was about settled itself",
+    "applied": "the money was applied",
+    "refunded": "the money was given back",
+    "replayed": "the report was taken in after all",
+}
+"""What is said of a closed task. Other words than these were written by a person, and may name anybody."""
