@@ -306,7 +306,7 @@ def test_what_could_not_be_read_is_told_by_its_number(counter: Counter) -> None:
     story = untimed(counter.told("1"))
 
     assert story[0] == "Stored report 1: a notice of a payment (C2B)"
-    assert story[2].startswith("  (time)  It was settled: malformed: ")
+    assert story[2].startswith("  (time)  It was settled: it could not be read (malformed: ")
 
 
 @pytest.mark.parametrize("what", ["99", "UKN0000000", "0" * 32, "", "9" * 40, "254708374149"])

@@ -11,7 +11,11 @@ from rufaa.cli.database import database
 
 def command(
     what: Annotated[
-        str, typer.Argument(help="A referral, prompt, refund or claim by its id, an account code, a receipt number, a phone, or the number of a stored report.")
+        str,
+        typer.Argument(
+            help="The id of a referral, prompt, refund or claim, an account code, a receipt number, a phone, or the"
+            " number of a stored report."
+        ),
     ],
 ) -> None:
     """Tell what happened: every move, who made it, every report from M-Pesa and what it meant, where the money is."""

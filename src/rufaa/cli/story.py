@@ -212,7 +212,7 @@ def _report(row: Mapping[str, Any]) -> Iterator[str]:
     if row["settled_at"] is None:
         yield "  It is not settled yet."
     else:
-        yield f"  {when(row['settled_at'])}  It was settled: {row['outcome']}."
+        yield f"  {when(row['settled_at'])}  It was settled: {words.outcome(row['kind'], row['outcome'])}."
     if row["replayed_as"] is not None:
         yield f"  It was taken in after all, as stored report {row['replayed_as']}."
 

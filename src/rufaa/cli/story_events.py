@@ -176,11 +176,7 @@ def _moves(tx: Tx, params: Mapping[str, Any]) -> Iterator[Event]:
 
 def _unread(tx: Tx, params: Mapping[str, Any]) -> Iterator[Event]:
     for row in tx.rows(_SQL["unread"], params):
-        if row["settled_at"] is None:
-            outcome = "not settled yet"
-        else:
-            word = str(row["outcome"]).partition(":")[0]
-            outcome = f"{row['outcome']} ({words.OUTCOMES[word]})" if word in words.OUTCOMES else row["outcome"]
+        outcome = "not settled yet" if row["settled_at"] is None else words.outcome(row["kind"], row["outcome"])
         if row["attempt"] is not None:
             yield row["at"], f"A callback about prompt {row['attempt']} from {row['source']} is stored: {outcome}."
         else:

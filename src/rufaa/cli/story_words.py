@@ -177,3 +177,22 @@ TASK_ENDS: Final[Mapping[str, str]] = {
     "replayed": "the report was taken in after all",
 }
 """What is said of a closed task. Other words than these were written by a person, and may name anybody."""
+
+
+def outcome(kind: str, word: str) -> str:
+    """What a stored report of this kind came to; of one that was not taken in the whole word, as it is stored."""
+    tables: dict[str, tuple[Mapping[str, str], ...]] = {
+        "stk": (_strings(MEANS),),
+        "c2b": (_strings(ARRIVAL_MEANS),),
+        "result": (ORDER_MEANS, _strings(ARRIVAL_MEANS)),
+        "timeout": (ORDER_MEANS,),
+    }
+    for table in tables.get(kind, ()):
+        if word in table:
+            return table[word]
+    first = word.partition(":")[0]
+    return f"{OUTCOMES[first]} ({word})" if first in OUTCOMES else word
+
+
+def _strings(table: Mapping[Verdict, str] | Mapping[ArrivalVerdict, str]) -> Mapping[str, str]:
+    return {str(word): text for word, text in table.items()}

@@ -39,7 +39,7 @@ BATCH: Final = 500
 UNKNOWN_PROMPT: Final = "unknown-prompt"
 UNKNOWN_ACCOUNT: Final = "unknown-account"
 VALIDATION: Final = "validation"
-_UNREADABLE: Final = "A callback for this prompt could not be taken in; its bytes are kept in the inbox."
+UNREADABLE: Final = "A callback for this prompt could not be taken in; its bytes are kept in the inbox."
 
 Told = TypeVar("Told")
 Each = TypeVar("Each")
@@ -84,6 +84,14 @@ def _settle_one_by_one(handlers: Handlers, *, limit: int) -> int:
     return closed
 
 
+def settle_one(tx: Tx, inbox: int, handlers: Handlers) -> str | None:
+    """Settle this report, in the caller's transaction, and nothing else; what became of it. None: a worker has it."""
+    if not _settle(tx, handlers, limit=1, only=inbox):
+        return None
+    (row,) = tx.rows(_SQL["outcome"], {"id": inbox})
+    return str(row["outcome"])
+
+
 def _give_up(inbox: int, kind: Kind, subject: uuid.UUID, outcome: str, tx: Tx) -> None:
     _name({inbox: outcome}, tx)
     _ask_person(tx, inbox, kind, subject)
@@ -93,9 +101,9 @@ def _ask_person(tx: Tx, inbox: int, kind: Kind, subject: uuid.UUID) -> None:
     """About a report that nobody could take in, if money may be behind it."""
     match kind:
         case Kind.STK if tx.rows(_SQL["known_prompt"], {"prompt": subject}):
-            open_task_for_prompt(tx, subject, kind="contradiction", why=_UNREADABLE)
+            open_task_for_prompt(tx, subject, kind="contradiction", why=UNREADABLE)
         case Kind.STK:
-            strays.hand_over(tx, subject, inbox=inbox, why=_UNREADABLE)
+            strays.hand_over(tx, subject, inbox=inbox, why=UNREADABLE)
         case Kind.C2B:
             if not unread.ask_about_account(tx, subject, inbox=inbox):
                 strays.hand_over_notice(tx, subject, inbox=inbox)

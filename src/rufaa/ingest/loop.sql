@@ -13,6 +13,9 @@ UPDATE inbox SET settled_at = rufaa_now(), outcome = new.outcome
 FROM unnest(%(ids)s::bigint[], %(outcomes)s::text[]) AS new (id, outcome)
 WHERE inbox.id = new.id
 
+-- name: outcome
+SELECT outcome FROM inbox WHERE id = %(id)s
+
 -- name: known_prompt
 SELECT id FROM prompt WHERE id = %(prompt)s
 

@@ -81,6 +81,11 @@ def hand_over_notice(tx: Tx, account: uuid.UUID, *, inbox: int) -> None:
     _open_task(tx, stray, account=None, why=why)
 
 
+def replayed(tx: Tx, *, inbox: int) -> int:
+    """The report that a person was to read was taken in after all. How many tasks it closes."""
+    return tx.execute(_SQL["close_replayed"], {"inbox": inbox})
+
+
 def _keep(
     tx: Tx, prompt: uuid.UUID, *, inbox: int, report: Report | None = None, paid_at: datetime | None = None
 ) -> uuid.UUID:

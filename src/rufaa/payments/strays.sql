@@ -80,3 +80,9 @@ ON CONFLICT DO NOTHING
 
 -- name: close_tasks
 UPDATE task SET closed_at = rufaa_now() WHERE stray_id = %(stray)s AND kind = 'stray' AND closed_at IS NULL
+
+-- name: close_replayed
+UPDATE task SET closed_at = rufaa_now(), closed_as = 'replayed'
+WHERE kind = 'stray' AND closed_at IS NULL AND stray_id IN (
+    SELECT id FROM stray WHERE inbox = %(inbox)s AND checkout_request_id IS NULL AND receipt_id IS NULL
+)

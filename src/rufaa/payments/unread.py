@@ -32,6 +32,14 @@ def ask_about_order(tx: Tx, order: uuid.UUID, *, inbox: int) -> bool:
     return _ask("refund", order, why, tx)
 
 
+def replayed(tx: Tx, subject: uuid.UUID, *, why_prompt: str) -> int:
+    """All that could not be taken in about ``subject`` was, after all: nobody has to read it. How many tasks it closes.
+
+    Of a prompt, whose tasks may be about anything, the one that says ``why_prompt``.
+    """
+    return tx.execute(_SQL["close_replayed"], {"id": subject, "why": why_prompt})
+
+
 def _ask(what: str, subject: uuid.UUID, why: str, tx: Tx) -> bool:
     if not tx.rows(_SQL[f"{what}_here"], {"id": subject}):
         return False

@@ -25,3 +25,10 @@ CROSS JOIN LATERAL (
 ) AS payee
 WHERE refund.id = %(id)s
 ON CONFLICT DO NOTHING
+
+-- name: close_replayed
+UPDATE task SET closed_at = rufaa_now(), closed_as = 'replayed'
+WHERE closed_at IS NULL AND (
+    (kind = 'unread' AND (refund_id = %(id)s OR (refund_id IS NULL AND account_id = %(id)s)))
+    OR (kind = 'contradiction' AND prompt_id = %(id)s AND why = %(why)s)
+)
