@@ -14,6 +14,7 @@ from rufaa.cli import (
     gateway,
     migrate,
     price,
+    reconcile,
     replay,
     restore,
     restored,
@@ -42,6 +43,7 @@ app.command("simulator")(simulator.command)
 app.command("token")(token.command)
 app.command("explain")(explain.command)
 app.command("replay")(replay.command)
+app.command("reconcile")(reconcile.command)
 app.command("doctor")(doctor.command)
 app.add_typer(user.app, name="user")
 app.add_typer(facility.app, name="facility")

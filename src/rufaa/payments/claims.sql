@@ -44,5 +44,6 @@ FROM claim WHERE claim.id = %(claim)s
 ON CONFLICT DO NOTHING
 
 -- name: give_up
+-- What is due at this moment is asked about a last time.
 UPDATE claim SET next_at = NULL
-WHERE ended_at IS NULL AND next_at IS NOT NULL AND created_at < rufaa_now() - interval '1 day'
+WHERE ended_at IS NULL AND next_at > rufaa_now() AND created_at < rufaa_now() - interval '1 day'

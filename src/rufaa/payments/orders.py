@@ -261,11 +261,20 @@ class Orders:
         orders = await self._aside.run(
             lambda: unit(lambda tx: claim_orders(tx, limit=self._at_once), step=Step.ORDER_CLAIM)
         )
-        inquiries = await self._aside.run(
-            lambda: unit(lambda tx: claim_inquiries(tx, limit=self._at_once), step=Step.INQUIRY_CLAIM)
-        )
+        inquiries = await self._claimed_inquiries()
         await asyncio.gather(*map(self._order, orders), *map(self._inquire, inquiries))
         return None
+
+    async def ask(self) -> None:
+        """One round of the questions alone: nothing is ordered."""
+        await self._aside.run(lambda: unit(tidy, step=Step.ORDER_TIDY))
+        if self._addresses is not None:
+            await asyncio.gather(*map(self._inquire, await self._claimed_inquiries()))
+
+    async def _claimed_inquiries(self) -> list[Inquiry]:
+        return await self._aside.run(
+            lambda: unit(lambda tx: claim_inquiries(tx, limit=self._at_once), step=Step.INQUIRY_CLAIM)
+        )
 
     async def _order(self, order: Order) -> None:
         try:
