@@ -108,6 +108,32 @@ def test_explain_knows_when_it_knows_nothing(demo: Demo) -> None:
     assert refused(demo, "explain", "UKN0000000").startswith("rufaa: Nothing is known by 'UKN0000000'.")
 
 
+# --- reconcile and replay -------------------------------------------------------------------------------------------
+
+
+def test_reconcile_says_what_is_open_and_how_by_its_exit_status(demo: Demo) -> None:
+    """3: a person is needed, as the demo's finance people are for money that names no referral."""
+    paid = post(
+        f"{demo.handset}/control/phones/254708374149/pay", {"to": "174379", "reference": "RENT", "shillings": 70}
+    ).json
+    wait_until(lambda: "waits in unapplied" in demo.rufaa("explain", paid["receipt"]).stdout, what="the notice")
+
+    for arguments in (("reconcile", "--dry-run"), ("reconcile", "--wait", "0")):
+        done = demo.rufaa(*arguments)
+
+        assert done.returncode == 3, done.stdout + done.stderr
+        assert done.stdout.startswith("mpesa:174379\n  open ")
+        assert f"(rufaa explain {paid['receipt']})" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_replay_refuses_what_was_taken_in_or_is_not_there(demo: Demo, paid: dict[str, Any]) -> None:
+    assert "It was settled: it is believed." in said(demo, "explain", paid["_id"]) + said(demo, "explain", "1")
+    assert refused(demo, "replay", "1").startswith("rufaa: Stored report 1 was taken in. It is not settled again")
+    assert refused(demo, "replay", "999999") == "rufaa: There is no stored report 999999."
+    assert demo.rufaa("replay", "UKN0000000").returncode == 2
+
+
 # --- people, facilities, prices -----------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import uuid
 
@@ -9,6 +10,8 @@ import pytest
 
 from rufaa.cli.reconciling import Reconciled, reconcile
 from rufaa.config import Config, load
+from rufaa.daraja.client import Daraja, MemoryTokens, new_session
+from rufaa.daraja.registration import Registered
 from rufaa.db.atomic import unit
 from rufaa.ingest.address import confirmation_url
 from rufaa.payments import pulls
@@ -28,6 +31,7 @@ from support import (
     execute,
     give_operator,
     open_tasks,
+    operated,
     post,
     push_beyond,
     pushes,
@@ -351,6 +355,64 @@ def test_a_refund_in_doubt_is_asked_about_and_none_is_ordered(
     simulator.advance(30)
     assert f"  found   The refund of KES 1,000.00 of receipt {number}: done." in one_pass().splitlines()
     assert value("SELECT state FROM refund") == "done"
+
+
+def pulled(world: World, simulator: RunningSimulator, gateway: Running) -> None:
+    """The account is registered for Pull, and was asked a moment ago."""
+
+    async def register() -> None:
+        async with new_session() as session:
+            daraja, keys = Daraja(session, now=simulator.now), operated(simulator)
+            where = confirmation_url(gateway.url, world.account.pk, keys=KEYS)
+            outcome = await daraja.pull_register(keys, MemoryTokens(daraja, keys), callback_url=where)
+        assert isinstance(outcome, Registered), outcome
+
+    asyncio.run(register())
+    unit(lambda tx: pulls.start(tx, world.account.pk))
+    execute("UPDATE mpesa_access SET pull_at = rufaa_now() + interval '14 minutes'")
+
+
+def test_pull_is_asked_now_and_finds_what_nobody_told_of(
+    town: World, simulator: RunningSimulator, gateway: Running, one_pass: Pass
+) -> None:
+    pulled(town, simulator, gateway)
+    referral = town.waiting()
+    number = simulator.pay(PAYER, DEMO_SHORT_CODE, code_of(referral), 1000)  # nothing is registered: no notice comes
+    advance(1800, simulator)
+
+    one_pass()
+
+    assert "  asked   nothing and Pull of 48 hours" in one_pass.lines
+    assert (
+        f"  found   New money: receipt {number} of KES 1,000.00 pays the fee of {code_of(referral)}." in one_pass.lines
+    )
+    assert town.status(referral) == "paid"
+    assert (one_pass.done.tasks, one_pass.done.left_open) == (0, 0)
+    again = unit(pulls.next_pull_s)
+    assert again is not None
+    assert again > 800  # and then as always
+
+
+def test_a_receipt_that_awaits_its_number_gets_it_by_pull(
+    town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, one_pass: Pass
+) -> None:
+    pulled(town, simulator, gateway)
+    referral, _ = lost(town, simulator, worker)
+    advance(21, simulator)
+    worker.query()
+    advance(1800, simulator)
+    assert one_pass(dry_run=True).count("its number comes with a notice (C2B), or by Pull within 48 hours.") == 1
+
+    one_pass()
+
+    number = simulator.prompts()[0].receipt
+    assert any(
+        line.startswith(
+            f"  found   Receipt {number} of KES 1,000.00, of prompt 1 of {code_of(referral)}: its number came."
+        )
+        for line in one_pass.lines
+    )
+    assert (receipts(), one_pass.done.left_open) == ([(number, "applied")], 0)
 
 
 # --- a dry run -----------------------------------------------------------------------------------------------------
