@@ -138,6 +138,7 @@ def test_a_proposed_fee_is_told_on_both_sides(counter: Counter) -> None:
     money, fee = counter.told(number), counter.told(referral)
 
     assert f"Likely for {code}: a person confirms." in money
+    assert "came with a reference that may be an account code with a slip in it, from 2547***149." in money
     assert f"  Receipt {number} waits with KES 400.00, and this fee is proposed for it: a person confirms." in fee
     assert fee.endswith("  No money has been seen.")
 
@@ -287,6 +288,10 @@ def test_the_hold_of_the_account_is_told(counter: Counter) -> None:
     assert "Prompts of the account were put on hold, by amina: M-Pesa is down" in story
     assert "The hold was ended, by baraka." in story
     assert "are on hold since" not in story
+    counter.pays(1000, counter.code(referral))
+    advance(5)
+    unit(lambda tx: hold.hold(tx, counter.world.account.pk, reason="again", by="amina"))
+    assert "by amina: again" not in "\n".join(counter.told(referral).splitlines()[2:-2])  # it was paid before
 
 
 def test_a_receipt_whose_number_is_awaited_is_told(counter: Counter) -> None:

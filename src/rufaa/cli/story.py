@@ -154,7 +154,7 @@ def _of_fee(tx: Tx, row: Mapping[str, Any], scope: Scope) -> Iterator[str]:
             f"  The fee of {Money(row['amount_cents'])} is {row['fee_state']}; the referral is {row['referral_state']}."
             f" It is owed to {row['payee']} on {row['books']}."
         )
-    yield from events(tx, scope, account=row["account"], since=row["created_at"])
+    yield from events(tx, scope, account=row["account"], since=row["created_at"], until=row["closed_at"])
     if row["fee"] is not None:
         yield from _conclusion(tx, scope, held_now(tx).get(row["account"]))
 

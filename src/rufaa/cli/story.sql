@@ -46,7 +46,9 @@ LIMIT 20
 -- name: find
 SELECT referral.id AS referral, referral.state AS referral_state, referral.account_code,
     fee.id AS fee, fee.state AS fee_state, fee.amount_cents, fee.created_at, fee.account_id AS account,
-    facility.name AS payee, mpesa_books(fee.account_id) AS books
+    facility.name AS payee, mpesa_books(fee.account_id) AS books,
+    CASE WHEN fee.state NOT IN ('due', 'deferred') THEN
+        (SELECT max(at) FROM history WHERE machine = 'fee' AND subject = fee.id) END AS closed_at
 FROM referral
 LEFT JOIN fee ON fee.id = referral.fee_id
 LEFT JOIN facility ON facility.id = fee.payee_id
@@ -192,7 +194,8 @@ WHERE task.proposed_fee_id = %(fee)s AND task.closed_at IS NULL AND receipt.stat
 ORDER BY receipt.id
 
 -- name: holds
--- Of the account, since the story began and while it went on.
+-- Of the account, while money was still asked for.
 SELECT * FROM account_hold
-WHERE account_id = %(account)s AND (released_at IS NULL OR released_at >= %(since)s) AND held_at <= %(until)s
+WHERE account_id = %(account)s AND (released_at IS NULL OR released_at >= %(since)s)
+    AND (%(until)s::timestamptz IS NULL OR held_at <= %(until)s)
 ORDER BY held_at

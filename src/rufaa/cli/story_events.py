@@ -56,8 +56,16 @@ class Scope:
         }
 
 
-def events(tx: Tx, scope: Scope, *, account: uuid.UUID | None = None, since: datetime | None = None) -> Iterator[str]:
-    """All of it in its order. ``account``: the fee's, whose holds are told from ``since`` on."""
+def events(
+    tx: Tx,
+    scope: Scope,
+    *,
+    account: uuid.UUID | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[str]:
+    """All of it in its order. ``account``: the fee's, whose holds are told from ``since`` to ``until``, while the fee
+    was open."""
     params = scope.params()
     told = [
         *_moves(tx, params),
@@ -70,10 +78,9 @@ def events(tx: Tx, scope: Scope, *, account: uuid.UUID | None = None, since: dat
         *_inquiries(tx, params),
         *_closed_tasks(tx, params),
     ]
+    if account is not None and since is not None:
+        told += _holds(tx, account, since=since, until=until)
     told.sort(key=lambda event: event[0])
-    if account is not None and since is not None and told:
-        told += _holds(tx, account, since=since, until=told[-1][0])
-        told.sort(key=lambda event: event[0])
     for at, text in told:
         yield f"  {when(at)}  {text}"
 
@@ -197,6 +204,8 @@ def _by_hand(tx: Tx, params: Mapping[str, Any]) -> Iterator[Event]:
             code = account_codes.read(row["account_reference"])
             if code is not None:
                 reference = f"with {code} as reference"
+            elif account_codes.near(row["account_reference"]):
+                reference = "with a reference that may be an account code with a slip in it"
             elif row["account_reference"]:
                 reference = "with a reference that is no account code"
             else:
@@ -241,13 +250,14 @@ def _inquiries(tx: Tx, params: Mapping[str, Any]) -> Iterator[Event]:
 def _closed_tasks(tx: Tx, params: Mapping[str, Any]) -> Iterator[Event]:
     for task in tx.rows(_SQL["tasks"], params):
         if task["closed_at"] is not None:
-            yield task["opened_at"], f"A person was asked: {task['kind']}. {why_of(task)}"
+            likely = f" Likely for {task['proposed_code']}: a person confirms." if task["proposed_code"] else ""
+            yield task["opened_at"], f"A person was asked: {task['kind']}. {why_of(task)}{likely}"
             end = words.TASK_ENDS.get(task["closed_as"], "what was done is written down")
             yield task["closed_at"], f"The task {task['kind']} was closed: {end}.{_by(task['closer'])}"
 
 
-def _holds(tx: Tx, account: uuid.UUID, *, since: datetime, until: datetime) -> Iterator[Event]:
+def _holds(tx: Tx, account: uuid.UUID, *, since: datetime, until: datetime | None) -> Iterator[Event]:
     for hold in tx.rows(_SQL["holds"], {"account": account, "since": since, "until": until}):
         yield hold["held_at"], f"Prompts of the account were put on hold, by {hold['held_by']}: {hold['reason']}"
-        if hold["released_at"] is not None and hold["released_at"] <= until:
+        if hold["released_at"] is not None and (until is None or hold["released_at"] <= until):
             yield hold["released_at"], f"The hold was ended, by {hold['released_by']}."
