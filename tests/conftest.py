@@ -17,6 +17,7 @@ from rufaa.db.embedded import EmbeddedPostgres, Settings
 
 # Kept under a name of its own, since DATABASE_URL is set below and would be inherited by processes of a split run.
 _GIVEN = os.environ.setdefault("RUFAA_TESTS_SERVER", os.environ.get("DATABASE_URL", "")) or None
+_TEMPLATE = os.environ.get("RUFAA_TESTS_TEMPLATE")  # a migrated database of that server, to begin with a copy of it
 _DATA = Path(tempfile.mkdtemp(prefix="rufaa-tests-"))
 _DATA.chmod(0o711)  # as root PostgreSQL runs as another account
 atexit.register(shutil.rmtree, _DATA, ignore_errors=True)
@@ -35,7 +36,14 @@ DATABASE_URL = _url(_SERVER)
 
 # Django reads its settings once, at the first import of a noun; the server itself starts when a test wants it.
 for _name in [name for name in os.environ if name.startswith(("RUFAA_", "MPESA_"))]:
-    if _name not in {"RUFAA_CORPUS", "RUFAA_DEPTH", "RUFAA_HOSTILE", "RUFAA_LONG", "RUFAA_TESTS_SERVER"}:
+    if _name not in {
+        "RUFAA_CORPUS",
+        "RUFAA_DEPTH",
+        "RUFAA_HOSTILE",
+        "RUFAA_LONG",
+        "RUFAA_TESTS_SERVER",
+        "RUFAA_TESTS_TEMPLATE",
+    }:
         del os.environ[_name]
 os.environ |= {
     "DATABASE_URL": DATABASE_URL,
@@ -66,8 +74,9 @@ def database_url() -> Iterator[str]:
         _POSTGRES.start()
     try:
         with psycopg.connect(_SERVER, autocommit=True) as server:
-            server.execute(f'CREATE DATABASE "{_NAME}"')
-        migrate(config())
+            server.execute(f'CREATE DATABASE "{_NAME}"' + (f' TEMPLATE "{_TEMPLATE}"' if _TEMPLATE else ""))
+        if _TEMPLATE is None:
+            migrate(config())
         yield DATABASE_URL
         connection.close()
         connection.close_pool()  # type: ignore[attr-defined]

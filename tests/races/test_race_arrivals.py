@@ -109,6 +109,29 @@ def test_control_without_the_index_one_payment_is_counted_twice(
     assert [number for number, _ in receipts()] == [NUMBER, NUMBER]
 
 
+# --- the callback and the query ---------------------------------------------------------------------------------------
+
+
+@BOTH
+def test_a_callback_and_a_query_of_one_payment_at_once_are_one_receipt_with_its_number(
+    world: World, racers: Racers, monkeypatch: pytest.MonkeyPatch, guarded: bool
+) -> None:
+    referral, prompt = sent(world)
+    if guarded:
+        with racers.gate("SELECT FROM fee FOR UPDATE") as all_wait:
+            running = racers.start(lambda: settles(callback(prompt)), lambda: settles(query(prompt)))
+            all_wait(2)
+        assert ends(*running) == [Verdict.CONFIRMS] * 2
+        assert receipts() == [(NUMBER, "applied")]
+    else:
+        unlocked(monkeypatch, settlement, "lock_fees", "lock_prompts")
+        meet(monkeypatch, (settlement, "_lock_loose"))
+        running = racers.start(lambda: settles(callback(prompt)), lambda: settles(query(prompt)))
+        assert sorted(map(str, ends(*running))) == ["IntegrityError", "confirms"]  # a prompt has one receipt
+    assert (world.status(referral), len(receipts())) == ("paid", 1)
+    check_books()
+
+
 # --- the query and the notice -----------------------------------------------------------------------------------------
 
 

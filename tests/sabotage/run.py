@@ -26,6 +26,7 @@ from sabotage.guards import GUARDS, Guard
 
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE_S: Final = 600
+TEMPLATE: Final = "rufaa_sabotage"
 _CAUGHT: Final = re.compile(r"^(?:FAILED|ERROR) ([^\s\[]+::[^\s\[]+)", re.MULTILINE)
 _IN_SETUP: Final = re.compile(r"^_+ ERROR (?:at setup of|collecting) ", re.MULTILINE)
 
@@ -72,7 +73,7 @@ def copied(root: Path) -> Iterator[Path]:
 
 @contextmanager
 def one_server() -> Iterator[None]:
-    """One PostgreSQL for all runs, each with a database of its own: to make one takes longer than most tests."""
+    """One PostgreSQL for all runs, and a migrated database to copy: to make them takes longer than most tests."""
     if os.environ.get("DATABASE_URL"):
         yield
         return
@@ -80,18 +81,34 @@ def one_server() -> Iterator[None]:
         Path(folder).chmod(0o711)  # as root PostgreSQL runs as another account
         server = EmbeddedPostgres(Settings(data=Path(folder), fast_unsafe=True))
         server.start()
-        os.environ["DATABASE_URL"] = server.url("postgres")
         try:
+            server.create_database(TEMPLATE)
+            settings = {"RUFAA_MODE": "demo", "RUFAA_DATA": f"{folder}/rufaa", "RUFAA_SECRET_KEYS": "x" * 40}
+            subprocess.run(
+                [sys.executable, "-m", "rufaa", "migrate"],
+                env={**os.environ, **settings, "DATABASE_URL": server.url(TEMPLATE)},
+                stdout=subprocess.DEVNULL,
+                check=True,
+            )
+            os.environ |= {"DATABASE_URL": server.url("postgres"), "RUFAA_TESTS_TEMPLATE": TEMPLATE}
             yield
         finally:
-            del os.environ["DATABASE_URL"]
+            for name in ("DATABASE_URL", "RUFAA_TESTS_TEMPLATE"):
+                os.environ.pop(name, None)
             server.stop()
 
 
-def run_tests(copy: Path, tests: Sequence[str], *more: str) -> tuple[int, str]:
-    """pytest over ``tests`` in the copy: its exit code and its words."""
+def makes_tables(guard: Guard) -> bool:
+    """Whether its break is in what a database is made by."""
+    return "/migrations/" in guard.file or guard.file.endswith("machine.py")
+
+
+def run_tests(copy: Path, tests: Sequence[str], *more: str, migrate: bool = False) -> tuple[int, str]:
+    """pytest over ``tests`` in the copy: its exit code and its words. ``migrate``: with tables made by the copy."""
     environment = {**os.environ, "PYTHONPATH": f"{copy / 'src'}{os.pathsep}{copy / 'tests'}"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # every run would compile all modules again
+    if migrate:
+        environment.pop("RUFAA_TESTS_TEMPLATE", None)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line", *more, *tests]
     try:
         done = subprocess.run(
@@ -108,7 +125,7 @@ def sabotage(guard: Guard, copy: Path) -> Verdict:
     (copy / guard.file).write_text(broken_text(guard, copy), encoding="utf-8")
     began = time.monotonic()
     try:
-        code, words = run_tests(copy, guard.tests, "-x")
+        code, words = run_tests(copy, guard.tests, "-x", migrate=makes_tables(guard))
     finally:
         (copy / guard.file).write_text(whole, encoding="utf-8")
     took_s = time.monotonic() - began
