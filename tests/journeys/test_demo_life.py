@@ -167,7 +167,7 @@ def test_what_the_demo_says_when_it_is_ready(demo: Demo) -> None:
     text = "\n".join(said[start:])
     assert f"{demo.url}/\n" in text
     assert f"{demo.handset}/" in text
-    assert list(demo.tokens) == ["physician", "admin", "receiver", "finance"]
+    assert list(demo.tokens) == ["physician", "admin", "receiver", "finance", "cashier"]
     assert len(set(demo.tokens.values())) == 4
     assert "examples/seed" in text
     assert [line for line in said[:start] if "ready" not in line] == []

@@ -36,6 +36,7 @@ PEOPLE: Final = {
     "admin": ("Achieng Otieno", "administers both facilities"),
     "receiver": ("Musa Hassan", "receives at Tumaini"),
     "finance": ("Njeri Mwangi", "keeps Tumaini's money"),
+    "cashier": ("Peter Kimani", "agrees to what goes back"),
 }
 _TOKEN_DAYS: Final = 30
 _PATIENCE: Final = Timeouts(connect_s=2, total_s=4)
@@ -180,6 +181,7 @@ def _people(tx: object) -> None:
     add_member(tx, users["admin"], tumaini, Role.ADMINISTRATOR)
     add_member(tx, users["receiver"], tumaini, Role.RECEPTION)
     add_member(tx, users["finance"], tumaini, Role.FINANCE)
+    add_member(tx, users["cashier"], tumaini, Role.FINANCE)
     if not Price.objects.filter(facility=uhuru).exists():
         account = MpesaAccount.objects.get(environment="simulator", short_code=DEMO_SHORT_CODE)
         set_price(tx, uhuru, amount=Money.from_shillings(FEE_SHILLINGS), payee=tumaini, account=account)
