@@ -18,6 +18,7 @@ from support import (
     World,
     advance,
     check_books,
+    execute,
     inbox_outcomes,
     open_tasks,
     post,
@@ -61,6 +62,30 @@ def test_a_success_is_believed_after_a_query_and_its_number_is_used(
     assert town.status(referral) == "paid"
     assert receipts() == [(simulator.prompts()[0].receipt, "applied")]
     assert verdicts(prompt) == ["callback:ask", "query:confirms"]
+
+
+@pytest.mark.parametrize("forged_first", [True, False])
+def test_a_false_number_is_not_put_on_money_whose_true_one_will_come(
+    town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, forged_first: bool
+) -> None:
+    execute("UPDATE mpesa_account SET c2b_registered_at = now()")
+    simulator.script(Fault(FaultKind.CALLBACK_LOST))
+    referral, prompt = town.prompted(PAYS)
+    worker.dispatch()
+    advance(21, simulator)
+    row = town.prompt(prompt)
+    forged = success_body(
+        row["checkout_request_id"], phone=int(PAYS), number="UKS0FALSE0", MerchantRequestID=row["merchant_request_id"]
+    )
+    for forges in (forged_first, not forged_first):
+        if forges:
+            assert post(gateway.callback_url(prompt), forged).status == 200
+            worker.settle()
+        else:
+            worker.query()
+
+    assert town.status(referral) == "paid"
+    assert receipts() == [(None, "applied")]  # awaited: the notice will tell it
 
 
 @pytest.mark.fault(19)

@@ -29,7 +29,7 @@ from rufaa.payments import strays, unread
 from rufaa.payments.inbound import C2bItem, OrderItem, TakeArrivals, TakeResults
 from rufaa.payments.machine import Channel, Report
 from rufaa.payments.operations import open_task_for_prompt
-from rufaa.payments.plan import Item
+from rufaa.payments.plan_rows import Item
 from rufaa.payments.settle import HandOn, settle
 
 _SQL: Final = sql.load(__file__, "loop.sql")

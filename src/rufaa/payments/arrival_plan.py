@@ -13,16 +13,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
 
 from rufaa import ids
 from rufaa.money import Money
 from rufaa.payments import account_codes
 from rufaa.payments.machine import OPEN_FEE, ArrivalVerdict, Channel, FeeState
-from rufaa.payments.plan import CLOCKS_APART, NewReceipt, NumberFound, out_of_life, shows_somebody
+from rufaa.payments.plan import CLOCKS_APART, out_of_life, shows_somebody
+from rufaa.payments.plan_rows import NewReceipt, NumberFound
 from rufaa.phone import Phone, agrees
-
-_NO_MONEY: Final = Money(0)
 
 
 class Outcome(StrEnum):
@@ -407,9 +405,8 @@ class _Batch:
 
 def _is_money(arrival: Arrival, *, typed: bool = False) -> bool:
     """``typed``: a clerk who types the code need not know the amount."""
-    if arrival.amount is None:
-        return typed and arrival.channel is Channel.TYPED
-    return arrival.amount > _NO_MONEY
+    unsaid = typed and arrival.channel is Channel.TYPED
+    return unsaid if arrival.amount is None else arrival.amount > Money(0)
 
 
 def _differs(arrival: Arrival, known: KnownReceipt) -> str | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,7 +22,6 @@ from rufaa.daraja import codes
 from rufaa.law import Moved, Refused
 from rufaa.money import Money
 from rufaa.payments.machine import (
-    LAST_QUERY_S,
     LIVE,
     OPEN_FEE,
     PROMPT,
@@ -35,207 +34,27 @@ from rufaa.payments.machine import (
     Report,
     Verdict,
     judge,
-    next_late_query_s,
     next_query_s,
 )
-from rufaa.phone import Phone, agrees
+from rufaa.payments.plan_rows import (
+    Adopted,
+    FeeRow,
+    Item,
+    LooseReceipt,
+    NewEvidence,
+    NewReceipt,
+    NewTask,
+    NumberFound,
+    Plan,
+    PromptRow,
+    Sibling,
+)
+from rufaa.payments.plan_working import Working, change_of, schedule, working_of
+from rufaa.phone import agrees
 
-_NO_RESPONSE: Final = "1037"
 _FILLS_NUMBER: Final = frozenset({Verdict.CONFIRMS, Verdict.ASK})
 CLOCKS_APART: Final = timedelta(minutes=5)
 """How far M-Pesa's clock and ours may be apart before a payment is no longer taken for a prompt's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One report about one prompt, with what is stored of it as evidence."""
-
-    prompt: uuid.UUID
-    report: Report
-    result_desc: str = ""
-    paid_at: datetime | None = None
-    inbox: int | None = None
-    status: int | None = None
-    body: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Sibling:
-    """Another prompt of the same fee, account, amount and phone: its money could be taken for this prompt's."""
-
-    prompt: uuid.UUID
-    sent_at: datetime | None
-    receipt: uuid.UUID | None
-    awaits_number: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PromptRow:
-    """A locked prompt as it stands before the batch."""
-
-    id: uuid.UUID
-    fee: uuid.UUID
-    account: uuid.UUID
-    state: PromptState
-    amount: Money
-    phone: Phone
-    checkout_request_id: str | None
-    merchant_request_id: str | None
-    age_s: float  # since it was first sent; 0 if it never was
-    unpaid_queries: int
-    receipt: uuid.UUID | None  # the receipt of this prompt, if it has one
-    receipt_number: str | None
-    asked_number: str | None  # a receipt number from an untrusted callback, waiting for a query to agree
-    success_claimed: bool = False  # an earlier report spoke of success
-    sent_at: datetime | None = None  # last; None: it never was, or nobody looked
-    number_from_arrival: bool = False  # no callback of this prompt, only arrivals, told the number of its receipt
-    siblings: tuple[Sibling, ...] = ()  # read when the fee is locked; their receipts are locked with them
-
-
-@dataclass(frozen=True, slots=True)
-class LooseReceipt:
-    """A receipt without prompt that could be the money of a prompt of the batch, locked as it stands before it.
-
-    ``pays``: the fees that it was applied to. ``names``: the fee whose account code its trusted reports gave as
-    reference, or of whose prompt a trusted callback told it; None: neither. ``unreferenced``: no trusted report gave a
-    reference (a till's, or a status alone). ``free``: what of it is neither applied, nor given back, nor promised to
-    be. ``phone_shown``: as its reports show it; None: not at all. ``doubt``: how far ``paid_at`` may be off either way
-    (``pull.ZONE_DOUBT`` where only Pull told it).
-    """
-
-    id: uuid.UUID
-    account: uuid.UUID
-    amount: Money
-    number: str
-    paid_at: datetime | None
-    pays: frozenset[uuid.UUID]
-    names: uuid.UUID | None
-    free: Money
-    phone_shown: str | None
-    unreferenced: bool = False
-    doubt: timedelta = timedelta(0)
-
-
-@dataclass(frozen=True, slots=True)
-class FeeRow:
-    """A locked fee as it stands before the batch."""
-
-    id: uuid.UUID
-    state: FeeState
-    amount: Money
-    account: uuid.UUID
-    payee: uuid.UUID
-
-
-@dataclass(frozen=True, slots=True)
-class PromptChange:
-    """One prompt's row after the batch. ``moved`` None: only what is known about it changed."""
-
-    id: uuid.UUID
-    moved: tuple[PromptState, PromptEvent] | None
-    checkout_request_id: str | None
-    merchant_request_id: str | None
-    code: str
-    message: str
-    unpaid_queries: int
-    next_query_s: float | None  # age at which to ask next; None: not any more
-    keep_schedule: bool  # leave the time of the next query as it is
-
-
-@dataclass(frozen=True, slots=True)
-class NewReceipt:
-    """``fee``: the fee that all of it pays, by an application of its whole amount; None: it waits in unapplied.
-
-    ``prompt`` None: money of its own, that no prompt of ours asked for as far as we know. ``names`` and
-    ``phone_shown``: of such money that a prompt's callback told, the prompt's fee and the payer, as ``LooseReceipt``
-    has them when it is read again.
-    """
-
-    id: uuid.UUID
-    prompt: uuid.UUID | None
-    account: uuid.UUID
-    amount: Money
-    number: str | None
-    paid_at: datetime | None
-    fee: uuid.UUID | None
-    names: uuid.UUID | None = None
-    phone_shown: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Adopted:
-    """A receipt without prompt becomes ``prompt``'s; ``paid_at`` fills an empty one.
-
-    ``fee``: the fee that all of it pays now, as in ``NewReceipt``, since it waited until now: its tasks are done. None:
-    what it pays, and whether it waits, stays as it is.
-    """
-
-    receipt: uuid.UUID
-    prompt: uuid.UUID
-    paid_at: datetime | None
-    fee: uuid.UUID | None
-    amount: Money
-
-
-@dataclass(frozen=True, slots=True)
-class NumberFound:
-    receipt: uuid.UUID
-    number: str
-    paid_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class NewTask:
-    kind: str
-    fee: uuid.UUID
-    facility: uuid.UUID
-    prompt: uuid.UUID
-    receipt: uuid.UUID | None
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class NewEvidence:
-    item: Item
-    verdict: Verdict
-    receipt: uuid.UUID | None
-
-
-@dataclass(slots=True)
-class Plan:
-    """Everything to write, in sets. ``left_over`` are reports for another round, in their order."""
-
-    evidence: list[NewEvidence] = field(default_factory=list)
-    prompts: list[PromptChange] = field(default_factory=list)
-    receipts: list[NewReceipt] = field(default_factory=list)
-    adopted: list[Adopted] = field(default_factory=list)
-    numbers: list[NumberFound] = field(default_factory=list)
-    tasks: list[NewTask] = field(default_factory=list)
-    reviewed: list[uuid.UUID] = field(default_factory=list)  # prompts that left review: their tasks are done
-    paid_fees: list[uuid.UUID] = field(default_factory=list)
-    left_over: list[Item] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Working:
-    """A prompt while the batch is being decided."""
-
-    row: PromptRow
-    state: PromptState
-    checkout_request_id: str | None
-    merchant_request_id: str | None
-    unpaid_queries: int
-    receipt: uuid.UUID | None
-    number: str | None
-    asked_number: str | None
-    success_claimed: bool
-    number_from_arrival: bool
-    moved: tuple[PromptState, PromptEvent] | None = None
-    code: str = ""
-    message: str = ""
-    next_query_s: float | None = None
-    keep_schedule: bool = True
-    touched: bool = False
 
 
 def plan(
@@ -285,7 +104,7 @@ class _Batch:
         loose: Iterable[LooseReceipt],
     ) -> None:
         self._plan = Plan()
-        self._prompts = {row.id: _working(row) for row in prompts}
+        self._prompts = {row.id: working_of(row) for row in prompts}
         self._fees = fees
         self._fee_states = {fee.id: fee.state for fee in fees.values()}
         self._id_owner = dict(checkout_ids)
@@ -295,7 +114,7 @@ class _Batch:
         self._number_owner |= {receipt.number: receipt.id for receipt in self._loose.values()}
 
     def done(self) -> Plan:
-        self._plan.prompts = [_change(prompt) for prompt in self._prompts.values() if prompt.touched]
+        self._plan.prompts = [change_of(prompt) for prompt in self._prompts.values() if prompt.touched]
         return self._plan
 
     def take(self, item: Item) -> None:
@@ -323,11 +142,11 @@ class _Batch:
         if verdict is Verdict.ASK and _claims_success(item.report):
             prompt.asked_number = item.report.receipt_number
         prompt.success_claimed = prompt.success_claimed or _claims_success(item.report)
-        _schedule(prompt, item.report, verdict)
+        schedule(prompt, item.report, verdict)
         receipt = told or (prompt.receipt if verdict in _FILLS_NUMBER else None)
         self._plan.evidence.append(NewEvidence(item, verdict, receipt))
 
-    def _facts(self, prompt: _Working, report: Report) -> PromptFacts:
+    def _facts(self, prompt: Working, report: Report) -> PromptFacts:
         own = prompt.row.id
         checkout, number = report.checkout_request_id, report.receipt_number
         others_checkout = checkout is not None and self._id_owner.get(checkout, own) != own
@@ -345,7 +164,7 @@ class _Batch:
             others_numbers=frozenset([number] if number and others_number else []),
         )
 
-    def _learn_ids(self, prompt: _Working, report: Report, verdict: Verdict) -> None:
+    def _learn_ids(self, prompt: Working, report: Report, verdict: Verdict) -> None:
         """A callback that beat the answer to its POST, or came after a lost one, brings the ids of its push.
 
         Only a trusted one: ids are never changed, and a forger would choose those of a push that somebody else paid.
@@ -359,7 +178,7 @@ class _Batch:
         if prompt.merchant_request_id is None and report.merchant_request_id:
             prompt.merchant_request_id = report.merchant_request_id
 
-    def _move(self, prompt: _Working, state: PromptState, event: PromptEvent, item: Item, verdict: Verdict) -> None:
+    def _move(self, prompt: Working, state: PromptState, event: PromptEvent, item: Item, verdict: Verdict) -> None:
         if prompt.state is PromptState.REVIEW:
             self._plan.reviewed.append(prompt.row.id)
         prompt.state, prompt.moved = state, (state, event)
@@ -369,7 +188,7 @@ class _Batch:
         elif state is PromptState.REVIEW:
             self._ask_person("review", prompt, _REVIEW_WHY.get(verdict, _REVIEW_WHY_ELSE))
 
-    def _credit(self, prompt: _Working, item: Item) -> None:
+    def _credit(self, prompt: Working, item: Item) -> None:
         """The prompt is paid: its receipt, and what it pays. Money that the fee cannot take waits for a person."""
         number = item.report.receipt_number
         if number is None and prompt.asked_number not in self._number_owner:
@@ -398,7 +217,7 @@ class _Batch:
             state = self._fee_states[prompt.row.fee]
             self._ask_person("unapplied", prompt, f"{receipt.amount} arrived for a fee that is {state}.")
 
-    def _fee_that_takes(self, prompt: _Working, amount: Money) -> uuid.UUID | None:
+    def _fee_that_takes(self, prompt: Working, amount: Money) -> uuid.UUID | None:
         """The prompt's fee, if it is open and this pays it whole."""
         fee = self._fees[prompt.row.fee]
         fits = self._fee_states[fee.id] in OPEN_FEE and fee.amount == amount and fee.account == prompt.row.account
@@ -408,12 +227,12 @@ class _Batch:
         self._fee_states[fee] = FeeState.PAID
         self._plan.paid_fees.append(fee)
 
-    def _could_adopt(self, prompt: _Working, receipt: uuid.UUID) -> bool:
+    def _could_adopt(self, prompt: Working, receipt: uuid.UUID) -> bool:
         """Whether this is money without prompt that could be this prompt's."""
         loose = self._loose.get(receipt)
         return loose is not None and loose.account == prompt.row.account and loose.amount == prompt.row.amount
 
-    def _to_adopt(self, prompt: _Working, report: Report) -> LooseReceipt | None:
+    def _to_adopt(self, prompt: Working, report: Report) -> LooseReceipt | None:
         """The receipt that this success is about: the one that it names, or for a query one that fits in everything."""
         if report.receipt_number is not None:
             named = self._number_owner.get(report.receipt_number)
@@ -430,7 +249,7 @@ class _Batch:
             default=None,
         )
 
-    def _fits(self, prompt: _Working, loose: LooseReceipt) -> bool:
+    def _fits(self, prompt: Working, loose: LooseReceipt) -> bool:
         """Whether a receipt agrees with the prompt in its fee, account, amount, phone and time, as far as they show.
 
         The one that a callback told, which could not be trusted alone, needs no reference and no time.
@@ -455,7 +274,7 @@ class _Batch:
             off <= out_of_life(loose.paid_at, sent_at, doubt=loose.doubt) for sent_at in rivals
         )
 
-    def _siblings(self, prompt: _Working) -> list[Sibling]:
+    def _siblings(self, prompt: Working) -> list[Sibling]:
         """As they are now: some may have changed in this batch."""
         now = [(each, self._prompts.get(each.prompt)) for each in prompt.row.siblings]
         return [
@@ -467,7 +286,7 @@ class _Batch:
             for each, working in now
         ]
 
-    def _adopt(self, prompt: _Working, loose: LooseReceipt, item: Item) -> None:
+    def _adopt(self, prompt: Working, loose: LooseReceipt, item: Item) -> None:
         """The prompt's money is in the books already; where it still waits whole, it pays the prompt's fee now."""
         pays = self._fee_that_takes(prompt, loose.amount) if loose.free == loose.amount else None
         self._plan.adopted.append(Adopted(loose.id, prompt.row.id, item.paid_at, pays, loose.amount))
@@ -477,7 +296,7 @@ class _Batch:
         if pays is not None:
             self._pay(pays)
 
-    def _take_number(self, prompt: _Working, item: Item, verdict: Verdict) -> uuid.UUID | None:
+    def _take_number(self, prompt: Working, item: Item, verdict: Verdict) -> uuid.UUID | None:
         """What a number means that is told of a prompt that is paid. Returns the receipt if it is not the prompt's.
 
         The prompt's receipt may await its number. A second number for one push is a person's task; and where the first
@@ -497,6 +316,8 @@ class _Batch:
                 "contradiction", prompt, "It reports the receipt of money that is in the books without it."
             )
             return owner
+        elif prompt.number is None and verdict is Verdict.ASK and prompt.row.numbers_come:
+            pass  # who knows the address could put a false number on real money, and the true one would come besides
         elif prompt.number is None:
             prompt.number = number
             self._number_owner[number] = prompt.receipt
@@ -507,7 +328,7 @@ class _Batch:
             self._ask_person("contradiction", prompt, "Two receipt numbers are reported for one prompt.")
         return None
 
-    def _book_apart(self, prompt: _Working, item: Item, number: str) -> uuid.UUID:
+    def _book_apart(self, prompt: Working, item: Item, number: str) -> uuid.UUID:
         """Money that a prompt's callback tells of, while the prompt has an arrival's receipt with another number.
 
         That number can be a sibling's, which awaits its own: then this is the one that is missing. Else it is money
@@ -558,7 +379,7 @@ class _Batch:
             self._plan.tasks.append(NewTask(kind, fee.id, fee.payee, prompt.row.id, receipt.id, why))
         return receipt.id
 
-    def _ask_person(self, kind: str, prompt: _Working, why: str) -> None:
+    def _ask_person(self, kind: str, prompt: Working, why: str) -> None:
         fee = self._fees[prompt.row.fee]
         self._plan.tasks.append(NewTask(kind, fee.id, fee.payee, prompt.row.id, prompt.receipt, why))
 
@@ -594,7 +415,7 @@ def _contradicts(report: Report, verdict: Verdict) -> bool:
     return says_unpaid or verdict.event is PromptEvent.DOUBTED
 
 
-def _event(prompt: _Working, report: Report, verdict: Verdict) -> PromptEvent | None:
+def _event(prompt: Working, report: Report, verdict: Verdict) -> PromptEvent | None:
     """The event that a verdict stands for in this state.
 
     A claim of success that has to be asked about must not get lost where nobody would ask any more, nor be sent over
@@ -609,56 +430,3 @@ def _event(prompt: _Working, report: Report, verdict: Verdict) -> PromptEvent | 
 
 
 _NOT_ASKED_ABOUT: Final = frozenset({PromptState.CREATED, PromptState.REFUSED, PromptState.UNPAID})
-
-
-def _working(row: PromptRow) -> _Working:
-    return _Working(
-        row=row,
-        state=row.state,
-        checkout_request_id=row.checkout_request_id,
-        merchant_request_id=row.merchant_request_id,
-        unpaid_queries=row.unpaid_queries,
-        receipt=row.receipt,
-        number=row.receipt_number,
-        asked_number=row.asked_number,
-        success_claimed=row.success_claimed,
-        number_from_arrival=row.number_from_arrival,
-    )
-
-
-def _schedule(prompt: _Working, report: Report, verdict: Verdict) -> None:
-    """When to ask next."""
-    age = prompt.row.age_s
-    if prompt.state is PromptState.CREATED:
-        return  # its time is the time to send
-    if prompt.state is PromptState.PAID:
-        prompt.keep_schedule, prompt.next_query_s = False, None
-    elif verdict.asks:
-        # without an id nothing can be asked; the prompt's own time then stands
-        prompt.keep_schedule, prompt.next_query_s = prompt.checkout_request_id is None, age
-    elif verdict is Verdict.FAILS:
-        prompt.keep_schedule = False
-        last = report.channel is Channel.CALLBACK and report.result_code == _NO_RESPONSE and age < LAST_QUERY_S
-        prompt.next_query_s = LAST_QUERY_S if last else None
-    elif report.channel is Channel.QUERY:
-        prompt.keep_schedule = False
-        if prompt.state in LIVE:
-            prompt.next_query_s = next_query_s(age)
-        elif prompt.state is PromptState.REVIEW:
-            prompt.next_query_s = next_late_query_s(age)
-        else:  # the last query about a failure is repeated until it has an answer
-            prompt.next_query_s = next_query_s(age) if verdict is Verdict.NO_NEWS else None
-
-
-def _change(prompt: _Working) -> PromptChange:
-    return PromptChange(
-        id=prompt.row.id,
-        moved=prompt.moved,
-        checkout_request_id=prompt.checkout_request_id,
-        merchant_request_id=prompt.merchant_request_id,
-        code=prompt.code,
-        message=prompt.message,
-        unpaid_queries=prompt.unpaid_queries,
-        next_query_s=prompt.next_query_s,
-        keep_schedule=prompt.keep_schedule,
-    )

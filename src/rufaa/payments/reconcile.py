@@ -25,7 +25,7 @@ from rufaa.payments import access
 from rufaa.payments.access import Accounts, Budget
 from rufaa.payments.machine import UNKNOWN_WITHOUT_ID_S, Channel, Report
 from rufaa.payments.operations import open_task_for_prompt
-from rufaa.payments.plan import Item
+from rufaa.payments.plan_rows import Item
 from rufaa.payments.settle import HandOn, settle
 
 _SQL: Final = sql.load(__file__, "reconcile.sql")

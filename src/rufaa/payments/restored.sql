@@ -59,4 +59,4 @@ SELECT
     (SELECT count(*) FROM fee WHERE state IN ('due', 'deferred')
         AND created_at <= (SELECT max(restored_at) FROM restoration WHERE compared_at IS NULL)) AS open_fees,
     (SELECT count(*) FROM prompt WHERE state IN ('pending', 'unknown', 'review')) AS unclear_prompts,
-    (SELECT count(*) FROM inbox WHERE outcome = 'unknown-prompt') AS unknown_callbacks
+    (SELECT count(*) FROM inbox WHERE outcome IN ('unknown-prompt', 'unknown-account', 'unknown-order')) AS unknown_callbacks

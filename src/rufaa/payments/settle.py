@@ -19,7 +19,8 @@ from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.money import Money
 from rufaa.payments.machine import LIVE, FeeState, PromptState, Verdict
-from rufaa.payments.plan import FeeRow, Item, LooseReceipt, NewReceipt, NumberFound, Plan, PromptRow, Sibling, plan
+from rufaa.payments.plan import plan
+from rufaa.payments.plan_rows import FeeRow, Item, LooseReceipt, NewReceipt, NumberFound, Plan, PromptRow, Sibling
 from rufaa.phone import Phone
 
 _SQL: Final = sql.load(__file__, "settle.sql")
@@ -89,10 +90,11 @@ def _prompt_row(row: Mapping[str, Any], siblings: Sequence[Sibling]) -> PromptRo
         unpaid_queries=row["unpaid_queries"],
         receipt=row["receipt"],
         receipt_number=row["receipt_number"],
-        asked_number=row["asked_number"],
+        asked_number=None if row["numbers_come"] else row["asked_number"],
         success_claimed=row["success_claimed"],
         sent_at=row["sent_at"],
         number_from_arrival=row["number_from_arrival"],
+        numbers_come=row["numbers_come"],
         siblings=tuple(siblings),
     )
 
