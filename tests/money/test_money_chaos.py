@@ -21,7 +21,7 @@ from rufaa.db.atomic import unit
 from rufaa.errors import RufaaError
 from rufaa.referrals import operations as referrals
 from rufaa.simulator.config import Chaos, SimulatorSettings
-from rufaa.simulator.faults import FaultKind
+from rufaa.simulator.faults import KINDS, FaultKind, Slot
 from rufaa.simulator.plans import Says
 from rufaa.simulator.state import Prompt, State
 from rufaa.simulator.testing import RunningSimulator, running_simulator
@@ -36,7 +36,11 @@ CALM_S: Final = (20, 30, 60, 70, 300, 600, 900, 3600, 3600, 7200, 7200, 7200)
 NOON: Final = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 EXPECTED: Final = (
-    *(kind for kind in FaultKind if kind is not FaultKind.ANSWER_REPLACED),  # presets take its place
+    *(  # presets take the place of answer-replaced, and this town neither registers for C2B or Pull nor orders anything
+        kind
+        for kind, about in KINDS.items()
+        if kind is not FaultKind.ANSWER_REPLACED and about.slot not in {Slot.NOTICE, Slot.PULL, Slot.ORDER}
+    ),
     *(f"posted {each}" for each in Says),
     "query misled",
 )
