@@ -30,6 +30,11 @@ TEMPLATE: Final = "rufaa_sabotage"
 _CAUGHT: Final = re.compile(r"^(?:FAILED|ERROR) ([^\s\[]+::[^\s\[]+)", re.MULTILINE)
 _IN_SETUP: Final = re.compile(r"^_+ ERROR (?:at setup of|collecting) ", re.MULTILINE)
 
+_MIGRATE: Final = (
+    "import django; django.setup(); from rufaa.cli.migrate import migrate; from rufaa.config import config;"
+    " migrate(config())"  # as tests do: the command would refuse a server that may lose data
+)
+
 
 class NoSuchText(Exception):
     """The text that a break replaces does not stand exactly once in its file: the guard has moved."""
@@ -83,13 +88,14 @@ def one_server() -> Iterator[None]:
         server.start()
         try:
             server.create_database(TEMPLATE)
-            settings = {"RUFAA_MODE": "demo", "RUFAA_DATA": f"{folder}/rufaa", "RUFAA_SECRET_KEYS": "x" * 40}
-            subprocess.run(
-                [sys.executable, "-m", "rufaa", "migrate"],
-                env={**os.environ, **settings, "DATABASE_URL": server.url(TEMPLATE)},
-                stdout=subprocess.DEVNULL,
-                check=True,
-            )
+            settings = {
+                "DATABASE_URL": server.url(TEMPLATE),
+                "DJANGO_SETTINGS_MODULE": "rufaa.settings",
+                "RUFAA_DATA": f"{folder}/rufaa",
+                "RUFAA_MODE": "demo",
+                "RUFAA_SECRET_KEYS": "a secret of the tests that is long enough",
+            }
+            subprocess.run([sys.executable, "-c", _MIGRATE], env={**os.environ, **settings}, check=True)
             os.environ |= {"DATABASE_URL": server.url("postgres"), "RUFAA_TESTS_TEMPLATE": TEMPLATE}
             yield
         finally:
