@@ -29,7 +29,7 @@ from races.arranged import (
     waiting_money,
 )
 from races.gates import Racers
-from rufaa.db.atomic import unit
+from rufaa.db.atomic import Tx, unit
 from rufaa.payments import arrivals, claims, operations, unapplied
 from rufaa.payments import refunds as refunding
 from rufaa.payments import settle as settlement
@@ -390,6 +390,34 @@ def test_control_without_the_fees_lock_the_claim_of_money_that_came_stays_open(
     assert ends(*running)[0] == ["pays"]
     if ends(*running)[1] == "asked":
         assert [row["ended_as"] for row in rows("SELECT ended_as FROM claim")] == [""]
+    check_books()
+
+
+def test_a_code_typed_while_its_notice_without_reference_is_taken_in_is_confirmed_by_what_came(
+    world: World, racers: Racers
+) -> None:
+    """They share no lock, so neither sees the other; who looks after claims finds the money a little later."""
+    referral = world.waiting()
+    told = notice(world, todays())
+
+    def typing_meanwhile(tx: Tx) -> str:
+        assert arrivals.take_in(tx, [told], hand_on=fees_paid) == ["unapplied"]
+        (typing,) = racers.start(lambda: types(world, referral))
+        return str(typing.result())
+
+    assert unit(typing_meanwhile) == "asked"
+    assert rows("SELECT ended_as FROM claim") == [{"ended_as": ""}]
+
+    unit(claims.hand_over)
+
+    (receipt,) = rows("SELECT id, free_cents FROM receipt")
+    assert rows("SELECT ended_as, receipt_id, next_at FROM claim") == [
+        {"ended_as": "confirmed", "receipt_id": receipt["id"], "next_at": None}
+    ]
+    assert rows("SELECT kind, proposed_fee_id FROM task") == [
+        {"kind": "unapplied", "proposed_fee_id": fee_of(referral)}
+    ]
+    assert receipt["free_cents"] == 100_000  # a person confirms
     check_books()
 
 

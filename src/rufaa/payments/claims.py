@@ -132,7 +132,13 @@ def _ask(tx: Tx, code: str, fee: uuid.UUID, account: uuid.UUID, *, by: uuid.UUID
 
 
 def hand_over(tx: Tx) -> None:
-    """What nobody confirmed for half an hour is a person's task; after a day nobody is asked any more."""
+    """What nobody confirmed for half an hour is a person's task; after a day nobody is asked any more.
+
+    Unless its money is in the books: then it is confirmed, and where a person typed it for a fee, that one is proposed.
+    """
+    for row in tx.rows(_SQL["known"]):
+        if row["fee_id"] is not None:
+            tx.execute(_SQL["propose"], {"receipt": row["receipt_id"], "fee": row["fee_id"]})
     for row in tx.rows(_SQL["unconfirmed"]):
         tx.execute(_SQL["open_claim_task"], {"id": ids.new_id(), "claim": row["id"], "why": _why(row)})
     tx.execute(_SQL["give_up"])

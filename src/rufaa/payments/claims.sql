@@ -27,6 +27,14 @@ INSERT INTO claim (id, account_id, number, channel, fee_id, by, next_at)
 VALUES (%(id)s, %(account)s, %(number)s, 'typed', %(fee)s, %(by)s, rufaa_now())
 ON CONFLICT DO NOTHING
 
+-- name: known
+-- Their money came while they were typed, or by a prompt's own callback.
+UPDATE claim SET ended_at = rufaa_now(), ended_as = 'confirmed', receipt_id = receipt.id, next_at = NULL
+FROM receipt
+WHERE claim.ended_at IS NULL AND receipt.number = claim.number AND receipt.account_id = claim.account_id
+    AND coalesce(claim.amount_cents, receipt.amount_cents) = receipt.amount_cents
+RETURNING claim.fee_id, receipt.id AS receipt_id
+
 -- name: unconfirmed
 SELECT id, channel, number FROM claim
 WHERE ended_at IS NULL AND created_at < rufaa_now() - interval '30 minutes' AND NOT EXISTS (
