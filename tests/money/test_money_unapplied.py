@@ -6,7 +6,9 @@ import uuid
 
 import pytest
 
+from rufaa.db.atomic import unit
 from rufaa.money import Money
+from rufaa.payments import claims
 from rufaa.simulator.config import DEMO_SHORT_CODE
 from rufaa.simulator.testing import RunningSimulator
 from support import (
@@ -209,6 +211,25 @@ def test_a_typed_code_that_nobody_has_seen_is_asked_about(desk: Desk, simulator:
     (waiting,) = desk.gateway.do("query", "receipts:listUnapplied", {}, by=desk.world.finance)
     assert waiting["proposedAccountCode"] == code_of(referral)
     assert value("SELECT ended_as FROM claim") == "confirmed"
+    check_books(simulator)
+
+
+def test_a_code_that_is_confirmed_late_is_no_longer_a_persons_task(desk: Desk, simulator: RunningSimulator) -> None:
+    # given: half an hour after it was typed nobody has told of the payment
+    referral = desk.world.waiting()
+    type_code(desk, referral, simulator.pay(PAYER, DEMO_SHORT_CODE, NO_CODE, 1000))
+    advance(1860)
+    unit(claims.hand_over)
+    assert open_tasks() == ["claim"]
+
+    # when: the notice comes
+    simulator.advance(3)
+    desk.worker.settle()
+    unit(claims.hand_over)
+
+    # then
+    assert open_tasks() == ["unapplied"]
+    assert value("SELECT closed_as FROM task WHERE kind = 'claim'") == "confirmed"
     check_books(simulator)
 
 

@@ -142,6 +142,7 @@ def hand_over(tx: Tx) -> None:
     for row in tx.rows(_SQL["unconfirmed"]):
         tx.execute(_SQL["open_claim_task"], {"id": ids.new_id(), "claim": row["id"], "why": _why(row)})
     tx.execute(_SQL["give_up"])
+    tx.execute(_SQL["close_confirmed"])
 
 
 def _why(row: dict[str, object]) -> str:

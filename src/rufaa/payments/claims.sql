@@ -55,3 +55,8 @@ ON CONFLICT DO NOTHING
 -- What is due at this moment is asked about a last time.
 UPDATE claim SET next_at = NULL
 WHERE ended_at IS NULL AND next_at > rufaa_now() AND created_at < rufaa_now() - interval '1 day'
+
+-- name: close_confirmed
+UPDATE task SET closed_at = rufaa_now(), closed_as = claim.ended_as
+FROM claim
+WHERE task.kind = 'claim' AND task.closed_at IS NULL AND claim.id = task.claim_id AND claim.ended_as = 'confirmed'
