@@ -73,6 +73,7 @@ def agreed_refund(story: Story) -> uuid.UUID:
     return unit(add)
 
 
+@pytest.mark.fault(32)
 @pytest.mark.parametrize("story", of("order."), indirect=True)
 def test_a_refund_goes_back_once_wherever_the_worker_dies(story: Story, simulator: RunningSimulator) -> None:
     before = simulator.wallet(PAYS)
@@ -116,6 +117,7 @@ def test_a_claim_is_confirmed_once_wherever_the_worker_dies(
     check_books(simulator)
 
 
+@pytest.mark.fault(32)
 @pytest.mark.parametrize("story", of("pull."), indirect=True)
 def test_a_pulled_payment_is_booked_once_wherever_the_worker_dies(
     story: Story, simulator: RunningSimulator, town: World

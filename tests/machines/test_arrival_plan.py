@@ -85,7 +85,6 @@ def changed_nothing(plan: ArrivalPlan) -> bool:
 # --- 1: the number is known ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.fault(31)
 def test_a_number_that_is_in_the_books_is_one_more_report() -> None:
     plan = plan_arrivals([arrival()], facts(fee(), receipts={NUMBER: known()}))
 

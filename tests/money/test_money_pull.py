@@ -42,6 +42,7 @@ def code_of(referral: str) -> str:
     return str(value("SELECT account_code FROM referral WHERE id = %(id)s", id=uuid.UUID(referral)))
 
 
+@pytest.mark.fault(31)
 def test_a_payment_whose_notice_is_lost_is_pulled(pulling: World, simulator: RunningSimulator, worker: Worker) -> None:
     referral = pulling.waiting()
     number = simulator.pay(PAYER, DEMO_SHORT_CODE, code_of(referral), 1000)
@@ -56,6 +57,7 @@ def test_a_payment_whose_notice_is_lost_is_pulled(pulling: World, simulator: Run
     check_books(simulator)
 
 
+@pytest.mark.fault(31)
 def test_what_is_known_is_pulled_again_and_again_and_counted_once(
     pulling: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
