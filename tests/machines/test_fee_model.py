@@ -110,7 +110,7 @@ def test_no_shilling_is_lost_or_taken_twice_in_any_order(record_property: Callab
 
     record_property("states", len(seen))
     print(f"\n{len(seen)} states within {DEPTH} steps of {len(STARTS)} starts, {time.monotonic() - began:.0f} s")
-    assert len(seen) > 20_000
+    assert len(seen) > 19_000
     assert {row.state for world in seen for row in world.prompts} == set(PromptState)
     assert {row.state for world in seen for row in world.refunds} == set(RefundState)
     assert {row.holding.state for world in seen for row in world.receipts} == set(ReceiptState)

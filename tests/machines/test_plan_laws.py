@@ -186,7 +186,7 @@ def test_of_two_reports_with_one_number_in_one_plan_the_first_alone_is_believed(
     assert [(row.prompt, row.number) for row in made.receipts] == [(prompts[0].id, number_of(1))]
 
 
-def test_the_number_of_an_untrusted_callback_counts_once_a_query_agrees() -> None:
+def test_the_number_of_an_untrusted_callback_never_counts_though_a_query_agrees_on_the_money() -> None:
     state = State((prompt_row(1),), (fee_row(),))
 
     asked = settle(state, [callback(1, trusted=False)]).state
@@ -194,7 +194,11 @@ def test_the_number_of_an_untrusted_callback_counts_once_a_query_agrees() -> Non
     assert asked.asking == {uuid.UUID(int=1)}
 
     (receipt,) = settle(asked, [query(1)]).state.receipts
-    assert receipt.number == number_of(1)
+    assert receipt.number is None
+    (after,) = settle(settle(asked, [query(1)]).state, [callback(1, trusted=False)]).state.receipts
+    assert after.number is None
+    (trusted,) = settle(settle(asked, [query(1)]).state, [callback(1)]).state.receipts
+    assert trusted.number == number_of(1)
 
 
 @pytest.mark.parametrize(

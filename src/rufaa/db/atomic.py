@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, InternalError, OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from rufaa.db import failpoints
@@ -26,6 +26,7 @@ CHANGED: Final = "rufaa_changed"
 """NOTIFY channel that tells which prompts changed: space-separated ids, or ``*`` for "look again"."""
 
 _REPEAT: Final = frozenset({"40001", "40P01"})
+_SLEPT_TOO_LONG: Final = "25P03"
 _ATTEMPTS: Final = 4
 _NOTIFY_LIMIT: Final = 7900  # PostgreSQL takes payloads shorter than 8000 bytes
 
@@ -97,7 +98,8 @@ def unit(work: Callable[[Tx], T], *, actor: uuid.UUID | None = None, step: Step 
     """Run ``work`` in a transaction of its own and return what it returns. Its commit is ``step``, where it has a name.
 
     Only what PostgreSQL rolled back for certain is repeated. A connection lost during COMMIT raises: whether it
-    committed is not known, and the caller finds out by reading.
+    committed is not known, and the caller finds out by reading. A process that froze inside a transaction finds its
+    connection ended: psycopg calls that an internal error, and here it is what it is, an ``OperationalError``.
     """
     try:
         for attempt in range(1, _ATTEMPTS + 1):
@@ -110,12 +112,20 @@ def unit(work: Callable[[Tx], T], *, actor: uuid.UUID | None = None, step: Step 
                     failpoints.reach(step.after)
                 return result
             except OperationalError as error:
-                if getattr(error.__cause__, "sqlstate", None) not in _REPEAT or attempt == _ATTEMPTS:
+                if _sqlstate(error) not in _REPEAT or attempt == _ATTEMPTS:
                     raise
+            except InternalError as error:
+                if _sqlstate(error) != _SLEPT_TOO_LONG:
+                    raise
+                raise OperationalError(*error.args) from error.__cause__
         raise AssertionError("unreachable")
     finally:
         if not connection.in_atomic_block:
             connection.close()
+
+
+def _sqlstate(error: DatabaseError) -> str | None:
+    return getattr(error.__cause__, "sqlstate", None)
 
 
 def look(work: Callable[[Tx], T]) -> T:

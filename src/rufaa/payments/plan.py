@@ -190,9 +190,9 @@ class _Batch:
 
     def _credit(self, prompt: Working, item: Item) -> None:
         """The prompt is paid: its receipt, and what it pays. Money that the fee cannot take waits for a person."""
+        # Never the number of a callback that could not be trusted alone, though a query agrees that something was paid:
+        # a forger's would stand here, and the true one, when C2B or Pull tells it, would be money of its own.
         number = item.report.receipt_number
-        if number is None and prompt.asked_number not in self._number_owner:
-            number = prompt.asked_number  # a query agreed with the callback that could not be trusted alone
         loose = self._to_adopt(prompt, item.report)
         if loose is not None:
             self._adopt(prompt, loose, item)
@@ -316,8 +316,8 @@ class _Batch:
                 "contradiction", prompt, "It reports the receipt of money that is in the books without it."
             )
             return owner
-        elif prompt.number is None and verdict is Verdict.ASK and prompt.row.numbers_come:
-            pass  # who knows the address could put a false number on real money, and the true one would come besides
+        elif prompt.number is None and verdict is not Verdict.CONFIRMS:
+            pass  # as in _credit: the true number comes by another source
         elif prompt.number is None:
             prompt.number = number
             self._number_owner[number] = prompt.receipt

@@ -50,11 +50,10 @@ class PromptRow:
     unpaid_queries: int
     receipt: uuid.UUID | None  # the receipt of this prompt, if it has one
     receipt_number: str | None
-    asked_number: str | None  # a receipt number from an untrusted callback, waiting for a query to agree
+    asked_number: str | None  # a receipt number from an untrusted callback: the books may have it from elsewhere
     success_claimed: bool = False  # an earlier report spoke of success
     sent_at: datetime | None = None  # last; None: it never was, or nobody looked
     number_from_arrival: bool = False  # no callback of this prompt, only arrivals, told the number of its receipt
-    numbers_come: bool = False  # C2B or Pull will tell its number: one that nobody trustworthy told is not taken
     siblings: tuple[Sibling, ...] = ()  # read when the fee is locked; their receipts are locked with them
 
 

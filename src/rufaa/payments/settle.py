@@ -90,11 +90,10 @@ def _prompt_row(row: Mapping[str, Any], siblings: Sequence[Sibling]) -> PromptRo
         unpaid_queries=row["unpaid_queries"],
         receipt=row["receipt"],
         receipt_number=row["receipt_number"],
-        asked_number=None if row["numbers_come"] else row["asked_number"],
+        asked_number=row["asked_number"],
         success_claimed=row["success_claimed"],
         sent_at=row["sent_at"],
         number_from_arrival=row["number_from_arrival"],
-        numbers_come=row["numbers_come"],
         siblings=tuple(siblings),
     )
 
@@ -283,7 +282,8 @@ def _write_prompts(tx: Tx, decided: Plan) -> None:
             "messages": [row.message for row in changes],
             "unpaid": [row.unpaid_queries for row in changes],
             "keep": [row.keep_schedule for row in changes],
-            "next_s": [row.next_query_s for row in changes],
+            # all floats, since a list of some whole numbers and some others has no type
+            "next_s": [None if row.next_query_s is None else float(row.next_query_s) for row in changes],
         },
     )
 

@@ -17,9 +17,7 @@ SELECT
     EXISTS (SELECT FROM evidence WHERE evidence.prompt_id = prompt.id AND evidence.result_code = '0') AS success_claimed,
     EXISTS (SELECT FROM receipt WHERE receipt.prompt_id = prompt.id AND receipt.number IS NOT NULL AND NOT EXISTS (
         SELECT FROM evidence WHERE evidence.prompt_id = prompt.id AND evidence.receipt_number = receipt.number
-    )) AS number_from_arrival,
-    EXISTS (SELECT FROM mpesa_account WHERE mpesa_account.id = prompt.account_id
-        AND (c2b_registered_at IS NOT NULL OR pull_registered_at IS NOT NULL)) AS numbers_come
+    )) AS number_from_arrival
 FROM prompt WHERE prompt.id = ANY(%(prompts)s::uuid[])
 ORDER BY prompt.id
 FOR NO KEY UPDATE
