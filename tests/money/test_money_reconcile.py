@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import uuid
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,7 @@ from rufaa.daraja.client import Daraja, MemoryTokens, new_session
 from rufaa.daraja.registration import Registered
 from rufaa.db.atomic import unit
 from rufaa.ingest.address import confirmation_url
-from rufaa.payments import pulls
+from rufaa.payments import pulls, unsettled
 from rufaa.simulator.config import DEMO_SHORT_CODE
 from rufaa.simulator.faults import Fault, FaultKind
 from rufaa.simulator.testing import RunningSimulator
@@ -39,6 +40,7 @@ from support import (
     requests_to,
     rows,
     snapshot,
+    unchanged,
     value,
 )
 
@@ -413,6 +415,25 @@ def test_a_receipt_that_awaits_its_number_gets_it_by_pull(
         for line in one_pass.lines
     )
     assert (receipts(), one_pass.done.left_open) == ([(number, "applied")], 0)
+
+
+def test_what_moved_on_meanwhile_keeps_its_time(
+    town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, one_pass: Pass
+) -> None:
+    """A worker was faster than the pass: an order that is to be given keeps its time, and so does a prompt's push."""
+    number = simulator.pay(PAYER, DEMO_SHORT_CODE, "RENT", 1000)
+    tell(town, gateway, worker, number)
+    args = {"receiptId": value("SELECT id FROM receipt").hex, "reason": "paid twice"}
+    gateway.do("mutation", "refunds:propose", args, by=town.finance)
+    town.prompted(RINGS)
+    execute("UPDATE refund SET next_at = rufaa_now() + interval '1 hour'")
+    execute("UPDATE prompt SET next_at = rufaa_now() + interval '1 hour'")
+    read = unit(unsettled.now)
+    stale = [replace(item, state="unknown", known_there=True) for item in read.items]
+    assert [(item.what, item.askable) for item in stale] == [("refund", True), ("prompt", True)]
+
+    with unchanged():
+        unit(lambda tx: unsettled.make_due(tx, stale))
 
 
 # --- a dry run -----------------------------------------------------------------------------------------------------

@@ -103,7 +103,6 @@ async def _one_pass(config: Config, asked: Sequence[Item], before: Now, *, wait_
                 waits = [await reconciler.round(), await strays.round()]
                 await orders.ask()
                 await pulls.round()
-                await settle()
                 return min((each for each in waits if each is not None), default=None)
 
             await aside.run(lambda: unit(dispatch.tidy, step=Step.DISPATCH_TIDY))
@@ -122,6 +121,7 @@ async def _one_pass(config: Config, asked: Sequence[Item], before: Now, *, wait_
                     await asyncio.sleep(_LOOK_EVERY_S)
                 left = remaining
             until = asyncio.get_running_loop().time() + wait_s
+            await settle()
             while await aside.run(lambda: look(lambda tx: unsettled.unanswered(tx, since=before.at))):
                 if asyncio.get_running_loop().time() >= until:
                     break
