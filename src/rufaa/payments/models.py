@@ -37,6 +37,13 @@ class Fee(models.Model):
 
     class Meta:
         db_table = "fee"
+        indexes: ClassVar = [
+            models.Index(
+                fields=["account", "amount_cents", "-created_at"],
+                condition=models.Q(state__in=[FeeState.DUE, FeeState.DEFERRED]),
+                name="fee_owed",
+            ),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=_MPESA_CENTS, name="fee_amount"),
             models.CheckConstraint(condition=models.Q(state__in=list(FeeState)), name="fee_state"),
@@ -153,6 +160,7 @@ class Receipt(models.Model):
                 name="receipt_unreferenced",
             ),
             models.Index(fields=["created_at"], condition=models.Q(state="unapplied"), name="receipt_waiting"),
+            models.Index(fields=["account", "amount_cents"], condition=models.Q(number=None), name="receipt_awaiting"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(amount_cents__gt=0), name="receipt_amount"),

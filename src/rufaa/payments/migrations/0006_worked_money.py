@@ -191,6 +191,22 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="receipt",
             index=models.Index(
+                condition=models.Q(("number", None)), fields=["account", "amount_cents"], name="receipt_awaiting"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="fee",
+            index=models.Index(
+                condition=models.Q(
+                    ("state__in", [rufaa.payments.machine.FeeState["DUE"], rufaa.payments.machine.FeeState["DEFERRED"]])
+                ),
+                fields=["account", "amount_cents", "-created_at"],
+                name="fee_owed",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="receipt",
+            index=models.Index(
                 condition=models.Q(("state", "unapplied")), fields=["created_at"], name="receipt_waiting"
             ),
         ),
