@@ -121,11 +121,11 @@ async def _one_pass(config: Config, asked: Sequence[Item], before: Now, *, wait_
                     await asyncio.sleep(_LOOK_EVERY_S)
                 left = remaining
             until = asyncio.get_running_loop().time() + wait_s
-            await settle()
-            while await aside.run(lambda: look(lambda tx: unsettled.unanswered(tx, since=before.at))):
-                if asyncio.get_running_loop().time() >= until:
+            while True:
+                await settle()
+                waited_for = await aside.run(lambda: look(lambda tx: unsettled.unanswered(tx, since=before.at)))
+                if not waited_for or asyncio.get_running_loop().time() >= until:
                     break
                 await asyncio.sleep(_LOOK_EVERY_S)
-                await settle()
     finally:
         aside.close()
