@@ -144,6 +144,19 @@ def test_refunds_over_what_came_in_and_twice_are_refused(office: Office, simulat
     check_books(simulator)
 
 
+def test_a_part_is_paid_out_and_never_reversed(office: Office, simulator: RunningSimulator) -> None:
+    """A reversal takes all of a receipt (daraja.md §8), and C2B shows no phone to pay a part to."""
+    receipt = office.waits(1500)
+
+    assert (
+        office.refused("propose", {"receiptId": receipt, "reason": "too much", "amount": 500}) == "refund-needs-phone"
+    )
+    refund = office.propose(receipt, amount=500, phoneNumber=PAYER)
+
+    assert (office.refund(refund)["method"], office.refund(refund)["phone"]) == ("b2c", PAYER)
+    check_books(simulator)
+
+
 def test_who_is_not_of_the_payees_finance_sees_and_does_nothing(office: Office, simulator: RunningSimulator) -> None:
     receipt = office.waits()
     refund = office.propose(receipt)

@@ -193,6 +193,43 @@ def test_money_of_an_unknown_push_is_booked_as_safaricom_tells_it_and_not_as_a_f
     check_books(simulator)
 
 
+@pytest.mark.fault(18)
+def test_a_forged_callback_teaches_no_id_by_which_another_payment_would_be_taken(
+    database: str, town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
+) -> None:
+    """A prompt without an id is asked about as soon as it has one, and the forger knows one that was paid."""
+    # given: a push that was paid, which this database does not know, and a prompt whose answer was lost
+    forgotten = uuid.uuid4()
+    simulator.script(Fault(FaultKind.CALLBACK_LOST))
+    push_beyond(simulator, callback_url=gateway.callback_url(forgotten))
+    advance(2, simulator)
+    (paid,) = simulator.prompts()
+    referral, prompt = town.prompted(RINGS)
+    simulator.script(Fault(FaultKind.REQUEST_LOST, on=Operation.PUSH))
+    worker.dispatch()
+    assert town.prompt(prompt)["state"] == "unknown"
+
+    # when: somebody with the right secret gives the prompt that push's id
+    forged = success_body(paid.checkout_request_id, number=paid.receipt, phone=int(RINGS), MerchantRequestID="m-1")
+    post(gateway.callback_url(prompt), forged)
+    worker.settle()
+    worker.query()
+
+    # then: the other's payment is nobody's here
+    assert inbox_outcomes() == ["ask"]
+    assert town.prompt(prompt)["checkout_request_id"] is None
+    assert (town.fee_state(referral), receipts()) == ("due", [])
+
+    # and: it is booked as its own once its true callback comes
+    with running_gateway(database, RUFAA_CALLBACK_ADDRESSES="127.0.0.1") as listed:
+        post(
+            listed.callback_url(forgotten), success_body(paid.checkout_request_id, number=paid.receipt, phone=int(PAYS))
+        )
+    worker.settle()
+    worker.find_strays()
+    assert receipts() == [(paid.receipt, "unapplied")]
+
+
 @pytest.mark.parametrize(("status", "answer"), [(429, SPIKE_ARREST), (500, BEING_PROCESSED)])
 def test_a_late_success_is_asked_about_until_a_query_tells(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, status: int, answer: str

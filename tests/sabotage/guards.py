@@ -271,7 +271,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/plan.py",
         "if not report.trusted or verdict is Verdict.OTHER_PROMPT or prompt.state is PromptState.CREATED:",
         "if verdict is Verdict.OTHER_PROMPT or prompt.state is PromptState.CREATED:",
-        (f"{UNTRUSTED}::test_a_forged_success_is_not_believed_when_the_query_denies_it",),
+        (f"{UNTRUSTED}::test_a_forged_callback_teaches_no_id_by_which_another_payment_would_be_taken",),
     ),
     Guard(
         "query-failure-twice",
@@ -302,7 +302,7 @@ GUARDS: Final = (
         "the status of a payout of ours is money that came",
         f"{PAYMENTS}/arrivals.py",
         '    return number in {short_code, till_number} - {""}',
-        "    return bool(number)",
+        "    return True",
         (f"{REFUNDS}::test_a_typed_code_of_our_own_payout_is_no_money",),
     ),
     # --- one payment, counted once, and none lost
@@ -486,7 +486,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/refunds.py",
         'whole = amount.cents == standing.row["amount_cents"] and standing.row["number"] is not None',
         'whole = standing.row["number"] is not None',
-        (f"{REFUNDS}::test_a_part_is_paid_out_and_the_rest_waits",),
+        (f"{PEOPLE}::test_a_part_is_paid_out_and_never_reversed",),
     ),
     Guard(
         "order-claimed-once",
@@ -591,7 +591,7 @@ GUARDS: Final = (
         "money goes back, and the books do not say so",
         WORKED_GUARDS,
         "    WHEN (NEW.state = 'done' AND OLD.state <> 'done') EXECUTE FUNCTION refund_books();",
-        "    WHEN (NEW.state = 'done' AND OLD.state = 'done') EXECUTE FUNCTION refund_books();",
+        "    WHEN (NEW.state = 'proposed' AND OLD.state = 'done') EXECUTE FUNCTION refund_books();",
         (f"{REFUNDS}::test_money_that_waits_is_reversed",),
     ),
     Guard(
