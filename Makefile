@@ -34,7 +34,7 @@ SERVE := RUFAA_DIE_WITH_PARENT=$$PPID exec "$(PYTHON_BIN)" -m rufaa
 SLOW := --ignore=tests/supervise --ignore=tests/embedded --ignore=tests/clients --ignore-glob='*/tests/journeys/test_seed_*' \
 	--ignore-glob='*/tests/journeys/test_demo_*' --ignore-glob='*/tests/journeys/test_handset_*'
 
-.PHONY: help demo run test test-fast sabotage check format docs lock clean env env-dev env-uv
+.PHONY: help demo run test test-fast sim sabotage check format docs lock clean env env-dev env-uv
 
 help: ## List what make can do
 	@echo "Rufaa: patient referrals whose fee is collected by M-Pesa."
@@ -56,6 +56,11 @@ run: env ## Run the server alone: no demo data, no simulator (settings: RUFAA_* 
 
 test: env-dev ## Run all tests
 	@"$(PYTHON_BIN)" -m pytest $(ARGS)
+
+# SEED=… PAYMENTS=… PROCS=…: what is simulated, and in how many processes. One hash seed, so that a seed is one story.
+sim: env-dev ## Simulate payments under all faults (SEED=1 PAYMENTS=500 PROCS=1)
+	@cd tests && PYTHONHASHSEED=0 PYTHONPATH="../src" "../$(PYTHON_BIN)" -m simulation --seed $(or $(SEED),1) \
+		--payments $(or $(PAYMENTS),500) --procs $(or $(PROCS),1)
 
 test-fast: env-dev ## Run the tests that need no browser, no Node and no processes of their own
 	@"$(PYTHON_BIN)" -m pytest -q $(SLOW) $(ARGS)

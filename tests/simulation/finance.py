@@ -1,0 +1,163 @@
+"""The hospital's finance people: they work the money that waits, and give back, two of them each time.
+
+What they look up in "the statement" is the simulator's journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django.db import DatabaseError, InterfaceError
+
+from rufaa.db.atomic import Tx, unit
+from rufaa.errors import RufaaError
+from rufaa.facilities.queries import Actor
+from rufaa.payments import finance, hold
+from rufaa.phone import Phone
+from rufaa.referrals.operations import fees_paid
+from simulation.nodes import Broken
+
+if TYPE_CHECKING:
+    from simulation.run import Simulation
+
+
+class Finance:
+    """They come to their desks now and then, and do a few things of the list."""
+
+    def __init__(self, simulation: Simulation, *, every_s: float) -> None:
+        self._simulation = simulation
+        self._every_s = every_s
+        self._chance = random.Random(f"finance/{simulation.seed}")
+        self.only_looks = False
+
+    async def run(self) -> None:
+        while True:
+            every_s = max(self._every_s, 3600.0) if self._simulation.calm else self._every_s
+            await asyncio.sleep(self._chance.expovariate(1 / every_s))
+            await self.work()
+
+    async def work(self) -> None:
+        chance, people = self._chance, self._simulation.town.finance
+        who = chance.choice(people)
+        if self.only_looks:
+            for row in self._look(finance.under_way, who):
+                if row["state"] == "unknown":
+                    await self._refund(row)
+            return
+        jobs = [
+            *[lambda row=row: self._waits(who, row) for row in self._look(finance.waiting, who)[:3]],
+            *[lambda row=row: self._task(who, row) for row in self._look(finance.tasks, who)[:40]],
+            *[lambda row=row: self._refund(row) for row in self._look(finance.under_way, who)[:40]],
+        ]
+        if chance.random() < 0.5:
+            for job in jobs:
+                await job()
+        else:  # two of them at two desks
+            await asyncio.gather(*(job() for job in jobs))
+
+    def _look(self, what: Callable[[Tx, Actor], list[dict[str, Any]]], who: Actor) -> list[dict[str, Any]]:
+        return self._simulation.hub.quietly(lambda: unit(lambda tx: what(tx, who)))
+
+    async def _waits(self, who: Actor, row: dict[str, Any]) -> None:
+        """Money that waits: it pays the fee that is proposed, or goes back."""
+        receipt, drawn = row["id"].hex, self._chance.random()
+        if row["proposed_code"] is not None and drawn < 0.7:
+            self._count("finance applied a receipt")
+            await self._do(
+                who, lambda tx: finance.apply(tx, who, [receipt], account_code=row["proposed_code"], hand_on=fees_paid)
+            )
+        elif drawn < 0.9:
+            phone = Phone(self._chance.choice(self._simulation.phones)) if self._chance.random() < 0.3 else None
+            self._count("finance proposed to give back")
+            await self._do(who, lambda tx: finance.propose_refund(tx, who, receipt, why="not ours", phone=phone))
+
+    async def _task(self, who: Actor, row: dict[str, Any]) -> None:
+        """A referral that was cancelled after it was paid: its money goes back."""
+        if row["kind"] == "refund" and row["receipt_id"] is not None and row["account_code"] is not None:
+            self._count("finance proposed to give a fee back")
+            await self._do(
+                who,
+                lambda tx: finance.propose_refund(
+                    tx, who, row["receipt_id"].hex, why="cancelled", account_code=row["account_code"]
+                ),
+            )
+
+    async def _refund(self, row: dict[str, Any]) -> None:
+        """The other one agrees, mostly; what M-Pesa does not tell is looked up in the statement."""
+        first, second = self._simulation.town.finance
+        other = second if row["proposed_by"] == first.user else first
+        refund = row["id"].hex
+        if row["state"] == "proposed":
+            if self._chance.random() < 0.1:
+                self._count("finance withdrew a refund")
+                await self._do(other, lambda tx: finance.withdraw_refund(tx, other, refund, why="a mistake"))
+                return
+            times = 2 if self._chance.random() < 0.2 else 1
+            await asyncio.gather(
+                *(self._do(other, lambda tx: finance.approve_refund(tx, other, refund)) for _ in range(times))
+            )
+        elif row["state"] == "unknown" and self._simulation.calm and self._told_to_look(row):
+            moved = self._simulation.oracle.order_of(row["id"], row["method"], row["receipt_number"])
+            self._count(f"finance concluded that a refund {'went' if moved else 'did not go'}")
+            await self._do(
+                other,
+                lambda tx: finance.conclude_refund(
+                    tx, other, refund, went=moved is not None, number=moved.receipt if moved else None, why="statement"
+                ),
+            )
+
+    def _told_to_look(self, row: dict[str, Any]) -> bool:
+        """Whether nobody asks M-Pesa about it any more."""
+        return row["next_at"] is None
+
+    async def _do(self, who: Actor, work: Callable[[Tx], Any]) -> None:
+        gateway = self._simulation.a_gateway(self._chance)
+        if gateway is None:
+            return
+        try:
+            await gateway.do(work, actor=who.user, label="finance")
+        except RufaaError as refusal:
+            self._count(f"refused: {refusal.code}")
+        except (Broken, DatabaseError, InterfaceError):
+            self._count("finance got no answer")
+
+    def _count(self, what: str) -> None:
+        self._simulation.trace.counts[what] += 1
+
+
+class Operator:
+    """Holds an account's prompts now and then, and lets them go."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._chance = random.Random(f"operator/{simulation.seed}")
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(self._chance.expovariate(1 / 3600))
+            account = self._chance.choice(list(self._simulation.town.accounts))
+            await self._do(lambda tx, account=account: hold.hold(tx, account, reason="M-Pesa is ill", by="operator"))
+            self._simulation.trace.counts["account held"] += 1
+            await asyncio.sleep(self._chance.choice((30.0, 300.0, 2000.0)))
+            await self.release()
+
+    async def release(self) -> None:
+        for account in self._simulation.town.accounts:
+            await self._do(lambda tx, account=account: hold.release(tx, account, by="operator"))
+
+    async def _do(self, work: Callable[[Tx], Any]) -> None:
+        for _ in range(5):
+            gateway = self._simulation.a_gateway(self._chance)
+            if gateway is not None:
+                try:
+                    await gateway.do(work, actor=None, label="operator")
+                except RufaaError:
+                    return
+                except (Broken, DatabaseError, InterfaceError):
+                    pass
+                else:
+                    return
+            await asyncio.sleep(5.0)
