@@ -19,13 +19,13 @@ def test_one_batch_asks_about_one_prompt_at_once_and_about_another_at_its_time(w
     prompts = [world.prompted(phone)[1] for phone in (FIRST, SECOND)]
     for number, prompt in enumerate(prompts):
         execute(
-            "UPDATE prompt SET state = 'sending', event = 'claim', lease = 1, sent_at = rufaa_now() - interval '30.5 s',"
-            " next_at = NULL, lease_until = rufaa_now() + interval '30 s' WHERE id = %(id)s",
+            "UPDATE prompt SET state = 'sending', event = 'claim', lease = 1,"
+            " sent_at = rufaa_now() - interval '30.5 s', next_at = NULL, lease_until = rufaa_now() + interval '30 s' WHERE id = %(id)s",
             id=prompt,
         )
         execute(
-            "UPDATE prompt SET state = 'pending', event = 'accepted', lease_until = NULL, checkout_request_id = %(checkout)s,"
-            " next_at = rufaa_now() + interval '10 s' WHERE id = %(id)s",
+            "UPDATE prompt SET state = 'pending', event = 'accepted', lease_until = NULL,"
+            " checkout_request_id = %(checkout)s, next_at = rufaa_now() + interval '10 s' WHERE id = %(id)s",
             id=prompt,
             checkout=f"ws_CO_{number}",
         )

@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from rufaa.cli import work
+from rufaa.cli.registering import Registrar
 from rufaa.config import Network as Addresses
 from rufaa.daraja.client import Daraja
 from rufaa.db.aside import Aside
@@ -38,7 +39,6 @@ from rufaa.payments.dispatch import Dispatcher, next_sending_s
 from rufaa.payments.orders import Orders, next_order_s
 from rufaa.payments.pulls import Pulls, next_pull_s
 from rufaa.payments.reconcile import Reconciler, next_question_s
-from rufaa.cli.registering import Registrar
 from rufaa.payments.strays import Strays, next_stray_s
 from rufaa.referrals.operations import fees_paid
 from simulation.strands import GRAVEYARD, NODE, Died, Hub, SimConnection, Strand, StrandPool, Wrapper
@@ -88,7 +88,7 @@ class Node:
     async def alive(self) -> None:
         """Every way from here to the world outside: a dead process never gets through, a frozen one when it thaws."""
         while self.frozen_until > self.hub.loop.time() and not self.dead:
-            await asyncio.sleep(self.frozen_until - self.hub.loop.time())  # noqa: ASYNC110 - time is virtual
+            await asyncio.sleep(self.frozen_until - self.hub.loop.time())
         if self.dead:
             never = self.hub.loop.create_future()
             GRAVEYARD.append((never, asyncio.current_task()))

@@ -211,10 +211,13 @@ class Oracle:
 
     def _books(self, rows: Mapping[str, list[dict[str, Any]]]) -> None:
         books = self.engine.books
-        by_prompt = {row["prompt_id"]: row for row in rows["receipt"] if row["prompt_id"] is not None}
-        seen = {row["number"] for row in rows["receipt"]} | {self.paid.get(prompt) for prompt in by_prompt}
-        claimed = Counter(row["number"] for row in rows["receipt"] if row["prompt_id"] is None)
-        claimed += Counter(self.paid.get(prompt, "") for prompt in by_prompt)
+        # Of two payments for one fee, by the prompt and by hand, either may have the other's place: the number counts,
+        # and what is behind a receipt whose number is awaited, or was never given, is what its prompt brought.
+        given = {each.receipt for each in books.movements.values()}
+        claimed = Counter(
+            row["number"] if row["number"] in given else self.paid.get(row["prompt_id"], "") for row in rows["receipt"]
+        )
+        seen = set(claimed)
         for number, times in claimed.items():
             if times > 1:
                 self.violate(f"the payment {number} is in the books {times} times: {_of(number, rows, self.paid)}")
@@ -288,7 +291,8 @@ def _everything(tx: Tx) -> dict[str, list[dict[str, Any]]]:
     return {
         "receipt": tx.rows(
             "SELECT id, prompt_id, amount_cents, number, state, EXISTS ("
-            "SELECT FROM refund WHERE receipt_id = receipt.id AND state NOT IN ('done', 'withdrawn', 'failed')) AS promised FROM receipt ORDER BY id"
+            "SELECT FROM refund WHERE receipt_id = receipt.id AND state NOT IN ('done', 'withdrawn', 'failed'))"
+            " AS promised FROM receipt ORDER BY id"
         ),
         "prompt": tx.rows("SELECT id, fee_id, state, checkout_request_id FROM prompt ORDER BY id"),
         "fee": tx.rows("SELECT id, state FROM fee ORDER BY id"),

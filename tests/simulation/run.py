@@ -253,7 +253,7 @@ class Simulation:
     async def watch(self) -> None:
         """Ends the story where something is wrong."""
         while not self.oracle.violations:
-            await asyncio.sleep(5.0)  # noqa: ASYNC110 - time is virtual
+            await asyncio.sleep(5.0)
 
     def calm_down(self) -> None:
         """No faults any more, and hours for whatever is under way."""
