@@ -20,7 +20,8 @@ def test_one_batch_asks_about_one_prompt_at_once_and_about_another_at_its_time(w
     for number, prompt in enumerate(prompts):
         execute(
             "UPDATE prompt SET state = 'sending', event = 'claim', lease = 1,"
-            " sent_at = rufaa_now() - interval '30.5 s', next_at = NULL, lease_until = rufaa_now() + interval '30 s' WHERE id = %(id)s",
+            " sent_at = rufaa_now() - interval '30.5 s', next_at = NULL,"
+            " lease_until = rufaa_now() + interval '30 s' WHERE id = %(id)s",
             id=prompt,
         )
         execute(

@@ -125,7 +125,8 @@ def _close(outcomes: list[Outcome], *, took_s: float) -> int:
     print(
         f"{payments} payments, {counts['push accepted']} prompts, {coverage.moved(counts)} movements of money,"
         f" {sum(each.steps for each in outcomes)} statements,"
-        f" {sum(each.virtual_s for each in outcomes) / 86400:.1f} days of their time, {took_s:.0f} s: {payments / took_s:.1f} payments/s;"
+        f" {sum(each.virtual_s for each in outcomes) / 86400:.1f} days of their time,"
+        f" {took_s:.0f} s: {payments / took_s:.1f} payments/s;"
         f" {sum(len(each.violations) + len(each.complaints) for each in outcomes)} violations"
     )
     if failed:
