@@ -196,7 +196,7 @@ GUARDS: Final = (
         "src/rufaa/ingest/address.py",
         "return networks is None or _within(source, networks)",
         "return True",
-        ("tests/money/test_money_untrusted.py::test_a_success_is_believed_after_a_query_and_its_number_is_used",),
+        ("tests/money/test_money_untrusted.py::test_a_success_is_believed_after_a_query_and_its_number_is_not",),
     ),
     Guard(
         "stored-before-200",
@@ -272,6 +272,14 @@ GUARDS: Final = (
         "if not report.trusted or verdict is Verdict.OTHER_PROMPT or prompt.state is PromptState.CREATED:",
         "if verdict is Verdict.OTHER_PROMPT or prompt.state is PromptState.CREATED:",
         (f"{UNTRUSTED}::test_a_forged_callback_teaches_no_id_by_which_another_payment_would_be_taken",),
+    ),
+    Guard(
+        "untrusted-number",
+        "a forged callback puts its number on real money",
+        f"{PAYMENTS}/plan.py",
+        "        elif prompt.number is None and verdict is not Verdict.CONFIRMS:",
+        "        elif prompt.number is None and not verdict:",
+        (f"{UNTRUSTED}::test_a_false_number_is_not_put_on_money_whose_true_one_will_come",),
     ),
     Guard(
         "query-failure-twice",
