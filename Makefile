@@ -9,6 +9,7 @@ SHELL := /bin/sh
 VENV := .venv
 PYTHON_BIN := $(VENV)/bin/python
 ARGS ?=
+WORKERS ?= 2
 ONLY ?=
 export VENV PYTHON
 # Where compiled modules may not be kept, every process compiles all it imports: a start takes twice as long.
@@ -54,8 +55,9 @@ demo: env ## Run everything on this machine, with a pretend Safaricom and demo p
 run: env ## Run the server alone: no demo data, no simulator (settings: RUFAA_* and MPESA_*)
 	@$(SERVE) serve
 
+# Two processes, each with a PostgreSQL of its own, and each file in one of them. WORKERS=0: one after the other.
 test: env-dev ## Run all tests
-	@"$(PYTHON_BIN)" -m pytest $(ARGS)
+	@"$(PYTHON_BIN)" -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 # SEED=… PAYMENTS=… PROCS=…: what is simulated, and in how many processes. One hash seed, so that a seed is one story.
 sim: env-dev ## Simulate payments under all faults (SEED=1 PAYMENTS=500 PROCS=1)
