@@ -30,7 +30,7 @@ from rufaa.daraja.outcomes_orders import Acknowledged
 from rufaa.daraja.results import AsyncResult, parse_result
 from rufaa.db.atomic import Tx, unit
 from rufaa.ingest.address import Kind
-from rufaa.payments import orders, refunds, unapplied
+from rufaa.payments import order_results, orders, refunds, unapplied
 from rufaa.payments import settle as settlement
 from rufaa.payments.inbound import OrderItem
 from rufaa.payments.machine import Verdict
@@ -300,7 +300,7 @@ def takes(result: OrderItem) -> list[str]:
     """As the inbox's loop does; but what fails is seen here, and not done again."""
 
     def work(tx: Tx) -> list[str]:
-        words = orders.take_in(tx, [result], of_claim=lambda *_: "")
+        words = order_results.take_in(tx, [result], of_claim=lambda *_: "")
         tx.execute(
             "UPDATE inbox SET settled_at = rufaa_now(), outcome = %(word)s WHERE id = %(id)s",
             {"word": words[0], "id": result.inbox},
