@@ -11,7 +11,7 @@ from rufaa.ingest.loop import settle_inbox
 from support import World, execute, failure_body, inbox_outcomes, success_body, value
 
 FIRST = "254708000000"
-SECOND = "254708011037"
+SECOND = "254708001037"
 
 
 def test_one_batch_asks_about_one_prompt_at_once_and_about_another_at_its_time(world: World) -> None:
