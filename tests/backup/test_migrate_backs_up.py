@@ -40,7 +40,7 @@ def behind(folder: Path, rufaa: Commands) -> EmbeddedPostgres:
 
 def is_migrated(postgres: EmbeddedPostgres) -> bool:
     with postgres, psycopg.connect(postgres.url()) as connection:
-        row = connection.execute("SELECT to_regclass('public.restoration') IS NOT NULL").fetchone()
+        row = connection.execute("SELECT to_regproc('public.application_fits') IS NOT NULL").fetchone()
     return row == (True,)
 
 
@@ -90,7 +90,7 @@ def test_a_start_of_the_server_backs_up_first_and_does_not_start_without(
         process.wait(30)
     (file,) = backups.iterdir()
     assert said.read_text().startswith(f"backed up before migrating: {file}\n")
-    assert "payments.0005_restoration" not in backup.verify(file).migrations
+    assert "payments.0008_worked_money_guards" not in backup.verify(file).migrations
     assert is_migrated(behind)
 
 
@@ -118,7 +118,7 @@ def test_a_migration_waits_five_seconds_for_a_table_and_says_why_it_stops(
     behind: EmbeddedPostgres, folder: Path, rufaa: Commands
 ) -> None:
     with behind, psycopg.connect(behind.url()) as somebody:
-        somebody.execute("LOCK TABLE prompt IN ROW EXCLUSIVE MODE")  # as who writes it, until its transaction ends
+        somebody.execute("LOCK TABLE evidence IN ROW EXCLUSIVE MODE")  # as who writes it, until its transaction ends
         line = rufaa.refused("migrate", "--no-backup")
         assert line.startswith("rufaa: A table could not be changed within 5 s, since somebody holds it: ")
         somebody.rollback()
