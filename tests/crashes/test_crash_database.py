@@ -50,8 +50,9 @@ from support import (
 )
 
 KILLS = 30 if LONG else 3
-BACK_WITHIN_S = 15.0
-"""From the server's answer to the first success of each role. Measured: 0.1 to 3 s."""
+BACK_WITHIN_S = 60.0
+"""From the server's answer to the first success of each role. Measured: 0.1 to 3 s; after a storm 3 to 8 s, since a pool
+gives a connection up after 4 s, and 14 s with eight such tests at once. The bound is for a role that never comes back."""
 
 
 # --- the load
@@ -326,7 +327,9 @@ def test_a_storm_of_broken_connections_loses_nothing_and_nobody_is_asked_twice(
     killed = 0
     with load.running(), psycopg.connect(database, autocommit=True) as admin:
         _when(lambda: len(load.created), grows_by=2)
-        for _ in range(300 if LONG else 30):
+        strikes = 300 if LONG else 30
+        while strikes > 0 or killed < 30:
+            strikes -= 1
             ended = admin.execute(
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid() AND random() < 0.7"
@@ -340,7 +343,6 @@ def test_a_storm_of_broken_connections_loses_nothing_and_nobody_is_asked_twice(
     assert (gateway.process.poll(), worker.process.poll()) == (None, None)
     told = check_nothing_lost(safaricom, load)
     print(told, dict(load.refused), "connections broken", killed)
-    assert killed >= 30
 
 
 @pytest.mark.fault(36, 43)
