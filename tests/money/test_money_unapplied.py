@@ -10,14 +10,17 @@ from rufaa.db.atomic import unit
 from rufaa.money import Money
 from rufaa.payments import claims
 from rufaa.simulator.config import DEMO_SHORT_CODE
+from rufaa.simulator.faults import Fault, FaultKind
 from rufaa.simulator.testing import RunningSimulator
 from support import (
+    PAYS,
     RINGS,
     Running,
     Worker,
     World,
     advance,
     check_books,
+    give_operator,
     open_tasks,
     register_c2b,
     rows,
@@ -230,6 +233,38 @@ def test_a_code_that_is_confirmed_late_is_no_longer_a_persons_task(desk: Desk, s
     # then
     assert open_tasks() == ["unapplied"]
     assert value("SELECT closed_as FROM task WHERE kind = 'claim'") == "confirmed"
+    check_books(simulator)
+
+
+@pytest.mark.parametrize("asked_first", ["prompt", "code"])
+def test_the_code_of_a_prompts_payment_typed_for_another_fee_is_no_second_payment(
+    town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, asked_first: str
+) -> None:
+    """Neither callback nor notice ever comes: a query knows no number, and a status no reference. The phone tells."""
+    give_operator(town, simulator)
+    desk = Desk(town, simulator, gateway, worker)
+    other = town.waiting()
+    simulator.script(Fault(FaultKind.CALLBACK_LOST))
+    paid, _ = town.prompted(PAYS)
+    worker.dispatch()
+    advance(21, simulator)
+    number = str(simulator.prompts()[0].receipt)
+
+    def query() -> None:
+        worker.query()
+
+    def status() -> None:
+        type_code(desk, other, number)
+        worker.order()
+        advance(5, simulator)
+        worker.settle()
+
+    for ask in (query, status) if asked_first == "prompt" else (status, query):
+        ask()
+
+    assert rows("SELECT number, state FROM receipt") == [{"number": number, "state": "applied"}]
+    assert (town.status(paid), town.fee_state(other)) == ("paid", "due")
+    assert open_tasks() == []
     check_books(simulator)
 
 

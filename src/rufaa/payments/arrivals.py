@@ -6,6 +6,7 @@ account of what has no reference (``settle.lock_accounts``); the receipts that a
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -46,6 +47,7 @@ from rufaa.payments.settle import (
 from rufaa.phone import Phone
 
 _SQL: Final = sql.load(__file__, "arrivals.sql")
+_PHONE_SHOWN: Final = re.compile(r"\+?[0-9* ]*[0-9][0-9* ]*")
 _log = structlog.get_logger()
 
 ASK_FIRST_AFTER_S: Final = 0
@@ -285,7 +287,7 @@ def status_of_claim(tx: Tx, inquiry: dict[str, Any], told: StatusResult, *, hand
         number=claim["number"],
         amount=told.amount,
         paid_at=told.finalised_at,
-        phone_shown=None,  # a party's name stands beside it
+        phone_shown=_payer(told),
         outcome=outcome,
         doubt=timedelta(0),
         result_code=told.answer.result_code,
@@ -293,6 +295,12 @@ def status_of_claim(tx: Tx, inquiry: dict[str, Any], told: StatusResult, *, hand
     )
     (word,) = take_in(tx, [arrival], hand_on=hand_on)
     return word
+
+
+def _payer(told: StatusResult) -> str | None:
+    """The phone that the money came from, which tells whose payment it is; the name beside it is left out."""
+    shown = told.debit_party.partition(" - ")[0].strip()
+    return shown if _PHONE_SHOWN.fullmatch(shown) else None
 
 
 def _came_to(told: StatusResult, short_code: str, till_number: str) -> bool:
