@@ -28,14 +28,14 @@ from rufaa.config import config
 from simulation import coverage
 from simulation.run import Outcome, run
 
-PER_SEED: Final = 2500
+PER_SEED: Final = 1000
 SEEDS: Final = Path(__file__).with_name("seeds.txt")
 _SHOWN: Final = 400
 
 
 def main() -> int:
     options = _options()
-    jobs = _jobs(options.seed, options.payments)
+    jobs = _jobs(options.seed, options.payments, options.procs)
     began = time.monotonic()
     outcomes: list[Outcome] = []
     if conftest._POSTGRES is not None:
@@ -60,9 +60,10 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _jobs(seed: int, payments: int) -> list[tuple[int, int]]:
-    whole, rest = divmod(payments, PER_SEED)
-    sizes = [PER_SEED] * whole + ([rest] if rest else [])
+def _jobs(seed: int, payments: int, procs: int) -> list[tuple[int, int]]:
+    each = min(PER_SEED, -(-payments // procs))
+    whole, rest = divmod(payments, each)
+    sizes = [each] * whole + ([rest] if rest else [])
     return [(seed + number, size) for number, size in enumerate(sizes)]
 
 

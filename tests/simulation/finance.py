@@ -118,7 +118,7 @@ class Finance:
         if gateway is None:
             return
         try:
-            await gateway.do(work, actor=who.user, label="finance")
+            await gateway.do(work, actor=who.user)
         except RufaaError as refusal:
             self._count(f"refused: {refusal.code}")
         except (Broken, DatabaseError, InterfaceError):
@@ -153,7 +153,7 @@ class Operator:
             gateway = self._simulation.a_gateway(self._chance)
             if gateway is not None:
                 try:
-                    await gateway.do(work, actor=None, label="operator")
+                    await gateway.do(work, actor=None)
                 except RufaaError:
                     return
                 except (Broken, DatabaseError, InterfaceError):

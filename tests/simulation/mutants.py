@@ -25,7 +25,7 @@ def _without(statements: Mapping[str, str], *cuts: tuple[str, str, str]) -> Iter
     changed = {}
     for name, part, instead in cuts:
         assert part in statements[name], f"{name} has no {part!r} any more: the mutant is stale"
-        changed[name] = statements[name].replace(part, instead)
+        changed[name] = changed.get(name, statements[name]).replace(part, instead)
     with mock.patch.dict(statements, changed):  # type: ignore[arg-type]
         yield
 
@@ -43,10 +43,13 @@ def sends_again_after_a_timeout() -> Iterator[None]:
 
 @contextmanager
 def sends_again_after_a_death() -> Iterator[None]:
-    """A prompt whose worker died counts as not sent."""
+    """A prompt whose worker died counts as not sent, and is sent again at once."""
+    text = dispatch._SQL["expire"]
+    cut = text[text.index("next_at = CASE") : text.index("END\n", text.index("next_at = CASE")) + 3]
     with _without(
         dispatch._SQL,
         ("expire", "state = 'unknown', event = 'lease-expired'", "state = 'created', event = 'not-sent'"),
+        ("expire", cut, "next_at = rufaa_now()"),
     ):
         yield
 

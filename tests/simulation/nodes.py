@@ -42,11 +42,14 @@ from rufaa.payments.reconcile import Reconciler, next_question_s
 from rufaa.payments.strays import Strays, next_stray_s
 from rufaa.referrals.operations import fees_paid
 from simulation.strands import GRAVEYARD, NODE, Died, Hub, SimConnection, Strand, StrandPool, Wrapper
+from simulation.virtual import VirtualLoop
 
 if TYPE_CHECKING:
     from simulation.network import Network
 
 T = TypeVar("T")
+_CALLS_AT_ONCE: Final = 8
+"""Requests of people that one gateway works on; the others wait, as for its threads."""
 _PLACE: Final = re.compile(r"\$[0-9]+")
 
 
@@ -68,6 +71,7 @@ class Node:
         self.wrappers: list[Wrapper] = []
         """Connections that outlive a strand."""
         self.ended = asyncio.Event()
+        self._calls = StrandPool(hub, threads=_CALLS_AT_ONCE, name=name)
         GRAVEYARD.append(self)
 
     @contextmanager
@@ -110,13 +114,13 @@ class Node:
         self.hub.trace.say(self.name, f"freezes for {seconds:.1f} s")
         self.frozen_until = max(self.frozen_until, self.hub.loop.time() + seconds)
 
-    async def call(self, work_: Callable[[], T], *, label: str) -> T:
+    async def call(self, work_: Callable[[], T]) -> T:
         """What a request to this process returns or raises. Raises ``Broken`` where it dies meanwhile."""
         answer: asyncio.Future[T] = self.hub.loop.create_future()
 
         async def serve() -> None:
             try:
-                result = await self.hub.run(work_, label=label)
+                result = await asyncio.wrap_future(self._calls.submit(work_))
             except Exception as error:  # noqa: BLE001 - told to whoever asked
                 await self.alive()
                 if not answer.done():
@@ -198,8 +202,10 @@ def aside_of(hub: Hub, *, threads: int, name: str) -> Aside:
 class Bell:
     """In the place of the listener's connection: wakes the worker's loops, unless the notification is lost."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
         self._events: list[asyncio.Event] = []
+        self._rings = False
 
     @contextmanager
     def work(self) -> Iterator[asyncio.Event]:
@@ -207,7 +213,13 @@ class Bell:
         self._events.append(event)
         yield event
 
-    def ring(self) -> None:
+    def ring_in(self, seconds: float) -> None:
+        if not self._rings:
+            self._rings = True
+            self._loop.call_later(seconds, self._ring)
+
+    def _ring(self) -> None:
+        self._rings = False
         for event in self._events:
             event.set()
 
@@ -219,7 +231,7 @@ class Worker:
         self, hub: Hub, network: Network, name: str, *, keys: tuple[str, ...], session: Any, reaper: Reaper | None
     ) -> None:
         self.node = Node(hub, name, reaper=reaper)
-        self.bell = Bell()
+        self.bell = Bell(hub.loop)
         self._hub = hub
         aside = aside_of(hub, threads=6, name=name)
         daraja = Daraja(session, now=hub.loop.now)
@@ -343,9 +355,9 @@ class Gateway:
             dying.cancel()
         return answered.result() if answered.done() else None
 
-    async def do(self, work_: Callable[[Tx], T], *, actor: Any, label: str) -> T:
+    async def do(self, work_: Callable[[Tx], T], *, actor: Any) -> T:
         """A person's call: one transaction, whose commit is a step that anything can happen at."""
-        return await self.node.call(lambda: unit(work_, actor=actor, step=Step.FUNCTION_COMMIT), label=label)
+        return await self.node.call(lambda: unit(work_, actor=actor, step=Step.FUNCTION_COMMIT))
 
 
 class _Pool:

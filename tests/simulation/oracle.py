@@ -105,9 +105,8 @@ class Oracle:
         self.complaints.append(f"{self.hub.loop.time():.3f} {what}")
 
     def _committed(self, _strand: Strand) -> None:
+        moves = self.hub.peek(_MOVES, {"since": max(0, self._since - _BACK), "seen": list(self._seen)})
         with self.hub.own.cursor() as cursor:
-            cursor.execute(_MOVES, {"since": max(0, self._since - _BACK), "seen": list(self._seen)})
-            moves = cursor.fetchall()
             for move, machine, subject, _, event, state in moves:
                 self._seen.append(move)
                 self._since = max(self._since, move)
@@ -237,22 +236,39 @@ class Oracle:
         for row in rows["books"]:
             till = row["short_code"]
             if row["cents"] + difference[till] != books.till(till).cents:
-                self.violate(f"the books of {till} have {row['cents']} cents, the till {books.till(till).cents}")
+                self.violate(
+                    f"the books of {till} have {row['cents']} cents and {difference[till]} that nobody could tell of,"
+                    f" the till {books.till(till).cents}"
+                )
 
     def _account_for_unseen(self, unseen: list[Movement], rows: Mapping[str, list[dict[str, Any]]]) -> None:
         """Money that is not in the books: nobody may have been able to tell of it."""
         of_receipt = {receipt: prompt for prompt, receipt in self.paid.items()}
         known = {row["id"]: row["checkout_request_id"] for row in rows["prompt"]}
         askable = self._would_have_told()
+        by_prompt = {row["prompt_id"]: row["number"] for row in rows["receipt"] if row["prompt_id"] is not None}
         for each in unseen:
             prompt = of_receipt.get(each.receipt)
             self.trace.counts["money that nobody could tell of"] += 1
             if each.short_code in self.engine.books.pull:
                 self.violate(f"{each.receipt} could be pulled, and is not in the books")
+            elif self._exchanged(each, by_prompt.get(prompt)):
+                self.trace.counts["a payment by hand was taken for a prompt's"] += 1
             elif prompt in self.heard:
                 self.violate(f"{each.receipt}, the money of prompt {prompt}, was told to us, and is not in the books")
             elif prompt is not None and known.get(prompt) in askable:
                 self.violate(f"{each.receipt}, the money of prompt {prompt}, could be asked about, and is not there")
+
+    def _exchanged(self, lost: Movement, number: str | None) -> bool:
+        """As much was paid by hand as well, and that number was taken for the prompt's: of two payments one is in the
+        books, and nobody can tell of the other where nothing is pulled."""
+        other = self._movement(number)
+        return (
+            other is not None
+            and other.receipt != lost.receipt
+            and other.way is Way.BY_HAND
+            and (other.amount, other.short_code) == (lost.amount, lost.short_code)
+        )
 
     def _would_have_told(self) -> set[str]:
         """Ids about which a query says the truth, the second time at the latest, and no failure ended the questions."""

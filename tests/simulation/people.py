@@ -125,12 +125,10 @@ class Visit:
             await self._do(lambda tx: referrals.type_receipt_code(tx, self.house.clerk, self.referral, code=number))
 
     def code(self) -> str:
-        def look(tx: Tx) -> str:
-            row = tx.row("SELECT account_code FROM referral WHERE id = %(id)s", {"id": uuid.UUID(self.referral)})
-            assert row is not None
-            return str(row["account_code"])
-
-        return self.simulation.hub.quietly(lambda: unit(look))
+        ((code,),) = self.simulation.hub.peek(
+            "SELECT account_code FROM referral WHERE id = %(id)s", {"id": uuid.UUID(self.referral)}
+        )
+        return str(code)
 
     async def _afterwards(self) -> None:
         if self._fee() == "paid":
@@ -181,7 +179,7 @@ class Visit:
             gateway = self.simulation.a_gateway(self.chance)
             if gateway is not None:
                 try:
-                    return await gateway.do(work, actor=who.user, label="function")
+                    return await gateway.do(work, actor=who.user)
                 except RufaaError as refusal:
                     self._count(f"refused: {refusal.code}")
                     return None
@@ -191,14 +189,11 @@ class Visit:
         return None
 
     def _fee(self) -> str:
-        def look(tx: Tx) -> str:
-            row = tx.row(
-                "SELECT fee.state FROM referral JOIN fee ON fee.id = fee_id WHERE referral.id = %(id)s",
-                {"id": uuid.UUID(self.referral)},
-            )
-            return "" if row is None else str(row["state"])
-
-        return self.simulation.hub.quietly(lambda: unit(look))
+        rows = self.simulation.hub.peek(
+            "SELECT fee.state FROM referral JOIN fee ON fee.id = fee_id WHERE referral.id = %(id)s",
+            {"id": uuid.UUID(self.referral)},
+        )
+        return str(rows[0][0]) if rows else ""
 
     def _count(self, what: str) -> None:
         self.simulation.trace.counts[what] += 1

@@ -108,6 +108,10 @@ class Hub:
                 wrapper.connection.pgconn.finish()
         self._locks.close()
 
+    def peek(self, sql: str, params: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """The rows of a query about what is committed, with nobody in between and as cheaply as it can be."""
+        return self._locks.execute(sql, params, prepare=True).fetchall()
+
     def quietly(self, work: Callable[[], T]) -> T:
         """Run blocking work at once, with nobody between its statements. Only outside of strands."""
         assert self.current is None
@@ -147,9 +151,8 @@ class Hub:
     # --- locks
 
     def blockers(self, pid: int) -> list[int]:
-        row = self._locks.execute("SELECT pg_blocking_pids(%s)", [pid]).fetchone()
-        assert row is not None
-        return list(row[0])
+        ((pids,),) = self.peek("SELECT pg_blocking_pids(%(pid)s)", {"pid": pid})
+        return list(pids)
 
     def park(self, strand: Strand, blockers: list[int]) -> None:
         """Let ``strand`` wait until the lock that its statement wants is free. Raises what PostgreSQL would."""
@@ -486,6 +489,14 @@ class Wrapper(DatabaseWrapper):
         connection.cursor_factory = SimCursor
         return connection
 
+    def _set_autocommit(self, autocommit: bool) -> None:
+        """As psycopg does between transactions, without its round."""
+        connection = self.connection
+        if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+            connection._autocommit = autocommit
+        else:
+            super()._set_autocommit(autocommit)
+
     def close(self) -> None:
         connection = self.connection
         usable = connection is not None and not connection.closed and not self.in_atomic_block
@@ -567,7 +578,7 @@ def database_settings() -> dict[str, Any]:
     """Django's settings without the pool, and with the timeouts that the simulation keeps itself."""
     settings = dict(connections.settings["default"])
     options = {name: value for name, value in settings["OPTIONS"].items() if name != "pool"}
-    options["options"] = "-c timezone=UTC -c deadlock_timeout=10min -c synchronous_commit=off"
+    options["options"] = "-c timezone=UTC -c deadlock_timeout=10min -c synchronous_commit=off -c jit=off"
     return {**settings, "OPTIONS": options}
 
 
