@@ -51,8 +51,8 @@ from support import (
 
 KILLS = 30 if LONG else 3
 BACK_WITHIN_S = 60.0
-"""From the server's answer to the first success of each role. Measured: 0.1 to 3 s; after a storm 3 to 8 s, since a pool
-gives a connection up after 4 s, and 14 s with eight such tests at once. The bound is for a role that never comes back."""
+"""From the server's answer to the first success of each role. Measured: 0.1 to 3 s; after a storm 3 to 8 s, since a
+pool gives a connection up after 4 s, and 14 s with eight such tests at once. The bound is for what never comes back."""
 
 
 # --- the load
