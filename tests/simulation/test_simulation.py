@@ -36,13 +36,13 @@ def test_what_failed_once_fails_no_more(database_url: str, seed: int, payments: 
     assert outcome.ok, failed(outcome)
 
 
-@pytest.mark.parametrize(("seed", "payments"), [(1, 100), (2, 100)])
+@pytest.mark.parametrize(("seed", "payments"), [(1, 150), (2, 150)])
 def test_a_town_under_all_faults_loses_no_shilling(database_url: str, seed: int, payments: int) -> None:
     outcome = run(seed, payments)
 
     assert outcome.ok, failed(outcome)
     assert outcome.counts["looks at all rules"] >= 1
-    assert outcome.counts["money moved: stk"] > payments / 2
+    assert outcome.counts["money moved: stk"] > payments / 4
 
 
 def test_one_seed_is_one_story_statement_by_statement(database_url: str) -> None:
