@@ -406,7 +406,9 @@ def _locked(tx: Tx, actor: Actor, referral: str) -> tuple[Referral, frozenset[Ri
         fee = seen.referral.fee_id
         if fee is not None:
             payments.lock_fee(tx, fee)
-        row = Referral.objects.select_for_update(of=("self",)).get(pk=seen.referral.pk)
+        # the fee is locked already, so it is read with it; the particulars may change while this waits for the row
+        locked = Referral.objects.select_for_update(of=("self",)).select_related("fee", "referring")
+        row = locked.get(pk=seen.referral.pk)
         if row.fee_id == fee:
             transaction.savepoint_commit(before)
             return row, rights_on(actor, row)
