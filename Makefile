@@ -57,7 +57,7 @@ run: env ## Run the server alone: no demo data, no simulator (settings: RUFAA_* 
 
 # Two processes, each with a PostgreSQL of its own, and each file in one of them. WORKERS=0: one after the other.
 test: env-dev ## Run all tests
-	@"$(PYTHON_BIN)" -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@PYTHONHASHSEED=0 "$(PYTHON_BIN)" -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 # SEED=… PAYMENTS=… PROCS=…: what is simulated, and in how many processes. One hash seed, so that a seed is one story.
 sim: env-dev ## Simulate payments under all faults (SEED=1 PAYMENTS=500 PROCS=1)
