@@ -344,6 +344,7 @@ def test_a_storm_of_broken_connections_loses_nothing_and_nobody_is_asked_twice(
     assert (gateway.process.poll(), worker.process.poll()) == (None, None)
     told = check_nothing_lost(safaricom, load)
     print(told, dict(load.refused), "connections broken", killed)
+    assert killed >= 30
 
 
 @pytest.mark.fault(36, 43)

@@ -40,7 +40,7 @@ def unlocked(monkeypatch: pytest.MonkeyPatch, module: Any, *names: str, lock: st
 
 def meet(monkeypatch: pytest.MonkeyPatch, *places: tuple[Any, str]) -> None:
     """Whoever has done one of these (module, function) for the first time in its thread waits for another who has."""
-    barrier, been = threading.Barrier(2, timeout=60), threading.local()
+    barrier, been = threading.Barrier(2, timeout=20), threading.local()
 
     def meeting(function: Callable[..., Any]) -> Callable[..., Any]:
         def met(*args: Any, **kwargs: Any) -> Any:

@@ -45,7 +45,7 @@ class Racers:
 
 def meeting(count: int, function: Callable[..., Any]) -> Callable[..., Any]:
     """``function``, after whose first call in each thread ``count`` threads wait for each other."""
-    barrier, been = threading.Barrier(count, timeout=60), threading.local()
+    barrier, been = threading.Barrier(count, timeout=20), threading.local()
 
     def met(*args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
