@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,6 +23,14 @@ class BadToken(Exception):
     """The token names nobody: bad, foreign or expired. The message says which, for its holder."""
 
 
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Whose token it is, and until when: whole seconds since 1970."""
+
+    user: uuid.UUID
+    expires_at: int
+
+
 def issue(user: uuid.UUID, *, keys: Sequence[str], now: datetime, lifetime: timedelta) -> str:
     """A token for ``user``, good for ``lifetime``."""
     claims = {
@@ -35,8 +44,8 @@ def issue(user: uuid.UUID, *, keys: Sequence[str], now: datetime, lifetime: time
     return jwt.encode(claims, derive(keys[0], "jwt"), algorithm=_ALGORITHM)
 
 
-def verify(token: str, *, keys: Sequence[str]) -> uuid.UUID:
-    """Whose token it is. Raises ``BadToken``; whether the person may still sign in is asked elsewhere."""
+def verify(token: str, *, keys: Sequence[str]) -> Proven:
+    """Whose token it is, and until when. Raises ``BadToken``; may the person still sign in? That is asked elsewhere."""
     for key in keys:
         try:
             claims = jwt.decode(
@@ -55,7 +64,7 @@ def verify(token: str, *, keys: Sequence[str]) -> uuid.UUID:
             raise BadToken("This is not a token of this server.") from None
         user = ids.from_wire(claims["sub"])
         if user is not None and _issued_by_now(claims["iat"]):
-            return user
+            return Proven(user, int(claims["exp"]))
     raise BadToken("This is not a token of this server.")
 
 

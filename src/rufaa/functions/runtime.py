@@ -25,7 +25,7 @@ from rufaa.facilities import identity, queries
 from rufaa.facilities.queries import Actor
 from rufaa.sync.calls import TookTooLong
 from rufaa.sync.registry import Function, FunctionKind
-from rufaa.sync.runtime import AuthError, Overloaded
+from rufaa.sync.runtime import AuthError, Identity, Overloaded
 from rufaa.sync.values import Value
 
 ANSWER_S: Final = 8.0
@@ -66,19 +66,20 @@ class Runtime:
         self._keys = keys
         self._demo = demo
 
-    async def authenticate(self, token: str | None, /) -> uuid.UUID | None:
+    async def authenticate(self, token: str | None, /) -> Identity | None:
         if token is None:
             return None
         try:
-            return identity.verify(token, keys=self._keys)
+            proven = identity.verify(token, keys=self._keys)
         except identity.BadToken as error:
             raise AuthError(str(error)) from None
+        return Identity(proven.user, proven.expires_at)
 
     async def run(
         self,
         function: Function,
         kind: FunctionKind,  # noqa: ARG002 - queries and mutations run alike here
-        who: object,
+        who: Identity | None,
         ambient: Mapping[str, Value],
         args: Mapping[str, Value],
         /,
@@ -86,7 +87,7 @@ class Runtime:
         if self._aside.waiting >= _QUEUE:
             raise Overloaded
         _refuse_nul(args)
-        user = who if isinstance(who, uuid.UUID) else None
+        user = None if who is None else who.user
         demo_name = ambient.get("demoUserId")
 
         def call() -> object:

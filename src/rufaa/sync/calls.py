@@ -21,7 +21,7 @@ from rufaa.log import trace
 from rufaa.sync import names, values
 from rufaa.sync.arguments import ArgumentValidationError
 from rufaa.sync.registry import Arguments, Function, FunctionKind, Registry
-from rufaa.sync.runtime import Overloaded, Runtime
+from rufaa.sync.runtime import Identity, Overloaded, Runtime
 from rufaa.sync.values import InvalidValue, JsonValue
 
 MAX_RESULT: Final = 16 * 1024 * 1024  # characters of JSON
@@ -75,7 +75,7 @@ class _Call:
 
     function: Function
     kind: FunctionKind
-    identity: object
+    identity: Identity | None
     arguments: Arguments
     form: Form
     request_id: str
@@ -99,7 +99,7 @@ class Calls:
         self._running: set[asyncio.Task[Outcome]] = set()
 
     async def call(
-        self, name: str, *, kind: FunctionKind | None, args: JsonValue, identity: object, form: Form
+        self, name: str, *, kind: FunctionKind | None, args: JsonValue, identity: Identity | None, form: Form
     ) -> Outcome:
         """Call the function with the canonical ``name``; ``kind`` None means the one it is registered as.
 
@@ -129,7 +129,7 @@ class Calls:
         *,
         kind: FunctionKind | None,
         args: JsonValue,
-        identity: object,
+        identity: Identity | None,
         form: Form,
     ) -> Outcome:
         request_id = secrets.token_hex(8)

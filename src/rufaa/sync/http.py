@@ -20,7 +20,7 @@ from rufaa.sync.calls import ApplicationFailure, Calls, Failure, Outcome, Succes
 from rufaa.sync.refusal import BadRequest
 from rufaa.sync.registry import FunctionKind, Registry
 from rufaa.sync.request import Request
-from rufaa.sync.runtime import AuthError, Overloaded, Runtime
+from rufaa.sync.runtime import AuthError, Identity, Overloaded, Runtime
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -144,14 +144,14 @@ class FunctionApi:
             asked = request.from_fields(fields, path=path, default=form)
             return await self._call(asked, kind=_KINDS.get(endpoint), identity=identity)
 
-    async def _authenticate(self, token: str | None) -> object:
+    async def _authenticate(self, token: str | None) -> Identity | None:
         try:
             async with asyncio.timeout(self._patience_s):
                 return await self._runtime.authenticate(token)
         except TimeoutError:
             raise TookTooLong(may_be_done=False) from None
 
-    async def _call(self, asked: Request, *, kind: FunctionKind | None, identity: object) -> _Answer:
+    async def _call(self, asked: Request, *, kind: FunctionKind | None, identity: Identity | None) -> _Answer:
         outcome = await self._calls.call(asked.name, kind=kind, args=asked.args, identity=identity, form=asked.form)
         return _Answer(200, _outcome_text(outcome))
 

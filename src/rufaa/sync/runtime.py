@@ -5,11 +5,26 @@ The composition root implements ``Runtime`` once; the HTTP and the WebSocket sid
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from rufaa.sync.registry import Function, FunctionKind
 from rufaa.sync.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom a token names. Two of the same user are equal, whenever their tokens end, so that what one person sees is
+    worked out once.
+
+    ``expires_at`` is in whole seconds since 1970: from then on the token counts no more, and a connection that goes on
+    needs another. None: it ends with the connection alone.
+    """
+
+    user: uuid.UUID
+    expires_at: int | None = field(default=None, compare=False)
 
 
 class AuthError(Exception):
@@ -31,17 +46,18 @@ class Overloaded(Exception):
 
 
 class Runtime(Protocol):
-    async def authenticate(self, token: str | None, /) -> object:
-        """An opaque identity for a bearer token (without the word ``Bearer``), or for None, the anonymous caller.
+    async def authenticate(self, token: str | None, /) -> Identity | None:
+        """Whom a bearer token (without the word ``Bearer``) names; None for None, the anonymous caller.
 
-        Raises ``AuthError`` for a token that is bad, foreign or expired.
+        Raises ``AuthError`` for a token that is bad, foreign or expired, and ``Overloaded`` where it cannot be told
+        now: the same token may be good later.
         """
 
     async def run(
         self,
         function: Function,
         kind: FunctionKind,
-        identity: object,
+        identity: Identity | None,
         ambient: Mapping[str, Value],
         args: Mapping[str, Value],
         /,
