@@ -31,7 +31,6 @@ from rufaa.daraja.client import AccountKind, Credentials, Daraja, Environment, M
 from rufaa.daraja.registration import Registered
 from rufaa.db.aside import Aside
 from rufaa.db.atomic import Tx, unit
-from rufaa.facilities import identity
 from rufaa.facilities import operations as facilities
 from rufaa.facilities.models import Facility, MpesaAccount
 from rufaa.facilities.queries import Actor, actor_named
@@ -58,6 +57,7 @@ from rufaa.phone import Phone
 from rufaa.referrals import operations as referrals
 from rufaa.referrals.machine import Priority, Status
 from rufaa.referrals.operations import fees_paid
+from rufaa.signin import tokens
 from rufaa.simulator.config import (
     DEMO_CONSUMER_KEY,
     DEMO_CONSUMER_SECRET,
@@ -350,7 +350,7 @@ class Running:
         """The function API's whole answer, parsed: {"status": "success", "value": …} or the error."""
         headers = {}
         if by is not None:
-            token = identity.issue(by.user, keys=KEYS, now=clock.now(), lifetime=timedelta(hours=1))
+            token = tokens.issue(by.user, keys=KEYS, now=clock.now(), lifetime=timedelta(hours=1))
             headers["Authorization"] = f"Bearer {token}"
         return post(f"{self.url}/api/{kind}", {"path": path, "args": args, "format": "json"}, **headers).json
 

@@ -11,11 +11,13 @@ import os
 from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from rufaa.errors import Kind, RufaaError
 
 _NONCE_BYTES = 12
+_ORDER_OF_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 class CannotUnseal(RufaaError):
@@ -44,6 +46,16 @@ def unseal(keys: Sequence[str], sealed: bytes, *, context: str) -> bytes:
         except (InvalidTag, ValueError):  # ValueError: too short to hold a nonce
             continue
     raise CannotUnseal(f"No key in RUFAA_SECRET_KEYS opens {context}. Add the key that was used when it was stored.")
+
+
+def signing_key(secret: str) -> ec.EllipticCurvePrivateKey:
+    """The private key on P-256 that follows from ``secret``: the same on every node, and stored nowhere.
+
+    Its public part is told to everybody, and lets them try guesses at the secret; so the secret must be one that cannot
+    be guessed.
+    """
+    chance = derive(secret, "token 1") + derive(secret, "token 2")  # twice the order's length: no number is favoured
+    return ec.derive_private_key(int.from_bytes(chance) % (_ORDER_OF_P256 - 1) + 1, ec.SECP256R1())
 
 
 def fingerprint(secret: str) -> str:

@@ -15,10 +15,10 @@ from crashes.long import only_long
 from rufaa import clock
 from rufaa.daraja.outcomes import Accepted, Exchange
 from rufaa.db.atomic import unit
-from rufaa.facilities import identity
 from rufaa.payments import access, dispatch
 from rufaa.payments.dispatch import CLOCK_SLACK_S, LEASE_S, Claimed, claim_due, record, tidy
 from rufaa.payments.machine import UNKNOWN_WITHOUT_ID_S
+from rufaa.signin import tokens
 from rufaa.simulator.faults import Fault, FaultKind
 from rufaa.simulator.testing import RunningSimulator
 from support import (
@@ -271,9 +271,9 @@ def test_a_token_issued_by_a_node_whose_clock_differs_is_accepted(ahead_min: int
     user = uuid.uuid4()
     there = clock.now() + timedelta(minutes=ahead_min)
 
-    token = identity.issue(user, keys=KEYS, now=there, lifetime=timedelta(hours=1))
+    token = tokens.issue(user, keys=KEYS, now=there, lifetime=timedelta(hours=1))
 
-    assert identity.verify(token, keys=KEYS).user == user
+    assert tokens.verify(token, keys=KEYS).user == user
 
 
 @pytest.mark.fault(51)

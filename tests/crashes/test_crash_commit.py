@@ -17,10 +17,10 @@ import pytest
 from crashes.cutting import Cut, CuttingProxy
 from crashes.long import only_long
 from rufaa import clock
-from rufaa.facilities import identity
 from rufaa.facilities.queries import Actor
 from rufaa.payments.dispatch import LEASE_S
 from rufaa.payments.machine import UNKNOWN_WITHOUT_ID_S
+from rufaa.signin import tokens
 from rufaa.simulator.faults import Fault, FaultKind
 from rufaa.simulator.testing import RunningSimulator
 from support import (
@@ -330,7 +330,7 @@ SPIKE = json.dumps({"errorCode": "500.003.02", "errorMessage": "Error Occurred: 
 
 
 def call(roles: Any, path: str, args: dict[str, Any], *, by: Actor) -> Answer:
-    token = identity.issue(by.user, keys=KEYS, now=clock.now(), lifetime=timedelta(hours=1))
+    token = tokens.issue(by.user, keys=KEYS, now=clock.now(), lifetime=timedelta(hours=1))
     body = {"path": path, "args": args, "format": "json"}
     return post(f"{roles.url}/api/mutation", body, Authorization=f"Bearer {token}")
 

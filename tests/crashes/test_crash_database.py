@@ -26,10 +26,10 @@ import pytest
 from crashes.long import LONG, only_long
 from rufaa import clock
 from rufaa.db.embedded import EmbeddedPostgres
-from rufaa.facilities import identity
 from rufaa.facilities.queries import Actor
 from rufaa.payments.dispatch import LEASE_S
 from rufaa.payments.machine import UNKNOWN_WITHOUT_ID_S
+from rufaa.signin import tokens
 from rufaa.simulator.config import SimulatorSettings
 from rufaa.simulator.engine import NotRinging
 from rufaa.simulator.testing import RunningSimulator, running_simulator
@@ -73,7 +73,7 @@ class Load:
         self.refused: Counter[int] = Counter()
         self._answered = 0
         self._tokens = {
-            who.user: identity.issue(who.user, keys=KEYS, now=clock.now(), lifetime=timedelta(hours=2))
+            who.user: tokens.issue(who.user, keys=KEYS, now=clock.now(), lifetime=timedelta(hours=2))
             for who in (town.physician, town.admin)
         }
 
@@ -354,7 +354,7 @@ def test_locks_and_an_empty_pool_shed_calls_with_try_again(database: str, roles:
     town = make_world()
     roles.start("gateway", RUFAA_POOL_SIZE="4")
     referral = town.referral()
-    token = identity.issue(town.admin.user, keys=KEYS, now=clock.now(), lifetime=timedelta(hours=1))
+    token = tokens.issue(town.admin.user, keys=KEYS, now=clock.now(), lifetime=timedelta(hours=1))
     move = {"path": "referrals:updateReferralStatus", "args": {"referralId": referral, "status": "awaiting-biodata"}}
 
     def call(_: int = 0) -> tuple[int, str | None, dict[str, Any], float]:

@@ -20,9 +20,9 @@ from crashes.long import LONG
 from rufaa import clock
 from rufaa.db import _pg_processes
 from rufaa.db.embedded import EmbeddedPostgres
-from rufaa.facilities import identity
 from rufaa.payments.dispatch import LEASE_S
 from rufaa.payments.machine import UNKNOWN_WITHOUT_ID_S
+from rufaa.signin import tokens
 from rufaa.simulator.faults import Fault, FaultKind, Operation
 from rufaa.simulator.testing import RunningSimulator
 from support import (
@@ -208,7 +208,7 @@ def test_a_frozen_postgres_is_said_to_be_away_and_is_used_again_when_it_thaws(
     )
     address = roles.callback_url(prompt)
     waiting = town.waiting()
-    token = identity.issue(town.admin.user, keys=KEYS, now=clock.now(), lifetime=timedelta(hours=1))
+    token = tokens.issue(town.admin.user, keys=KEYS, now=clock.now(), lifetime=timedelta(hours=1))
     ask = {
         "path": "referralPayments:triggerReferralPayment",
         "args": {"referralId": waiting, "phoneNumber": OTHER},

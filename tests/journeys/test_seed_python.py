@@ -80,7 +80,7 @@ def test_a_stranger_is_refused(demo: Demo) -> None:
         client.query("referrals:getReferral", {"referralId": "0" * 32})
     assert refused.value.data["code"] == "not-signed-in"
     client.set_auth("not a token")
-    with pytest.raises(Exception, match=r"^401 Unauthenticated: This is not a token of this server\.$"):
+    with pytest.raises(Exception, match=r"^401 Unauthenticated: This is not a token that this server takes\.$"):
         client.query("referrals:getReferral", {"referralId": "0" * 32})
 
 

@@ -7,17 +7,16 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import jwt
 import pytest
 
-from rufaa import clock
-from rufaa.facilities import identity
+from rufaa import clock, secret
 from rufaa.facilities.models import User
 from rufaa.facilities.queries import Actor
 from rufaa.ids import new_id
-from rufaa.secret import derive
+from rufaa.signin import tokens
 from support import KEYS, Running, World, post, running_gateway, unchanged, value
 
 OTHER_KEYS: Final = ("the secret of another server that is long enough",)
@@ -43,7 +42,7 @@ def ask(gateway: Running, authorization: str | None = None, **args: str) -> tupl
 def token(
     user: uuid.UUID, *, keys: tuple[str, ...] = KEYS, now: datetime | None = None, lifetime: timedelta = HOUR
 ) -> str:
-    return identity.issue(user, keys=keys, now=now or clock.now(), lifetime=lifetime)
+    return tokens.issue(user, keys=keys, now=now or clock.now(), lifetime=lifetime)
 
 
 def signed(user: uuid.UUID, **claims: Any) -> str:
@@ -51,7 +50,9 @@ def signed(user: uuid.UUID, **claims: Any) -> str:
     now = datetime.now(UTC)
     full = {"iss": "rufaa", "aud": "rufaa", "sub": user.hex, "iat": now, "exp": now + HOUR, **claims}
     kept = {name: value for name, value in full.items() if value is not None}
-    return jwt.encode(kept, derive(KEYS[0], "jwt"), algorithm="HS256")
+    (key,) = cast("list[dict[str, str]]", tokens.key_set(KEYS)["keys"])
+    head = {"typ": "at+jwt", "kid": key["kid"]}
+    return jwt.encode(kept, secret.signing_key(KEYS[0]), algorithm="ES256", headers=head)
 
 
 def part(fields: dict[str, Any]) -> str:

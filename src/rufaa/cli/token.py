@@ -24,7 +24,8 @@ def command(
 def token_for(name: str, *, config: Config, lifetime: timedelta) -> str:
     """A token for the person with this sign-in name. Raises ``UnknownUser``."""
     from rufaa.db.atomic import unit  # noqa: PLC0415 - needs Django set up
-    from rufaa.facilities import identity, queries  # noqa: PLC0415
+    from rufaa.facilities import queries  # noqa: PLC0415
+    from rufaa.signin import tokens  # noqa: PLC0415
 
     actor = unit(lambda _: queries.actor_named(name))
-    return identity.issue(actor.user, keys=config.secret_keys, now=clock.now(), lifetime=lifetime)
+    return tokens.issue(actor.user, keys=config.secret_keys, now=clock.now(), lifetime=lifetime)

@@ -21,8 +21,10 @@ from rufaa.db.atomic import Tx, look, unit
 from rufaa.db.failpoints import Step
 from rufaa.db.listen import Listener
 from rufaa.errors import InvalidArgument, Kind, RufaaError
-from rufaa.facilities import identity, queries
+from rufaa.facilities import queries
 from rufaa.facilities.queries import Actor
+from rufaa.signin import tokens
+from rufaa.signin.compact import BadToken
 from rufaa.sync.calls import TookTooLong
 from rufaa.sync.registry import Function, FunctionKind
 from rufaa.sync.runtime import AuthError, Identity, Overloaded
@@ -70,8 +72,8 @@ class Runtime:
         if token is None:
             return None
         try:
-            proven = identity.verify(token, keys=self._keys)
-        except identity.BadToken as error:
+            proven = tokens.verify(token, keys=self._keys)
+        except BadToken as error:
             raise AuthError(str(error)) from None
         return Identity(proven.user, proven.expires_at)
 
