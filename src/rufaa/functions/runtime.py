@@ -62,17 +62,18 @@ class Waiting:
 class Runtime:
     """Implements what the protocol asks for (``sync.runtime``)."""
 
-    def __init__(self, aside: Aside, listener: Listener, *, keys: tuple[str, ...], demo: bool) -> None:
+    def __init__(self, aside: Aside, listener: Listener, *, keys: tuple[str, ...], issuer: str, demo: bool) -> None:
         self._aside = aside
         self._listener = listener
         self._keys = keys
+        self._issuers = (issuer, tokens.LOCAL)
         self._demo = demo
 
     async def authenticate(self, token: str | None, /) -> Identity | None:
         if token is None:
             return None
         try:
-            proven = tokens.verify(token, keys=self._keys)
+            proven = tokens.verify(token, keys=self._keys, issuers=self._issuers)
         except BadToken as error:
             raise AuthError(str(error)) from None
         return Identity(proven.user, proven.expires_at)

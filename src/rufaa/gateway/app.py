@@ -17,8 +17,9 @@ from rufaa.config import Config, Mode
 from rufaa.db.aside import Aside
 from rufaa.db.listen import Listener
 from rufaa.functions.runtime import Runtime
-from rufaa.gateway import monitor
+from rufaa.gateway import monitor, published
 from rufaa.gateway.monitor import Answer, Monitor
+from rufaa.gateway.published import Published
 from rufaa.gateway.vitals import Vitals
 from rufaa.ingest.address import PREFIX_LENGTH, PREFIXES, callback_networks
 from rufaa.ingest.batcher import BEHIND, Batcher
@@ -47,8 +48,11 @@ class Gateway:
         self._django: Any = WSGIMiddleware(cast("Any", get_wsgi_application()), workers=8)
         self._listener = Listener(self._url)
         self._aside = Aside(threads=FUNCTION_THREADS, name="function")
-        runtime = Runtime(self._aside, self._listener, keys=config.secret_keys, demo=config.demo)
+        runtime = Runtime(
+            self._aside, self._listener, keys=config.secret_keys, issuer=config.public_url, demo=config.demo
+        )
         self._api = FunctionApi(functions.load(), runtime, development=config.mode is not Mode.PRODUCTION)
+        self._published = Published(keys=config.secret_keys, issuer=config.public_url)
         self._pool: asyncpg.Pool | None = None
         self._batcher: Batcher | None = None
         self._parts: list[asyncio.Task[None]] = []
@@ -86,6 +90,8 @@ class Gateway:
             await self._ingest(scope, receive, send)
         elif path.startswith(API):
             await self._api(scope, receive, send)
+        elif path in published.PATHS:
+            await self._published(scope, receive, send)
         elif path == monitor.HEALTH:
             await _send(send, await self._monitor.health())
         elif path == monitor.READY:
