@@ -32,6 +32,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "RUFAA_PUBLIC_URL": "The address under which Safaricom and people reach this server. Default: http://host:port",
     "RUFAA_SECRET_KEYS": "Secrets of at least 32 characters, comma-separated: the first makes, all are accepted."
     " Default: made at the first start and kept in RUFAA_DATA/secret.key",
+    "RUFAA_TOKEN_LIFE_S": "Seconds for which a token that was issued for an API key is good, 60 to 3600. Default: 600",
     "RUFAA_TRUSTED_PROXIES": "Addresses or networks of proxies whose X-Forwarded-For is believed, comma-separated."
     " Default: none",
     "RUFAA_CALLBACK_ADDRESSES": "Addresses or networks that callbacks may come from; from elsewhere a report is"
@@ -113,6 +114,7 @@ class Config:
     port: int
     public_url: str
     given_secret_keys: str | None
+    token_life_s: int
     trusted_proxies: tuple[Network, ...]
     callback_networks: tuple[Network, ...] | None  # None: not given, or "any"
     callbacks_from_safaricom_only: bool  # nothing is given, and real money is at stake
@@ -174,6 +176,7 @@ def load(environ: Mapping[str, str]) -> Config:
         port=port,
         public_url=_public_url(environ.get("RUFAA_PUBLIC_URL") or local_url(host, port)),
         given_secret_keys=environ.get("RUFAA_SECRET_KEYS"),
+        token_life_s=_whole(environ, "RUFAA_TOKEN_LIFE_S", 600, low=60, high=3600),
         trusted_proxies=_networks(environ, "RUFAA_TRUSTED_PROXIES") or (),
         callback_networks=_callback_networks(environ),
         # A node may have no MPESA_* of its own, since the account is in the database: then real money is assumed.

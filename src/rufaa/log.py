@@ -45,6 +45,7 @@ _PRIVATE: Final = re.compile(
     r"|ws_CO_\w+"  # the last nine digits are a phone's (daraja.md §1)
     r"|(?<![0-9A-Za-z])\+?(?:254|0)?[ -]?[17](?:[ -]?\d){8}(?![0-9A-Za-z])"  # a phone, however it is written
     r"|\bey[\w-]{8,}\.[\w-]+\.[\w-]*"  # a JSON Web Token
+    r"|\brk_[0-9a-f]{9,}"  # an API key; its prefix alone is none
     r"|(?i:\b(?:bearer|basic) [\w.~+/=-]+)"
     r"|(?<=://)[^\s/@:]*:[^\s/@]*(?=@)"  # a password in an address
     r"|[\w.+-]+@[\w-]+\.[\w.-]+"

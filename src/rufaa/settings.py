@@ -24,6 +24,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rufaa.db.apps.DbConfig",
     "rufaa.facilities",
+    "rufaa.signin",
     "rufaa.patients",
     "rufaa.ledger",
     "rufaa.payments",

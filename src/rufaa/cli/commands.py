@@ -12,6 +12,7 @@ from rufaa.cli import (
     explain,
     facility,
     gateway,
+    key,
     migrate,
     price,
     reconcile,
@@ -46,6 +47,7 @@ app.command("replay")(replay.command)
 app.command("reconcile")(reconcile.command)
 app.command("doctor")(doctor.command)
 app.add_typer(user.app, name="user")
+app.add_typer(key.app, name="key")
 app.add_typer(facility.app, name="facility")
 app.add_typer(price.app, name="price")
 app.add_typer(account.app, name="account")

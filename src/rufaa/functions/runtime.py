@@ -10,8 +10,9 @@ import asyncio
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
-from typing import Final
+from typing import Final, TypeVar
 
 from django.db import DatabaseError, InterfaceError, OperationalError
 from psycopg_pool import PoolTimeout
@@ -23,12 +24,13 @@ from rufaa.db.listen import Listener
 from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.facilities import queries
 from rufaa.facilities.queries import Actor
-from rufaa.signin import tokens
-from rufaa.signin.compact import BadToken
+from rufaa.functions.callers import Callers
 from rufaa.sync.calls import TookTooLong
 from rufaa.sync.registry import Function, FunctionKind
-from rufaa.sync.runtime import AuthError, Identity, Overloaded
+from rufaa.sync.runtime import Identity, Overloaded
 from rufaa.sync.values import Value
+
+T = TypeVar("T")
 
 ANSWER_S: Final = 8.0
 """How long a caller waits for Daraja's answer; the prompt goes on without the caller."""
@@ -62,21 +64,23 @@ class Waiting:
 class Runtime:
     """Implements what the protocol asks for (``sync.runtime``)."""
 
-    def __init__(self, aside: Aside, listener: Listener, *, keys: tuple[str, ...], issuer: str, demo: bool) -> None:
+    def __init__(
+        self,
+        aside: Aside,
+        listener: Listener,
+        *,
+        keys: tuple[str, ...],
+        issuer: str,
+        token_life: timedelta,
+        demo: bool,
+    ) -> None:
         self._aside = aside
         self._listener = listener
-        self._keys = keys
-        self._issuers = (issuer, tokens.LOCAL)
+        self.callers = Callers(self._identifying, keys=keys, issuer=issuer, life=token_life)
         self._demo = demo
 
     async def authenticate(self, token: str | None, /) -> Identity | None:
-        if token is None:
-            return None
-        try:
-            proven = tokens.verify(token, keys=self._keys, issuers=self._issuers)
-        except BadToken as error:
-            raise AuthError(str(error)) from None
-        return Identity(proven.user, proven.expires_at)
+        return None if token is None else await self.callers.identify(token)
 
     async def run(
         self,
@@ -126,7 +130,16 @@ class Runtime:
             except TimeoutError:
                 return await self._database(lambda: look(waiting.at_last), committed=True)
 
-    async def _database(self, work: Callable[[], object], *, committed: bool) -> object:
+    async def _identifying(self, work: Callable[[], T], /) -> T:
+        """As ``_database``, for what is asked before any call: whatever came of it, nothing of the call's was done."""
+        if self._aside.waiting >= _QUEUE:
+            raise Overloaded
+        try:
+            return await self._database(work, committed=False)
+        except TookTooLong:
+            raise Overloaded("The database does not answer. Nothing was changed. Try again shortly.") from None
+
+    async def _database(self, work: Callable[[], T], *, committed: bool) -> T:
         """``work`` in a thread. Trouble with the database is "try again", not a function's failure.
 
         ``committed``: the call has taken effect already, and only its answer is missing.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any, Final, cast
 
 import asyncpg
@@ -17,7 +18,8 @@ from rufaa.config import Config, Mode
 from rufaa.db.aside import Aside
 from rufaa.db.listen import Listener
 from rufaa.functions.runtime import Runtime
-from rufaa.gateway import monitor, published
+from rufaa.gateway import exchange, monitor, published
+from rufaa.gateway.exchange import Exchange
 from rufaa.gateway.monitor import Answer, Monitor
 from rufaa.gateway.published import Published
 from rufaa.gateway.vitals import Vitals
@@ -49,8 +51,14 @@ class Gateway:
         self._listener = Listener(self._url)
         self._aside = Aside(threads=FUNCTION_THREADS, name="function")
         runtime = Runtime(
-            self._aside, self._listener, keys=config.secret_keys, issuer=config.public_url, demo=config.demo
+            self._aside,
+            self._listener,
+            keys=config.secret_keys,
+            issuer=config.public_url,
+            token_life=timedelta(seconds=config.token_life_s),
+            demo=config.demo,
         )
+        self._exchange = Exchange(runtime.callers)
         self._api = FunctionApi(functions.load(), runtime, development=config.mode is not Mode.PRODUCTION)
         self._published = Published(keys=config.secret_keys, issuer=config.public_url)
         self._pool: asyncpg.Pool | None = None
@@ -88,6 +96,8 @@ class Gateway:
         if path[:PREFIX_LENGTH] in PREFIXES:
             assert self._ingest is not None
             await self._ingest(scope, receive, send)
+        elif path == exchange.PATH:
+            await self._exchange(scope, receive, send)
         elif path.startswith(API):
             await self._api(scope, receive, send)
         elif path in published.PATHS:
