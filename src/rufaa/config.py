@@ -33,6 +33,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "RUFAA_SECRET_KEYS": "Secrets of at least 32 characters, comma-separated: the first makes, all are accepted."
     " Default: made at the first start and kept in RUFAA_DATA/secret.key",
     "RUFAA_TOKEN_LIFE_S": "Seconds for which a token that was issued for an API key is good, 60 to 3600. Default: 600",
+    "RUFAA_OIDC_ISSUERS": "OpenID issuers whose tokens are taken, comma-separated: each its https address, exactly as"
+    " its tokens name it, and after blanks the audiences that mean this server. Default: none",
     "RUFAA_TRUSTED_PROXIES": "Addresses or networks of proxies whose X-Forwarded-For is believed, comma-separated."
     " Default: none",
     "RUFAA_CALLBACK_ADDRESSES": "Addresses or networks that callbacks may come from; from elsewhere a report is"
@@ -104,6 +106,29 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
+class OpenIdIssuer:
+    """Who may say who somebody is. ``url`` is exactly what its tokens have as ``iss``.
+
+    ``loopback``: http on this machine is taken, for development.
+    """
+
+    url: str
+    audiences: tuple[str, ...]
+    loopback: bool = False
+
+    def may_ask(self, address: str) -> bool:
+        """Whether keys may be fetched from there: by https, or in development from this machine."""
+        try:
+            parts = urlsplit(address)
+            secure = parts.scheme == "https" or (
+                self.loopback and parts.scheme == "http" and parts.hostname in _LOOPBACK
+            )
+            return secure and bool(parts.hostname) and parts.username is None and parts.port != 0
+        except ValueError:  # a port that is no number, a bracket that is not closed
+            return False
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The operator's settings."""
 
@@ -115,6 +140,7 @@ class Config:
     public_url: str
     given_secret_keys: str | None
     token_life_s: int
+    oidc_issuers: tuple[OpenIdIssuer, ...]
     trusted_proxies: tuple[Network, ...]
     callback_networks: tuple[Network, ...] | None  # None: not given, or "any"
     callbacks_from_safaricom_only: bool  # nothing is given, and real money is at stake
@@ -163,6 +189,7 @@ def load(environ: Mapping[str, str]) -> Config:
         raise InvalidSetting(
             "RUFAA_MODE=demo lets anybody be anybody: it runs with MPESA_ENVIRONMENT=simulator and on 127.0.0.1 only."
         )
+    public_url = _public_url(environ.get("RUFAA_PUBLIC_URL") or local_url(host, port))
     callbacks = _choice(environ, "MPESA_CALLBACKS", Callbacks, Callbacks.EXPECTED)
     if callbacks is Callbacks.NONE and mpesa not in {"sandbox", "simulator"}:
         raise InvalidSetting(
@@ -174,9 +201,10 @@ def load(environ: Mapping[str, str]) -> Config:
         database_url=_database_url(environ.get("DATABASE_URL")),
         host=host,
         port=port,
-        public_url=_public_url(environ.get("RUFAA_PUBLIC_URL") or local_url(host, port)),
+        public_url=public_url,
         given_secret_keys=environ.get("RUFAA_SECRET_KEYS"),
         token_life_s=_whole(environ, "RUFAA_TOKEN_LIFE_S", 600, low=60, high=3600),
+        oidc_issuers=_oidc_issuers(environ.get("RUFAA_OIDC_ISSUERS"), mode=mode, ours=public_url),
         trusted_proxies=_networks(environ, "RUFAA_TRUSTED_PROXIES") or (),
         callback_networks=_callback_networks(environ),
         # A node may have no MPESA_* of its own, since the account is in the database: then real money is assumed.
@@ -260,6 +288,29 @@ def _public_url(text: str) -> str:
     if not good or parts.query or parts.fragment:
         raise InvalidSetting(f"RUFAA_PUBLIC_URL={text!r}: use an http:// or https:// address without query.")
     return text.rstrip("/")
+
+
+def _oidc_issuers(text: str | None, *, mode: Mode, ours: str) -> tuple[OpenIdIssuer, ...]:
+    found: dict[str, OpenIdIssuer] = {}
+    for entry in (text or "").split(","):
+        url, *audiences = entry.split() or [""]
+        if not url:
+            continue
+        issuer = OpenIdIssuer(url, tuple(audiences), loopback=mode is not Mode.PRODUCTION)
+        if not issuer.may_ask(url) or "?" in url or "#" in url:
+            shown = "an entry" if "@" in url else repr(url)  # there may be a password
+            raise InvalidSetting(
+                f"RUFAA_OIDC_ISSUERS: {shown} is no https address, without a user's name and query. In development http"
+                " on 127.0.0.1 will do."
+            )
+        if not audiences:
+            raise InvalidSetting(
+                f"RUFAA_OIDC_ISSUERS: {url} needs an audience behind it, else a token for any program would count here."
+            )
+        if url in found or url == ours:
+            raise InvalidSetting(f"RUFAA_OIDC_ISSUERS: {url} is named twice, or is this server itself.")
+        found[url] = issuer
+    return tuple(found.values())
 
 
 def _networks(environ: Mapping[str, str], name: str) -> tuple[Network, ...] | None:

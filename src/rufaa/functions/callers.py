@@ -1,4 +1,4 @@
-"""Whom a token names: one of ours, or an API key. Whether the person may do something is asked when it is done."""
+"""Whom a token names: one of ours, an API key, or one of an OpenID issuer. What the person may do is not asked here."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Protocol, TypeVar
 
 from rufaa import clock
 from rufaa.db.atomic import look, unit
-from rufaa.signin import api_keys, tokens
+from rufaa.signin import api_keys, compact, links, tokens
 from rufaa.signin.api_keys import Used
-from rufaa.signin.compact import BadToken
+from rufaa.signin.compact import BadToken, Compact
+from rufaa.signin.issuers import Issuers, IssuerSilent
 from rufaa.signin.known import KnownKeys, TooManyUnknown
 from rufaa.sync.runtime import AuthError, Identity, Overloaded
 
@@ -35,13 +36,17 @@ class Issued:
 
 
 class Callers:
-    """``issuer`` is the public address, which our tokens name; ``life`` is how long one lives."""
+    """``issuer`` is the public address, which our tokens name; ``life`` is how long one lives. ``issuers`` are whose
+    tokens are taken besides."""
 
-    def __init__(self, database: Database, *, keys: Sequence[str], issuer: str, life: timedelta) -> None:
+    def __init__(
+        self, database: Database, *, keys: Sequence[str], issuer: str, life: timedelta, issuers: Issuers
+    ) -> None:
         self._database = database
         self._keys = keys
         self._issuer = issuer
         self._life = life
+        self._issuers = issuers
         self._known = KnownKeys(lambda: database(lambda: look(api_keys.digests)))
 
     async def identify(self, token: str) -> Identity:
@@ -53,7 +58,10 @@ class Callers:
             if token.startswith(api_keys.MARK):
                 used = await self._use(token)
                 return Identity(used.user, self._end(used, now=clock.now()))
-            proven = tokens.verify(token, keys=self._keys, issuers=(self._issuer, tokens.LOCAL))
+            read = compact.read(token)
+            if self._issuers.knows(read.claims.get("iss")):
+                return await self._foreign(read)
+            proven = tokens.verify(read, keys=self._keys, issuers=(self._issuer, tokens.LOCAL))
             if proven.api_key is not None:
                 await self._check(proven.api_key)
         except BadToken as error:
@@ -88,6 +96,16 @@ class Callers:
         if not known:
             raise BadToken(api_keys.NO_KEY)
         return await self._database(lambda: unit(lambda tx: api_keys.use(tx, digest)))
+
+    async def _foreign(self, token: Compact) -> Identity:
+        try:
+            foreign = await self._issuers.verify(token)
+        except IssuerSilent as error:
+            raise Overloaded(error.message) from None
+        user = await self._database(
+            lambda: look(lambda tx: links.user_of(tx, issuer=foreign.issuer, subject=foreign.subject))
+        )
+        return Identity(user, foreign.expires_at)
 
     async def _check(self, key: uuid.UUID) -> None:
         await self._database(lambda: look(lambda tx: api_keys.check(tx, key)))

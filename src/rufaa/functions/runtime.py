@@ -25,6 +25,7 @@ from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.facilities import queries
 from rufaa.facilities.queries import Actor
 from rufaa.functions.callers import Callers
+from rufaa.signin.issuers import Issuers
 from rufaa.sync.calls import TookTooLong
 from rufaa.sync.registry import Function, FunctionKind
 from rufaa.sync.runtime import Identity, Overloaded
@@ -72,11 +73,12 @@ class Runtime:
         keys: tuple[str, ...],
         issuer: str,
         token_life: timedelta,
+        issuers: Issuers,
         demo: bool,
     ) -> None:
         self._aside = aside
         self._listener = listener
-        self.callers = Callers(self._identifying, keys=keys, issuer=issuer, life=token_life)
+        self.callers = Callers(self._identifying, keys=keys, issuer=issuer, life=token_life, issuers=issuers)
         self._demo = demo
 
     async def authenticate(self, token: str | None, /) -> Identity | None:

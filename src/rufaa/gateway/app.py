@@ -27,6 +27,7 @@ from rufaa.ingest.address import PREFIX_LENGTH, PREFIXES, callback_networks
 from rufaa.ingest.batcher import BEHIND, Batcher
 from rufaa.ingest.endpoint import Endpoint
 from rufaa.metrics import Sample
+from rufaa.signin.issuers import Issuers
 from rufaa.sync.http import FunctionApi
 
 Scope = MutableMapping[str, Any]
@@ -50,12 +51,14 @@ class Gateway:
         self._django: Any = WSGIMiddleware(cast("Any", get_wsgi_application()), workers=8)
         self._listener = Listener(self._url)
         self._aside = Aside(threads=FUNCTION_THREADS, name="function")
+        self._issuers = Issuers(config.oidc_issuers)
         runtime = Runtime(
             self._aside,
             self._listener,
             keys=config.secret_keys,
             issuer=config.public_url,
             token_life=timedelta(seconds=config.token_life_s),
+            issuers=self._issuers,
             demo=config.demo,
         )
         self._exchange = Exchange(runtime.callers)
@@ -127,6 +130,7 @@ class Gateway:
     async def _start(self, stack: AsyncExitStack) -> None:
         self._pool = await asyncpg.create_pool(self._url, min_size=0, max_size=4, timeout=5, command_timeout=5)
         stack.push_async_callback(self._close_pool)
+        await stack.enter_async_context(self._issuers)
         await self._vitals.start()
         stack.push_async_callback(self._vitals.aclose)
         self._batcher = Batcher(self._pool)

@@ -1,4 +1,4 @@
-"""The table of API keys."""
+"""Tables of API keys, and of who somebody is whom an OpenID issuer names."""
 
 from __future__ import annotations
 
@@ -30,5 +30,24 @@ class ApiKey(models.Model):
             models.CheckConstraint(
                 condition=models.Q(expires_at=None) | models.Q(expires_at__gt=models.F("created_at")),
                 name="api_key_expires_later",
+            ),
+        ]
+
+
+class OpenIdLink(models.Model):
+    """``subject`` of ``issuer`` is ``user``, until ``removed_at``."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    created_at = models.DateTimeField(db_default=RufaaNow())
+    user = models.ForeignKey(User, models.PROTECT)
+    issuer = models.TextField()
+    subject = models.TextField()
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "openid_link"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["issuer", "subject"], condition=models.Q(removed_at=None), name="openid_link_one_user"
             ),
         ]
