@@ -33,7 +33,8 @@ SERVE := RUFAA_DIE_WITH_PARENT=$$PPID exec "$(PYTHON_BIN)" -m rufaa
 
 # Left out by test-fast: what starts browsers, Node, or whole servers as processes.
 SLOW := --ignore=tests/supervise --ignore=tests/embedded --ignore=tests/clients --ignore-glob='*/tests/journeys/test_seed_*' \
-	--ignore-glob='*/tests/journeys/test_demo_*' --ignore-glob='*/tests/journeys/test_handset_*'
+	--ignore-glob='*/tests/journeys/test_demo_*' --ignore-glob='*/tests/journeys/test_handset_*' \
+	--ignore-glob='*/tests/typed/test_typed_page*'
 
 .PHONY: help demo run test test-fast sim sabotage check format docs lock clean env env-dev env-uv
 

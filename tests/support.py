@@ -35,6 +35,8 @@ from rufaa.facilities import operations as facilities
 from rufaa.facilities.models import Facility, MpesaAccount
 from rufaa.facilities.queries import Actor, actor_named
 from rufaa.facilities.rights import Role
+from rufaa.functions import load as load_functions
+from rufaa.functions import typed
 from rufaa.gateway.app import Gateway
 from rufaa.gateway.connections import Connection
 from rufaa.ingest.address import (
@@ -67,6 +69,7 @@ from rufaa.simulator.config import (
     DEMO_SHORT_CODE,
 )
 from rufaa.simulator.testing import RunningSimulator
+from rufaa.sync.values import decode
 
 KEYS = ("a secret of the tests that is long enough",)
 PAYS = "254708000000"  # answers by itself and pays
@@ -352,7 +355,11 @@ class Running:
         if by is not None:
             token = tokens.issue(by.user, keys=KEYS, now=clock.now(), lifetime=timedelta(hours=1))
             headers["Authorization"] = f"Bearer {token}"
-        return post(f"{self.url}/api/{kind}", {"path": path, "args": args, "format": "json"}, **headers).json
+        answer = post(f"{self.url}/api/{kind}", {"path": path, "args": args, "format": "json"}, **headers).json
+        function = load_functions().get(path)
+        if answer.get("status") == "success" and function is not None:
+            typed.answer(function).check(decode(answer["value"]))  # every test holds answers to what is declared
+        return answer
 
     def do(self, kind: str, path: str, args: dict[str, Any], *, by: Actor | None = None) -> Any:
         """The value of a call that must succeed."""

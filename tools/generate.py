@@ -248,16 +248,26 @@ def _side(sides: Any, side: Any) -> str:
 
 
 def functions() -> str:
-    from rufaa.functions import load  # noqa: PLC0415
+    from rufaa.functions import load, typed  # noqa: PLC0415
+    from rufaa.functions.shapes import Page  # noqa: PLC0415
 
     lines = [
         "# Functions",
         "",
         MADE,
         "",
-        "Every function of the function API, with its arguments: `name?` may be left out. In the demo every function",
-        "takes `demoUserId` besides, which names the caller.",
+        "Every function of the function API, with its arguments and what it answers: `name?` may be left out. In the",
+        "demo every function takes `demoUserId` besides, which names the caller. The types for TypeScript are in",
+        "[api.d.ts](api.d.ts); `rufaa functions --typescript` prints those of your version.",
+        "",
+        "What is refused has a `code`, listed in [errors.md](errors.md). Every function refuses `not-signed-in` and",
+        "`unknown-user`; a referral that the caller may not see is `referral-not-found`, a right that is missing is",
+        "`forbidden`, and an argument that cannot be is `invalid-argument` or a code of its own.",
+        "",
+        "A list that takes `paginationOpts` is whole without it, up to its limit; with it, it is a page for",
+        "`usePaginatedQuery`.",
     ]
+    documents: dict[str, Any] = {}
     module = ""
     for function in load().functions():
         home, _, name = function.name.partition(":")
@@ -266,8 +276,63 @@ def functions() -> str:
             lines += ["", f"## {module}"]
         arguments = ", ".join(parameter.text for parameter in function.parameters)
         lines += ["", f"### {name}", "", f"*{', '.join(function.kinds)}* `{function.name}` `{{{arguments}}}`", ""]
-        lines += [" ".join(function.doc.split())]
+        lines += [
+            " ".join(function.doc.split()),
+            "",
+            f"Answers {_answer(typed.answer(function), documents, page=Page)}.",
+        ]
+    lines += ["", "## Documents", "", "Ids are 32 hex digits, instants milliseconds since 1970, amounts shillings."]
+    for name in sorted(documents):
+        shape = documents[name]
+        lines += ["", f"### {name}", "", " ".join(_doc(shape.declared).split()), ""]
+        comments = _field_comments(shape.declared)
+        lines += table(
+            ("field", "type", "means"),
+            [
+                (
+                    f"`{field.name}{'?' if field.optional else ''}`",
+                    f"`{field.accepts.text}`",
+                    comments.get(field.name, ""),
+                )
+                for field in shape.fields
+            ],
+        )
     return "\n".join(lines) + "\n"
+
+
+def _answer(shape: Any, documents: dict[str, Any], *, page: type) -> str:
+    """How the page names an answer; every document in it is added to ``documents``."""
+    from rufaa.sync.arguments import Either, Fields, ListOf, Nullable, RecordOf  # noqa: PLC0415
+
+    match shape:
+        case Fields(declared=declared, filled=filled) if declared is page:
+            return f"a page of {_answer(filled[0], documents, page=page)}"
+        case Fields():
+            if shape.text not in documents:
+                documents[shape.text] = shape
+                for field in shape.fields:
+                    _answer(field.accepts, documents, page=page)
+            return f"[{shape.text}](#{shape.text.lower()})"
+        case Either():
+            return " or ".join(_answer(member, documents, page=page) for member in shape.members)
+        case Nullable():
+            return f"{_answer(shape.inner, documents, page=page)} or null"
+        case ListOf():
+            return f"a list of {_answer(shape.inner, documents, page=page)}"
+        case RecordOf():
+            return f"an object of {_answer(shape.inner, documents, page=page)}"
+        case _:
+            return f"`{shape.text}`"
+
+
+def _field_comments(declared: type) -> dict[str, str]:
+    return dict(re.findall(r"^    (\w+): .*?  # (.+)$", inspect.getsource(declared), flags=re.MULTILINE))
+
+
+def api_types() -> str:
+    from rufaa.functions import typed  # noqa: PLC0415
+
+    return typed.api()
 
 
 def errors() -> str:
@@ -440,6 +505,7 @@ PAGES: Final = {
     "docs/states.md": states,
     "docs/reference/rights.md": rights,
     "docs/reference/functions.md": functions,
+    "docs/reference/api.d.ts": api_types,
     "docs/reference/errors.md": errors,
     "docs/reference/settings.md": settings,
     "docs/reference/commands.md": commands,

@@ -11,6 +11,7 @@ from rufaa.cli import (
     doctor,
     explain,
     facility,
+    functions,
     gateway,
     key,
     migrate,
@@ -45,6 +46,7 @@ app.command("token")(token.command)
 app.command("explain")(explain.command)
 app.command("replay")(replay.command)
 app.command("reconcile")(reconcile.command)
+app.command("functions")(functions.command)
 app.command("doctor")(doctor.command)
 app.add_typer(user.app, name="user")
 app.add_typer(key.app, name="key")

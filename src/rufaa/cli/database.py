@@ -54,6 +54,12 @@ def use(url: str) -> Config:
     return config()
 
 
+def set_up() -> None:
+    """Set Django up for what needs nouns and no database: any use of one fails with a clear name."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "rufaa.settings"
+    django.setup()
+
+
 def check(url: str) -> None:
     """Refuse a database that cannot be reached, or that may lose what it acknowledged."""
     try:

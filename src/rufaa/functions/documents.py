@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 from rufaa import clock
 from rufaa.db.atomic import Tx
 from rufaa.errors import RufaaError
 from rufaa.facilities.queries import Actor
+from rufaa.functions import shapes
 from rufaa.money import Money
 from rufaa.payments.machine import OPEN_FEE, PromptState
 from rufaa.payments.operations import PaidAlready, Requested
 from rufaa.payments.paybill import Paybill
 from rufaa.payments.queries import Attempt, Summary, attempt, summaries
+from rufaa.payments.refund_machine import RefundMethod, RefundState
 from rufaa.phone import Phone, masked
 from rufaa.referrals.actions import allowed_actions
+from rufaa.referrals.machine import Priority, Status
 from rufaa.referrals.operations import Changed
 from rufaa.referrals.queries import Seen
 from rufaa.sync.values import Value
 
-_STATUS: Final[Mapping[PromptState, str]] = {
+_STATUS: Final[Mapping[PromptState, Literal["pending", "completed", "failed", "unknown"]]] = {
     PromptState.CREATED: "pending",
     PromptState.SENDING: "pending",
     PromptState.PENDING: "pending",
@@ -33,27 +36,27 @@ _STATUS: Final[Mapping[PromptState, str]] = {
 }
 
 
-def referral(tx: Tx, actor: Actor, seen: Seen) -> dict[str, Value]:
+def referral(tx: Tx, actor: Actor, seen: Seen) -> shapes.Referral:
     return referrals(tx, actor, [seen])[0]
 
 
-def referrals(tx: Tx, actor: Actor, rows: Sequence[Seen]) -> list[dict[str, Value]]:
+def referrals(tx: Tx, actor: Actor, rows: Sequence[Seen]) -> list[shapes.Referral]:
     """Documents as ``actor`` may see them; finance people get name, code and money, nothing medical."""
     fees = [seen.referral.fee_id for seen in rows if seen.referral.fee_id is not None]
     money = summaries(tx, fees) if fees else {}
     return [_referral(actor, seen, money.get(seen.referral.fee_id or uuid.UUID(int=0))) for seen in rows]
 
 
-def _referral(actor: Actor, seen: Seen, money: Summary | None) -> dict[str, Value]:
+def _referral(actor: Actor, seen: Seen, money: Summary | None) -> shapes.Referral:
     row, patient = seen.referral, seen.referral.particulars
     proposal = money.proposal if money is not None else None
     last = money.last if money is not None else None
-    document: dict[str, Value] = {
+    document: shapes.Referral = {
         "_id": row.pk.hex,
         "_creationTime": clock.to_ms(row.created_at),
-        "status": row.state,
+        "status": Status(row.state),
         "patientName": patient.name,
-        "priority": row.priority,
+        "priority": Priority(row.priority),
         "referringHospital": row.referring.name,
         "referringFacilityId": row.referring_id.hex,
         "receivingFacility": row.receiving.name,
@@ -74,7 +77,8 @@ def _referral(actor: Actor, seen: Seen, money: Summary | None) -> dict[str, Valu
         document["exemptionProposal"] = {"kind": proposal["kind"], "reason": proposal["reason"]}
     if not seen.medical:
         return document
-    document |= {
+    medical: shapes.Referral = {
+        **document,
         "patientId": patient.external_id or None,
         "medicalHistory": row.medical_history,
         "labResults": row.lab_results,
@@ -91,11 +95,11 @@ def _referral(actor: Actor, seen: Seen, money: Summary | None) -> dict[str, Valu
         "referralToken": row.token,
         "statusReason": row.reason or None,
     }
-    return document
+    return medical
 
 
-def _payment(money: Summary) -> dict[str, Value]:
-    payment: dict[str, Value] = {"amount": float(money.amount.shillings), "status": money.state}
+def _payment(money: Summary) -> shapes.ReferralPayment:
+    payment: shapes.ReferralPayment = {"amount": float(money.amount.shillings), "status": money.state}
     if money.receipt_number is not None:
         payment["receipt"] = money.receipt_number
     if money.last is not None:
@@ -114,9 +118,9 @@ def _payment(money: Summary) -> dict[str, Value]:
     return payment
 
 
-def _paybill(by_hand: Paybill) -> dict[str, Value]:
+def _paybill(by_hand: Paybill) -> shapes.Paybill:
     """What to type into M-Pesa where no prompt rings."""
-    document: dict[str, Value] = {
+    document: shapes.Paybill = {
         "shortCode": by_hand.short_code,
         "accountCode": by_hand.account_code,
         "amount": float(by_hand.amount.shillings),
@@ -126,7 +130,7 @@ def _paybill(by_hand: Paybill) -> dict[str, Value]:
     return document
 
 
-def changed(tx: Tx, actor: Actor, result: Changed) -> dict[str, Value]:
+def changed(tx: Tx, actor: Actor, result: Changed) -> shapes.Referral:
     """A referral after a move, with what became of the prompt that the move may send."""
     document = referral(tx, actor, result.seen)
     match result.prompt:
@@ -146,7 +150,7 @@ def changed(tx: Tx, actor: Actor, result: Changed) -> dict[str, Value]:
             document["promptNotice"] = {
                 "code": error.code,
                 "message": error.message,
-                "data": cast("Value", dict(error.data)),
+                "data": cast("dict[str, Value]", dict(error.data)),
             }
     return document
 
@@ -157,9 +161,9 @@ _JOINED: Final = "A prompt is already on its way to this phone; nothing was sent
 _PAID_ALREADY: Final = "The fee is paid already; nothing was sent."
 
 
-def payment(referral_id: uuid.UUID, row: Attempt) -> dict[str, Value]:
+def payment(referral_id: uuid.UUID, row: Attempt) -> shapes.PaymentAttempt:
     """One attempt, and its receipt where the money came."""
-    document: dict[str, Value] = {
+    document: shapes.PaymentAttempt = {
         "_id": row.id.hex,
         "_creationTime": clock.to_ms(row.created_at),
         "referralId": referral_id.hex,
@@ -189,13 +193,13 @@ def payment(referral_id: uuid.UUID, row: Attempt) -> dict[str, Value]:
     return document
 
 
-def sent(referral_id: uuid.UUID, row: Attempt, *, joined: bool) -> dict[str, Value]:
+def sent(referral_id: uuid.UUID, row: Attempt, *, joined: bool) -> shapes.PromptAnswer:
     """The answer of a function that sends. ``success``: Daraja accepted, or it was under way or paid already.
 
     A prompt on hold has the status "held", and says how to pay by hand.
     """
     under_way = joined and row.live and row.state is not PromptState.UNKNOWN and not row.held
-    document: dict[str, Value] = {
+    document: shapes.PromptAnswer = {
         "success": row.state in {PromptState.PENDING, PromptState.PAID} or under_way,
         "status": HELD if row.held else row.state,
         "message": f"{_JOINED} {row.words}" if joined and row.live and not row.held else row.words,
@@ -217,11 +221,9 @@ def sent(referral_id: uuid.UUID, row: Attempt, *, joined: bool) -> dict[str, Val
 
 def already_paid(
     referral_id: uuid.UUID, asked: PaidAlready, *, phone: Phone, paid_by: Attempt | None
-) -> dict[str, Value]:
+) -> shapes.PromptAnswer:
     """Nothing was sent, since the money is there; ``paid_by`` is the attempt that brought it, where one did."""
-    document: dict[str, Value] = {} if paid_by is None else sent(referral_id, paid_by, joined=False)
-    document.pop("joined", None)
-    return document | {
+    document: shapes.PromptAnswer = {
         "success": True,
         "alreadyPaid": True,
         "status": PromptState.PAID,
@@ -230,21 +232,26 @@ def already_paid(
         "phoneNumber": phone,
         "amount": float(asked.amount.shillings),
     }
+    if paid_by is None:
+        return document
+    whole: shapes.PromptAnswer = {**sent(referral_id, paid_by, joined=False), **document}
+    del whole["joined"]
+    return whole
 
 
 # --- for finance people --------------------------------------------------------------------------------------------
 
 
-def shillings(amount: Money) -> Value:
+def shillings(amount: Money) -> float:
     """A number: whole where it is whole."""
     return float(amount.decimal)
 
 
-def _cents(row: Mapping[str, Any], name: str) -> Value:
+def _cents(row: Mapping[str, Any], name: str) -> float | None:
     return None if row[name] is None else shillings(Money(row[name]))
 
 
-def unapplied(row: Mapping[str, Any]) -> dict[str, Value]:
+def unapplied(row: Mapping[str, Any]) -> shapes.UnappliedReceipt:
     return {
         "_id": row["id"].hex,
         "_creationTime": clock.to_ms(row["created_at"]),
@@ -261,16 +268,16 @@ def unapplied(row: Mapping[str, Any]) -> dict[str, Value]:
     }
 
 
-def refund(row: Mapping[str, Any]) -> dict[str, Value]:
+def refund(row: Mapping[str, Any]) -> shapes.Refund:
     return {
         "_id": row["id"].hex,
         "_creationTime": clock.to_ms(row["created_at"]),
-        "status": row["state"],
+        "status": RefundState(row["state"]),
         "receiptId": row["receipt_id"].hex,
         "mpesaTransactionId": row["receipt_number"],
         "accountCode": row["account_code"],
         "amount": _cents(row, "amount_cents"),
-        "method": row["method"],
+        "method": RefundMethod(row["method"]),
         "phoneNumber": masked(row["phone"]) if row["phone"] else None,
         "reason": row["why"],
         "proposedBy": row["proposed_by"].hex,
@@ -280,7 +287,7 @@ def refund(row: Mapping[str, Any]) -> dict[str, Value]:
     }
 
 
-def task(row: Mapping[str, Any]) -> dict[str, Value]:
+def task(row: Mapping[str, Any]) -> shapes.Task:
     return {
         "_id": row["id"].hex,
         "_creationTime": clock.to_ms(row["opened_at"]),

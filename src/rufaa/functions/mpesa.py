@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from rufaa.functions import REGISTRY
+from rufaa.functions import REGISTRY, shapes
 from rufaa.functions.referralPayments import triggerReferralPayment
 from rufaa.functions.runtime import Caller, Waiting
-from rufaa.sync.values import Value
 
 register = REGISTRY.module("mpesa")
 
@@ -20,6 +19,6 @@ def initiateSTKPush(
     amount: float | None = None,
     patientName: str | None = None,  # noqa: ARG001 - pages send it; no name ever goes to M-Pesa
     reason: str | None = None,
-) -> Waiting | dict[str, Value]:
+) -> Waiting | shapes.PromptAnswer:
     """Send the M-Pesa prompt for the referral's fee to this phone, as referralPayments:triggerReferralPayment does."""
     return triggerReferralPayment(caller, referralId=referralId, phoneNumber=phoneNumber, amount=amount, reason=reason)

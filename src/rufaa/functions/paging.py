@@ -6,7 +6,7 @@ import uuid
 from typing import Final
 
 from rufaa.errors import InvalidArgument, Kind, RufaaError
-from rufaa.functions import documents
+from rufaa.functions import documents, shapes
 from rufaa.functions.runtime import Caller
 from rufaa.ids import from_wire
 from rufaa.referrals import queries
@@ -32,7 +32,7 @@ def paged(
     status: Status | None = None,
     physician: uuid.UUID | None = None,
     nothing: bool = False,
-) -> Value:
+) -> shapes.Page[shapes.Referral] | list[shapes.Referral]:
     """An array of at most 1,000 newest referrals; with ``options`` one page and where the next begins."""
     if options is None:
         page = Page((), None) if nothing else queries.listed(caller.actor, box, status=status, physician=physician)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from rufaa import phone as phones
-from rufaa.functions import REGISTRY
+from rufaa.functions import REGISTRY, shapes
 from rufaa.functions.runtime import Caller, Waiting
 from rufaa.functions.sending import answer
 from rufaa.money import stk_amount
 from rufaa.referrals import operations
-from rufaa.sync.values import Value
 
 register = REGISTRY.module("referralPayments")
 
@@ -16,7 +15,7 @@ register = REGISTRY.module("referralPayments")
 @register.mutation
 def triggerReferralPayment(
     caller: Caller, *, referralId: str, phoneNumber: str, amount: float | None = None, reason: str | None = None
-) -> Waiting | dict[str, Value]:
+) -> Waiting | shapes.PromptAnswer:
     """Send the M-Pesa prompt for the referral's fee to this phone. ``amount`` (shillings) may be left out; it must be
     what is open. Joins a prompt that is under way. ``reason`` is needed after a prompt that nobody could explain. While
     the account is on hold the answer comes at once, with the status "held" and how to pay by hand (``paybill``)."""
@@ -28,7 +27,7 @@ def triggerReferralPayment(
 
 
 @register.mutation
-def retrySTKPush(caller: Caller, *, referralId: str, reason: str | None = None) -> Waiting | dict[str, Value]:
+def retrySTKPush(caller: Caller, *, referralId: str, reason: str | None = None) -> Waiting | shapes.PromptAnswer:
     """Send a new prompt to the stored phone after one that failed; refused while one is under way."""
     asked, seen = operations.retry_prompt(caller.tx, caller.actor, referralId, reason=reason or "")
     return answer(caller.tx, asked, seen, phone=asked.phone)

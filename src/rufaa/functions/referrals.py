@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rufaa.functions import REGISTRY, documents
+from rufaa.functions import REGISTRY, documents, shapes
 from rufaa.functions.paging import paged
 from rufaa.functions.runtime import Caller
 from rufaa.ids import from_wire
@@ -67,7 +67,7 @@ def updateReferralStatus(
     status: StatusWord,
     stkPhoneNumber: str | None = None,
     reason: str | None = None,
-) -> dict[str, Value]:
+) -> shapes.Referral:
     """One lawful move; the same status again is no error. Rejecting and cancelling need a reason; completing takes the
     outcome as reason. Into pending-payment with a known phone the prompt is sent. Answers the referral."""
     result = operations.update_status(
@@ -88,7 +88,7 @@ def saveBiodata(
     patientNationalId: str | None = None,
     bookedDate: str | None = None,
     bookedTime: str | None = None,
-) -> dict[str, Value]:
+) -> shapes.Referral:
     """Save the particulars; from awaiting-biodata the referral moves on to pending-payment. Answers the referral."""
     result = operations.save_particulars(
         caller.tx,
@@ -106,7 +106,7 @@ def saveBiodata(
 
 
 @register.mutation
-def updatePhoneNumbers(caller: Caller, *, referralId: str, patientPhone: str, stkPhoneNumber: str) -> dict[str, Value]:
+def updatePhoneNumbers(caller: Caller, *, referralId: str, patientPhone: str, stkPhoneNumber: str) -> shapes.Referral:
     """Store the patient's and the payer's phone. Nothing is sent. Answers the referral."""
     result = operations.update_phones(
         caller.tx, caller.actor, referralId, patient_phone=patientPhone, payer_phone=stkPhoneNumber
@@ -115,7 +115,7 @@ def updatePhoneNumbers(caller: Caller, *, referralId: str, patientPhone: str, st
 
 
 @register.query
-def getReferral(caller: Caller, *, referralId: str) -> dict[str, Value] | None:
+def getReferral(caller: Caller, *, referralId: str) -> shapes.Referral | None:
     """One referral with its payment and what the caller may do with it; null if there is none to see. While something
     is open, ``payment.paybill`` says how to pay it by hand; ``payment.held``: no prompts are sent at the moment."""
     try:
@@ -126,7 +126,7 @@ def getReferral(caller: Caller, *, referralId: str) -> dict[str, Value] | None:
 
 
 @register.query
-def getReferralByToken(caller: Caller, *, referralToken: str) -> dict[str, Value] | None:
+def getReferralByToken(caller: Caller, *, referralToken: str) -> shapes.Referral | None:
     """One referral by the token of the patient's link; null if there is none to see."""
     seen = queries.see_by_token(caller.actor, referralToken)
     return None if seen is None else documents.referral(caller.tx, caller.actor, seen)
@@ -135,7 +135,7 @@ def getReferralByToken(caller: Caller, *, referralToken: str) -> dict[str, Value
 @register.query
 def getReferralsByStatus(
     caller: Caller, *, status: StatusWord, paginationOpts: dict[str, Value] | None = None
-) -> Value:
+) -> shapes.Page[shapes.Referral] | list[shapes.Referral]:
     """Referrals of one status, newest first."""
     return paged(caller, paginationOpts, Box.ALL, status=Status(status))
 
@@ -143,7 +143,7 @@ def getReferralsByStatus(
 @register.query
 def getReferralsByPhysician(
     caller: Caller, *, physicianId: str | None = None, paginationOpts: dict[str, Value] | None = None
-) -> Value:
+) -> shapes.Page[shapes.Referral] | list[shapes.Referral]:
     """Referrals of one physician (of the caller, if none is named), newest first."""
     physician = caller.actor.user if physicianId is None else from_wire(physicianId)
     if physician is None:
@@ -152,24 +152,32 @@ def getReferralsByPhysician(
 
 
 @register.query
-def getPendingReferrals(caller: Caller, *, paginationOpts: dict[str, Value] | None = None) -> Value:
+def getPendingReferrals(
+    caller: Caller, *, paginationOpts: dict[str, Value] | None = None
+) -> shapes.Page[shapes.Referral] | list[shapes.Referral]:
     """Referrals that wait for an administrator's approval, newest first."""
     return paged(caller, paginationOpts, Box.PENDING)
 
 
 @register.query
-def getIncomingReferrals(caller: Caller, *, paginationOpts: dict[str, Value] | None = None) -> Value:
+def getIncomingReferrals(
+    caller: Caller, *, paginationOpts: dict[str, Value] | None = None
+) -> shapes.Page[shapes.Referral] | list[shapes.Referral]:
     """Referrals to the caller's facilities, newest first."""
     return paged(caller, paginationOpts, Box.INCOMING)
 
 
 @register.query
-def getOutgoingReferrals(caller: Caller, *, paginationOpts: dict[str, Value] | None = None) -> Value:
+def getOutgoingReferrals(
+    caller: Caller, *, paginationOpts: dict[str, Value] | None = None
+) -> shapes.Page[shapes.Referral] | list[shapes.Referral]:
     """Referrals from the caller's facilities, newest first."""
     return paged(caller, paginationOpts, Box.OUTGOING)
 
 
 @register.query
-def getCompletedReferrals(caller: Caller, *, paginationOpts: dict[str, Value] | None = None) -> Value:
+def getCompletedReferrals(
+    caller: Caller, *, paginationOpts: dict[str, Value] | None = None
+) -> shapes.Page[shapes.Referral] | list[shapes.Referral]:
     """Completed referrals, newest first."""
     return paged(caller, paginationOpts, Box.COMPLETED)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from rufaa import phone as phones
 from rufaa.errors import InvalidArgument
-from rufaa.functions import REGISTRY, documents
+from rufaa.functions import REGISTRY, documents, shapes
 from rufaa.functions.runtime import Caller
 from rufaa.money import Money, stk_amount
 from rufaa.payments import finance
-from rufaa.sync.values import Value
+from rufaa.payments.refund_machine import RefundState
 
 register = REGISTRY.module("refunds")
 
 
 @register.query
-def listUnderWay(caller: Caller) -> list[Value]:
+def listUnderWay(caller: Caller) -> list[shapes.Refund]:
     """Refunds of this person's facilities, newest first."""
     return [documents.refund(row) for row in finance.under_way(caller.tx, caller.actor)]
 
@@ -28,7 +28,7 @@ def propose(
     amount: float | None = None,
     phoneNumber: str | None = None,
     accountCode: str | None = None,
-) -> dict[str, Value]:
+) -> shapes.RefundAnswer:
     """The first of two people. With ``accountCode`` it is what paid a cancelled referral, else money that waits."""
     refund = finance.propose_refund(
         caller.tx,
@@ -39,30 +39,30 @@ def propose(
         phone=None if phoneNumber is None else phones.parse(phoneNumber),
         account_code=accountCode,
     )
-    return {"refundId": refund.hex, "status": "proposed"}
+    return {"refundId": refund.hex, "status": RefundState.PROPOSED}
 
 
 @register.mutation
-def approve(caller: Caller, *, refundId: str) -> dict[str, Value]:
+def approve(caller: Caller, *, refundId: str) -> shapes.RefundAnswer:
     """The second of two people: the money is ordered back."""
     finance.approve_refund(caller.tx, caller.actor, refundId)
-    return {"refundId": refundId, "status": "approved"}
+    return {"refundId": refundId, "status": RefundState.APPROVED}
 
 
 @register.mutation
-def withdraw(caller: Caller, *, refundId: str, reason: str) -> dict[str, Value]:
+def withdraw(caller: Caller, *, refundId: str, reason: str) -> shapes.RefundAnswer:
     """Before anybody agreed: the money waits again."""
     finance.withdraw_refund(caller.tx, caller.actor, refundId, why=reason)
-    return {"refundId": refundId, "status": "withdrawn"}
+    return {"refundId": refundId, "status": RefundState.WITHDRAWN}
 
 
 @register.mutation
 def conclude(
     caller: Caller, *, refundId: str, went: bool, reason: str, receiptNumber: str | None = None
-) -> dict[str, Value]:
+) -> shapes.RefundAnswer:
     """What M-Pesa does not tell, as a person saw it in the statement: the money went back, or it did not."""
     finance.conclude_refund(caller.tx, caller.actor, refundId, went=went, number=receiptNumber, why=reason)
-    return {"refundId": refundId, "status": "done" if went else "failed"}
+    return {"refundId": refundId, "status": RefundState.DONE if went else RefundState.FAILED}
 
 
 def _amount(amount: float) -> Money:

@@ -58,8 +58,8 @@ class Waiting:
     """The call's work is committed; ``look`` gives the answer once there is one, ``at_last`` the one after the wait."""
 
     prompt: uuid.UUID
-    look: Callable[[Tx], Value | None]
-    at_last: Callable[[Tx], Value]
+    look: Callable[[Tx], object]  # None: not yet
+    at_last: Callable[[Tx], object]
 
 
 class Runtime:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from rufaa.db.atomic import Tx
-from rufaa.functions import documents
+from rufaa.functions import documents, shapes
 from rufaa.functions.runtime import Waiting
 from rufaa.payments import queries as payments
 from rufaa.payments.machine import PromptState
 from rufaa.payments.operations import PaidAlready, Requested
 from rufaa.phone import Phone
 from rufaa.referrals.queries import Seen
-from rufaa.sync.values import Value
 
 
-def answer(tx: Tx, asked: Requested | PaidAlready, seen: Seen, *, phone: Phone) -> Waiting | dict[str, Value]:
+def answer(tx: Tx, asked: Requested | PaidAlready, seen: Seen, *, phone: Phone) -> Waiting | shapes.PromptAnswer:
     """The answer to a caller who asked ``phone`` for the money: at once where it is known, else after Daraja's."""
     referral = seen.referral.pk
     if isinstance(asked, PaidAlready):
@@ -21,10 +20,10 @@ def answer(tx: Tx, asked: Requested | PaidAlready, seen: Seen, *, phone: Phone) 
         return documents.already_paid(referral, asked, phone=phone, paid_by=paid_by)
     request = asked
 
-    def at_last(tx: Tx) -> dict[str, Value]:
+    def at_last(tx: Tx) -> shapes.PromptAnswer:
         return documents.sent(referral, payments.attempt(tx, request.prompt), joined=request.joined)
 
-    def look(tx: Tx) -> dict[str, Value] | None:
+    def look(tx: Tx) -> shapes.PromptAnswer | None:
         row = payments.attempt(tx, request.prompt)
         if row.state in {PromptState.CREATED, PromptState.SENDING} and not row.held:
             return None

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from rufaa.errors import InvalidArgument
-from rufaa.functions import REGISTRY, documents
+from rufaa.functions import REGISTRY, documents, shapes
 from rufaa.functions.runtime import Caller
 from rufaa.payments import finance
-from rufaa.sync.values import Value
 
 register = REGISTRY.module("tasks")
 
 
 @register.query
-def listOpen(caller: Caller) -> list[Value]:
+def listOpen(caller: Caller) -> list[shapes.Task]:
     """Open tasks about this person's money, oldest first. For finance people."""
     return [documents.task(row) for row in finance.tasks(caller.tx, caller.actor)]
 

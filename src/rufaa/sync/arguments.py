@@ -1,7 +1,8 @@
 """What an argument accepts: the annotation of a parameter, read once at registration, is its validator.
 
-``str``, ``float`` (a number), ``bool``, ``Literal["a", "b"]``, ``list[X]``, ``dict[str, X]``, ``Value`` or ``object``
-(anything), and unions of these and ``None``. Meaning (is this a phone number?) is checked by whoever knows it.
+``str``, ``float`` (a number), ``bool``, ``Literal["a", "b"]``, a ``StrEnum``, ``list[X]``, ``dict[str, X]``, a
+``TypedDict`` (just its fields), ``Value`` or ``object`` (anything), and unions of these and ``None``. Meaning (is this
+a phone number?) is checked by whoever knows it. What a function answers is read in the same way (``answers``).
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import typing
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, Union
+from enum import StrEnum
+from typing import Any, Final, Literal, NotRequired, Protocol, Union
 
 from rufaa.sync.values import Int64, PathPart, Value, dumps, path_text, shorten
 
@@ -164,6 +166,43 @@ class RecordOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a ``Fields``."""
+
+    name: str
+    accepts: Accepts
+    optional: bool  # it may be absent; null is another matter
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A ``TypedDict``: an object with just these fields. ``filled`` is what a generic one is made of."""
+
+    declared: type
+    filled: tuple[Accepts, ...]
+    fields: tuple[Field, ...]
+
+    @property
+    def text(self) -> str:
+        return self.declared.__name__
+
+    def check(self, value: Value) -> Value:
+        if not isinstance(value, dict):
+            raise Mismatch(found(value), expected=self.text)
+        known = {field.name for field in self.fields}
+        for name in value:
+            if name not in known:
+                raise Mismatch(f"the unknown field '{shorten(name)}'", expected=self.text)
+        checked: dict[str, Value] = {}
+        for field in self.fields:
+            if field.name in value:
+                checked[field.name] = _check_within(field.accepts, value[field.name], part=field.name)
+            elif not field.optional:
+                raise Mismatch(f"an object without '{field.name}'", expected=self.text)
+        return checked
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """One argument of a function. Absent and null are the same for an ``optional`` one that accepts null."""
 
@@ -187,8 +226,8 @@ def read(annotation: object) -> Accepts:
     accepts = _read_plain(annotation) or _read_compound(typing.get_origin(annotation), typing.get_args(annotation))
     if accepts is None:
         raise TypeError(
-            f"{annotation!r} cannot annotate an argument: use str, float, bool, Literal of strings, list[X], "
-            "dict[str, X], object, Value, or a union of these and None"
+            f"{annotation!r} cannot annotate an argument: use str, float, bool, Literal of strings, a StrEnum, "
+            "list[X], dict[str, X], a TypedDict, object, Value, or a union of these and None"
         )
     return accepts
 
@@ -203,7 +242,24 @@ def _read_plain(annotation: object) -> Accepts | None:
         (object, Anything()),
         (Any, Anything()),
     )
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return OneOf(tuple(member.value for member in annotation))
+    if typing.is_typeddict(annotation):
+        return _read_fields(typing.cast("type", annotation), ())
     return next((accepts for known, accepts in plain if annotation is known), None)
+
+
+def _read_fields(declared: type, filled: tuple[Any, ...]) -> Fields:
+    """The fields of a ``TypedDict``; ``filled`` stands for its type variables, in their order."""
+    variables = dict(zip(getattr(declared, "__parameters__", ()), filled, strict=True))
+    fields = []
+    for name, hint in typing.get_type_hints(declared, include_extras=True).items():
+        optional = typing.get_origin(hint) is NotRequired
+        plain = typing.get_args(hint)[0] if optional else hint
+        inside = tuple(variables[variable] for variable in getattr(plain, "__parameters__", ()))
+        annotation = variables.get(plain, plain[inside] if inside else plain)
+        fields.append(Field(name, read(annotation), optional))
+    return Fields(declared, tuple(read(each) for each in filled), tuple(fields))
 
 
 def _read_compound(origin: object, inner: tuple[Any, ...]) -> Accepts | None:
@@ -217,6 +273,8 @@ def _read_compound(origin: object, inner: tuple[Any, ...]) -> Accepts | None:
         return ListOf(read(inner[0]))
     if origin is dict and inner[0] is str:
         return RecordOf(read(inner[1]))
+    if typing.is_typeddict(origin):
+        return _read_fields(typing.cast("type", origin), inner)
     return None
 
 

@@ -1,0 +1,230 @@
+"""What the functions answer: the documents of the wire, field by field. ``documents`` fills them.
+
+They are the return annotations of the functions, and front ends get their types from here (``sync.typescript``). Ids
+are 32 hex digits, instants milliseconds since 1970, amounts shillings. ``NotRequired`` is a field that may be absent.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, Literal, NotRequired, TypedDict, TypeVar
+
+from rufaa.payments.machine import FeeState, PromptState
+from rufaa.payments.refund_machine import RefundMethod, RefundState
+from rufaa.referrals.machine import Priority, Status
+from rufaa.sync.values import Value
+
+Row = TypeVar("Row")
+
+
+class Page(TypedDict, Generic[Row]):
+    """One page of a list."""
+
+    page: list[Row]
+    isDone: bool
+    continueCursor: str
+    splitCursor: str | None
+    pageStatus: Literal["SplitRecommended", "SplitRequired"] | None
+
+
+# --- referrals -----------------------------------------------------------------------------------------------------
+
+
+class Paybill(TypedDict):
+    """What to type into M-Pesa to pay by hand."""
+
+    shortCode: str
+    accountCode: str
+    amount: float
+    till: NotRequired[str]  # Buy Goods: it takes no account code
+
+
+class LastPrompt(TypedDict):
+    """The newest prompt of a fee."""
+
+    _id: str
+    status: PromptState
+    phoneNumber: str
+    attemptNumber: float
+    secondsLeft: float  # how long the phone can still ring, as of this answer
+    message: str  # what happened, for a person
+
+
+class ReferralPayment(TypedDict):
+    """The fee of a referral."""
+
+    amount: float
+    status: FeeState
+    receipt: NotRequired[str]
+    prompt: NotRequired[LastPrompt]
+    paybill: NotRequired[Paybill]  # while something is open
+    held: NotRequired[bool]  # no prompts are sent at the moment
+
+
+class ExemptionProposal(TypedDict):
+    """One person proposed to waive or defer the fee; a second one has to agree."""
+
+    kind: Literal["waive", "defer"]
+    reason: str
+
+
+class PromptNotice(TypedDict):
+    """What became of the prompt that a move sends by itself. An error here undid nothing."""
+
+    code: str  # held, sent, joined, already-paid, or an error's
+    message: str
+    data: NotRequired[dict[str, Value]]
+
+
+class Referral(TypedDict):
+    """A referral as its reader may see it: what is medical, and the phones, are absent for finance people."""
+
+    _id: str
+    _creationTime: float
+    status: Status
+    patientName: str
+    priority: Priority
+    referringHospital: str
+    referringFacilityId: str
+    receivingFacility: str
+    receivingFacilityId: str
+    accountCode: str
+    stkSentCount: float
+    payment: ReferralPayment | None  # null: no fee was raised yet
+    allowedActions: list[str]  # what this reader may do now: status:<to>, or a function's name
+    exemptionProposal: NotRequired[ExemptionProposal]
+    patientId: NotRequired[str | None]
+    medicalHistory: NotRequired[str]
+    labResults: NotRequired[str | list[Value]]
+    diagnosis: NotRequired[str]
+    physicianId: NotRequired[str]
+    physicianName: NotRequired[str]
+    patientPhone: NotRequired[str | None]
+    stkPhoneNumber: NotRequired[str | None]
+    patientEmail: NotRequired[str | None]
+    patientDateOfBirth: NotRequired[str | None]
+    patientNationalId: NotRequired[str | None]
+    bookedDate: NotRequired[str | None]
+    bookedTime: NotRequired[str | None]
+    referralToken: NotRequired[str]
+    statusReason: NotRequired[str | None]
+    promptNotice: NotRequired[PromptNotice]  # in the answer of a move
+
+
+# --- prompts -------------------------------------------------------------------------------------------------------
+
+
+class PaymentAttempt(TypedDict):
+    """One prompt of a referral's fee, and its receipt where the money came."""
+
+    _id: str
+    _creationTime: float
+    referralId: str
+    amount: float
+    phoneNumber: str
+    attemptNumber: float
+    status: Literal["pending", "completed", "failed", "unknown"]
+    promptStatus: PromptState
+    message: str
+    stkRequestId: NotRequired[str]
+    merchantRequestId: NotRequired[str]
+    mpesaTransactionId: NotRequired[str]
+    paidAt: NotRequired[float]
+    errorMessage: NotRequired[str]
+    errorCode: NotRequired[str]
+    unapplied: NotRequired[bool]  # its money came, and waits for a person
+    held: NotRequired[bool]
+    paybill: NotRequired[Paybill]  # while it is held
+
+
+class PromptAnswer(TypedDict):
+    """The answer of a function that sends a prompt."""
+
+    success: bool  # Daraja took it, or it was under way, or the fee is paid already
+    status: PromptState | Literal["held"]
+    message: str
+    referralId: str
+    phoneNumber: str
+    amount: float
+    attemptNumber: NotRequired[float]
+    paymentId: NotRequired[str]
+    joined: NotRequired[bool]  # it was under way already: nothing was sent again
+    alreadyPaid: NotRequired[bool]
+    paybill: NotRequired[Paybill]  # while prompts are held
+    checkoutRequestId: NotRequired[str]
+    merchantRequestId: NotRequired[str]
+
+
+# --- finance -------------------------------------------------------------------------------------------------------
+
+
+class UnappliedReceipt(TypedDict):
+    """Money that arrived and waits for a person."""
+
+    _id: str
+    _creationTime: float
+    mpesaTransactionId: str | None
+    amount: float | None
+    free: float | None  # what of it neither pays a fee nor is promised back
+    paidAt: float | None
+    reference: str  # what the payer typed
+    phoneShown: str | None
+    account: str
+    why: str | None
+    proposedAccountCode: str | None
+    proposedAmount: float | None
+
+
+class Refund(TypedDict):
+    """Money that two people give back."""
+
+    _id: str
+    _creationTime: float
+    status: RefundState
+    receiptId: str
+    mpesaTransactionId: str | None
+    accountCode: str | None
+    amount: float | None
+    method: RefundMethod
+    phoneNumber: str | None
+    reason: str
+    proposedBy: str
+    approvedBy: str | None
+    refundTransactionId: str | None
+    errorMessage: str | None
+
+
+class RefundAnswer(TypedDict):
+    """What a refund is after a move."""
+
+    refundId: str
+    status: RefundState
+
+
+class Task(TypedDict):
+    """Something that only a person can settle."""
+
+    _id: str
+    _creationTime: float
+    kind: str
+    why: str
+    accountCode: str | None
+    proposedAccountCode: str | None
+    receiptId: str | None
+    mpesaTransactionId: str | None
+    free: float | None
+    paymentId: str | None
+    refundId: str | None
+
+
+class Applied(TypedDict):
+    """Receipts paid a fee."""
+
+    accountCode: str
+    left: float  # what of them goes on waiting
+
+
+class TypedCode(TypedDict):
+    """What became of a code that a person typed."""
+
+    status: Literal["pays", "for-finance", "asked"]
+    message: str
