@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 
 from rufaa.db.atomic import unit
+from rufaa.functions import paging
 from rufaa.referrals import operations as referrals
 from rufaa.referrals.machine import Priority, Status
 from support import Running, World, referral_in, unchanged
@@ -141,6 +142,74 @@ def test_a_cursor_shows_nobody_else_anything(world: World, gateway: Running) -> 
     assert (page["page"], page["isDone"]) == ([], True)
 
 
+def rerun(gateway: Running, world: World, page: Any, *, cursor: str | None = None) -> Any:
+    """The same page once more, as a live query asks for it: up to where it ended before."""
+    options = {"numItems": 2, "cursor": cursor, "endCursor": page["continueCursor"]}
+    return listed(gateway, "getPendingReferrals", world.admin, paginationOpts=options)
+
+
+def test_a_page_that_is_read_again_keeps_its_borders(world: World, gateway: Running) -> None:
+    made = [world.referral() for _ in range(5)]
+    one = listed(gateway, "getPendingReferrals", world.admin, paginationOpts=first(2))
+    cursor = one["continueCursor"]
+    two = listed(gateway, "getPendingReferrals", world.admin, paginationOpts={"numItems": 2, "cursor": cursor})
+    world.move(made[2], S.AWAITING_BIODATA)  # of the second page
+    newer = [world.referral(), world.referral()]
+
+    again, second = rerun(gateway, world, one), rerun(gateway, world, two, cursor=cursor)
+
+    assert (ids(one["page"]), ids(two["page"])) == ([made[4], made[3]], [made[2], made[1]])
+    assert ids(again["page"]) == [newer[1], newer[0], made[4], made[3]]
+    assert ids(second["page"]) == [made[1]]
+    assert [(page["isDone"], page["continueCursor"]) for page in (again, second)] == [
+        (False, cursor),
+        (False, two["continueCursor"]),
+    ]
+
+
+def test_the_last_page_read_again_reaches_to_the_end(world: World, gateway: Running) -> None:
+    made = [world.referral() for _ in range(3)]
+    last = listed(gateway, "getPendingReferrals", world.admin, paginationOpts={"numItems": 2, "cursor": made[2]})
+
+    again = rerun(gateway, world, last, cursor=made[2])
+
+    assert last["continueCursor"] == "end"
+    assert (ids(again["page"]), again["isDone"], again["continueCursor"]) == ([made[1], made[0]], True, "end")
+
+
+def test_a_page_that_grew_can_be_split_in_the_middle(world: World, gateway: Running) -> None:
+    made = [world.referral() for _ in range(5)]
+    page = listed(gateway, "getPendingReferrals", world.admin, paginationOpts=first(5))
+    split = page["splitCursor"]
+
+    halves = [
+        rerun(gateway, world, {"continueCursor": split}),
+        rerun(gateway, world, {"continueCursor": page["continueCursor"]}, cursor=split),
+    ]
+
+    assert [ids(half["page"]) for half in halves] == [[made[4], made[3], made[2]], [made[1], made[0]]]
+    assert [half["isDone"] for half in halves] == [False, True]
+    assert (page["pageStatus"], halves[1]["splitCursor"]) == (None, None)
+
+
+def test_a_page_that_grew_too_long_must_be_split(
+    world: World, gateway: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "MOST", 4)
+    made = [world.referral() for _ in range(4)]
+    end = {"continueCursor": made[0]}
+    recommended = rerun(gateway, world, end)
+    made.append(world.referral())
+
+    cut = rerun(gateway, world, end)
+
+    assert (recommended["pageStatus"], len(recommended["page"])) == ("SplitRecommended", 4)
+    assert (cut["pageStatus"], cut["splitCursor"], cut["continueCursor"]) == ("SplitRequired", made[3], made[0])
+    assert ids(cut["page"]) == [made[4], made[3], made[2], made[1]]
+    halves = [rerun(gateway, world, {"continueCursor": made[3]}), rerun(gateway, world, end, cursor=made[3])]
+    assert [ids(half["page"]) for half in halves] == [[made[4], made[3]], [made[2], made[1], made[0]]]
+
+
 def test_what_clients_send_along_is_taken(world: World, gateway: Running) -> None:
     referral = world.referral()
 
@@ -167,6 +236,9 @@ BAD: Final[list[tuple[dict[str, Any], str]]] = [
     ({"numItems": 5, "cursor": 7}, "InvalidCursor"),
     ({"numItems": 5, "cursor": "a\x00b"}, "InvalidCursor"),
     ({"numItems": 5, "cursor": "X" * 32}, "InvalidCursor"),
+    ({"numItems": 5, "cursor": None, "endCursor": "start"}, "InvalidCursor"),
+    ({"numItems": 5, "cursor": None, "endCursor": 7}, "InvalidCursor"),
+    ({"numItems": 0, "cursor": None, "endCursor": "end"}, "invalid-argument"),
 ]
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import uuid
+from collections.abc import Sequence
+from typing import Final, Literal
 
 from rufaa.functions import REGISTRY, documents, shapes
-from rufaa.functions.paging import paged
+from rufaa.functions.paging import Listing
 from rufaa.functions.runtime import Caller
 from rufaa.ids import from_wire
 from rufaa.referrals import operations, queries
 from rufaa.referrals.machine import Priority, Status
-from rufaa.referrals.queries import Box, ReferralNotFound
+from rufaa.referrals.queries import Box, ReferralNotFound, Seen
 from rufaa.sync.values import Value
 
 register = REGISTRY.module("referrals")
+
+NOBODY: Final = uuid.UUID(int=0)
+"""Whose referrals are listed where ``physicianId`` has not the form of an id: none."""
 
 StatusWord = Literal[
     "pending-admin",
@@ -114,6 +119,25 @@ def updatePhoneNumbers(caller: Caller, *, referralId: str, patientPhone: str, st
     return documents.changed(caller.tx, caller.actor, result)
 
 
+def _listed(
+    caller: Caller,
+    options: dict[str, Value] | None,
+    box: Box,
+    *,
+    status: Status | None = None,
+    physician: uuid.UUID | None = None,
+) -> shapes.Page[shapes.Referral] | list[shapes.Referral]:
+    def read(after: str | None, until: str | None, limit: int) -> Sequence[Seen]:
+        return queries.listed(
+            caller.actor, box, status=status, physician=physician, after=after, until=until, limit=limit
+        )
+
+    def render(rows: Sequence[Seen]) -> list[shapes.Referral]:
+        return documents.referrals(caller.tx, caller.actor, rows)
+
+    return Listing(read, lambda seen: seen.referral.pk.hex, render).answer(options)
+
+
 @register.query
 def getReferral(caller: Caller, *, referralId: str) -> shapes.Referral | None:
     """One referral with its payment and what the caller may do with it; null if there is none to see. While something
@@ -137,7 +161,7 @@ def getReferralsByStatus(
     caller: Caller, *, status: StatusWord, paginationOpts: dict[str, Value] | None = None
 ) -> shapes.Page[shapes.Referral] | list[shapes.Referral]:
     """Referrals of one status, newest first."""
-    return paged(caller, paginationOpts, Box.ALL, status=Status(status))
+    return _listed(caller, paginationOpts, Box.ALL, status=Status(status))
 
 
 @register.query
@@ -145,10 +169,8 @@ def getReferralsByPhysician(
     caller: Caller, *, physicianId: str | None = None, paginationOpts: dict[str, Value] | None = None
 ) -> shapes.Page[shapes.Referral] | list[shapes.Referral]:
     """Referrals of one physician (of the caller, if none is named), newest first."""
-    physician = caller.actor.user if physicianId is None else from_wire(physicianId)
-    if physician is None:
-        return paged(caller, paginationOpts, Box.ALL, nothing=True)
-    return paged(caller, paginationOpts, Box.ALL, physician=physician)
+    physician = caller.actor.user if physicianId is None else from_wire(physicianId) or NOBODY
+    return _listed(caller, paginationOpts, Box.ALL, physician=physician)
 
 
 @register.query
@@ -156,7 +178,7 @@ def getPendingReferrals(
     caller: Caller, *, paginationOpts: dict[str, Value] | None = None
 ) -> shapes.Page[shapes.Referral] | list[shapes.Referral]:
     """Referrals that wait for an administrator's approval, newest first."""
-    return paged(caller, paginationOpts, Box.PENDING)
+    return _listed(caller, paginationOpts, Box.PENDING)
 
 
 @register.query
@@ -164,7 +186,7 @@ def getIncomingReferrals(
     caller: Caller, *, paginationOpts: dict[str, Value] | None = None
 ) -> shapes.Page[shapes.Referral] | list[shapes.Referral]:
     """Referrals to the caller's facilities, newest first."""
-    return paged(caller, paginationOpts, Box.INCOMING)
+    return _listed(caller, paginationOpts, Box.INCOMING)
 
 
 @register.query
@@ -172,7 +194,7 @@ def getOutgoingReferrals(
     caller: Caller, *, paginationOpts: dict[str, Value] | None = None
 ) -> shapes.Page[shapes.Referral] | list[shapes.Referral]:
     """Referrals from the caller's facilities, newest first."""
-    return paged(caller, paginationOpts, Box.OUTGOING)
+    return _listed(caller, paginationOpts, Box.OUTGOING)
 
 
 @register.query
@@ -180,4 +202,4 @@ def getCompletedReferrals(
     caller: Caller, *, paginationOpts: dict[str, Value] | None = None
 ) -> shapes.Page[shapes.Referral] | list[shapes.Referral]:
     """Completed referrals, newest first."""
-    return paged(caller, paginationOpts, Box.COMPLETED)
+    return _listed(caller, paginationOpts, Box.COMPLETED)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import reduce
 from operator import or_
-from typing import Final
 
 from django.db.models import Q, QuerySet
 
@@ -18,8 +17,6 @@ from rufaa.facilities.queries import Actor
 from rufaa.facilities.rights import Right, Side
 from rufaa.referrals.machine import Status
 from rufaa.referrals.models import Referral
-
-PAGE_LIMIT: Final = 1000
 
 
 class ReferralNotFound(RufaaError):
@@ -110,12 +107,6 @@ class Box(StrEnum):
     COMPLETED = "completed"
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    rows: Sequence[Seen]
-    after: str | None  # where the next page begins; None: this was the last
-
-
 def listed(
     actor: Actor,
     box: Box = Box.ALL,
@@ -123,9 +114,13 @@ def listed(
     status: Status | None = None,
     physician: uuid.UUID | None = None,
     after: str | None = None,
-    limit: int = PAGE_LIMIT,
-) -> Page:
-    """Referrals of one box, newest first, in pages by key: ids sort by the time they were made."""
+    until: str | None = None,
+    limit: int,
+) -> Sequence[Seen]:
+    """The first ``limit`` referrals of one box, newest first: ids sort by the time they were made.
+
+    Of a page they are those older than the one with the id ``after``, down to and with ``until``.
+    """
     mine = {facility for facility, _ in actor.memberships}
     wanted = Q()
     match box:
@@ -145,9 +140,9 @@ def listed(
         wanted &= Q(physician_id=physician)
     if after is not None:
         wanted &= Q(pk__lt=ids.from_wire(after) or uuid.UUID(int=0))
-    found = _newest(actor, wanted, limit + 1)
-    page = [Seen(referral, rights_on(actor, referral)) for referral in found[:limit]]
-    return Page(page, page[-1].referral.pk.hex if len(found) > limit else None)
+    if until is not None:
+        wanted &= Q(pk__gte=ids.from_wire(until) or uuid.UUID(int=0))
+    return [Seen(referral, rights_on(actor, referral)) for referral in _newest(actor, wanted, limit)]
 
 
 def _newest(actor: Actor, wanted: Q, limit: int) -> list[Referral]:
