@@ -16,6 +16,21 @@ export interface Applied {
   left: number;
 }
 
+/** How many there are, by name. One that has reached `countedTo` says: so many, or more. */
+export interface Counts {
+  counts: Record<string, number>;
+  countedTo: number;
+}
+
+/** A facility that the caller may refer to. */
+export interface Destination {
+  _id: string;
+  _creationTime: number;
+  name: string;
+  /** what a referral to it costs; null: no price is set, or it is open from where */
+  price: number | null;
+}
+
 /** One person proposed to waive or defer the fee; a second one has to agree. */
 export interface ExemptionProposal {
   kind: "waive" | "defer";
@@ -32,6 +47,26 @@ export interface LastPrompt {
   secondsLeft: number;
   /** what happened, for a person */
   message: string;
+}
+
+/** The caller. */
+export interface Me {
+  _id: string;
+  name: string;
+  operator: boolean;
+  facilities: Array<MyFacility>;
+}
+
+/** A facility in which the caller has a role. */
+export interface MyFacility {
+  _id: string;
+  _creationTime: number;
+  name: string;
+  roles: Array<"physician" | "administrator" | "reception" | "finance">;
+  /** referrals from it may be created */
+  mayRefer: boolean;
+  /** a move into pending-payment sends the prompt by itself */
+  promptsAtOnce: boolean;
 }
 
 /** What to type into M-Pesa to pay by hand. */
@@ -67,6 +102,22 @@ export interface PaymentAttempt {
   paybill?: Paybill;
 }
 
+/** What referrals from a facility cost. */
+export interface Price {
+  _id: string;
+  _creationTime: number;
+  facilityId: string;
+  facility: string;
+  /** null: to any */
+  receivingFacilityId: string | null;
+  receivingFacility: string | null;
+  payeeId: string;
+  payee: string;
+  amount: number;
+  shortCode: string;
+  till?: string;
+}
+
 /** The answer of a function that sends a prompt. */
 export interface PromptAnswer {
   /** Daraja took it, or it was under way, or the fee is paid already */
@@ -93,6 +144,33 @@ export interface PromptNotice {
   code: string;
   message: string;
   data?: Record<string, any>;
+}
+
+/** What a page shows about the prompt of a referral, and about the fee that it asks for. */
+export interface PromptStatus {
+  referralId: string;
+  /** null: none was sent yet */
+  paymentId: string | null;
+  status: "none" | "held" | "on-its-way" | "enter-pin" | "checking" | "paid" | "not-paid" | "not-sent" | "review";
+  /** what happened, for a person */
+  message: string;
+  /** masked for who may not see it */
+  phoneNumber: string | null;
+  attemptNumber: number;
+  /** it may ring, or its answer is awaited: nothing else is sent */
+  live: boolean;
+  /** not before then does it make sense to ask again; null: nothing to wait for */
+  againAt: number | null;
+  /** a person looks at this one: to ask again, a reason is needed */
+  reasonNeeded: boolean;
+  receipt: string | null;
+  amount: number | null;
+  /** null: no fee was raised yet */
+  feeStatus: "due" | "paid" | "waived" | "deferred" | "refunded" | null;
+  /** no prompts are sent at the moment */
+  held: boolean;
+  /** how to pay by hand, while something is open */
+  paybill: Paybill | null;
 }
 
 /** A referral as its reader may see it: what is medical, and the phones, are absent for finance people. */
@@ -172,8 +250,9 @@ export interface RefundAnswer {
 export interface Task {
   _id: string;
   _creationTime: number;
-  kind: string;
+  kind: "unapplied" | "review" | "contradiction" | "refund" | "stray" | "claim" | "unread";
   why: string;
+  referralId: string | null;
   accountCode: string | null;
   proposedAccountCode: string | null;
   receiptId: string | null;
@@ -209,6 +288,12 @@ export interface UnappliedReceipt {
 
 /** Every function. A list is read whole through it, up to its limit. */
 export declare const api: {
+  facilities: {
+    /** Who the caller is, and the facilities in which they have a role, by name. */
+    getMine: FunctionReference<"query", "public", { demoUserId?: string | null }, Me>;
+    /** Facilities that the caller may refer to, by name, with what a referral to each costs. `search` is a part of the name. `referringHospital`, by name or id, says from where: who may create referrals in several facilities is told no prices without it. Empty for who may create none. */
+    list: FunctionReference<"query", "public", { search?: string | null; referringHospital?: string | null; demoUserId?: string | null }, Array<Destination>>;
+  };
   fees: {
     /** The first of two people proposes to waive the fee, or to defer it. Answers the referral. */
     proposeExemption: FunctionReference<"mutation", "public", { referralId: string; kind: "waive" | "defer"; reason: string; demoUserId?: string | null }, Referral>;
@@ -216,12 +301,18 @@ export declare const api: {
     secondExemption: FunctionReference<"mutation", "public", { referralId: string; demoUserId?: string | null }, Referral>;
   };
   mpesa: {
+    /** The prompt `paymentId`, or the newest one of a referral, in words that a page can show, with the fee that it asks for. The answer changes only when something happened: what runs out is told as an instant. Null if there is nothing to see. */
+    getPromptStatus: FunctionReference<"query", "public", { referralId?: string | null; paymentId?: string | null; demoUserId?: string | null }, PromptStatus | null>;
     /** Send the M-Pesa prompt for the referral's fee to this phone, as referralPayments:triggerReferralPayment does. */
     initiateSTKPush: FunctionReference<"mutation", "public", { phoneNumber: string; referralId: string; amount?: number | null; patientName?: string | null; reason?: string | null; demoUserId?: string | null }, PromptAnswer>;
   };
   payments: {
     /** Every attempt to collect the referral's fee, newest first, with its receipt where the money came. `held`: it waits until prompts are sent again; `paybill` then says how to pay by hand. */
     getByReferral: FunctionReference<"query", "public", { referralId: string; demoUserId?: string | null }, Array<PaymentAttempt>>;
+  };
+  prices: {
+    /** Prices of referrals from facilities that the caller administers, and of those that pay a facility whose finance they do, in the order in which they were first set. The one for a receiving facility wins over the one for any. */
+    list: FunctionReference<"query", "public", { demoUserId?: string | null }, Array<Price>>;
   };
   receipts: {
     /** These receipts, in this order, pay the fee of this account code; what is left of them goes on waiting. */
@@ -238,6 +329,8 @@ export declare const api: {
     triggerReferralPayment: FunctionReference<"mutation", "public", { referralId: string; phoneNumber: string; amount?: number | null; reason?: string | null; demoUserId?: string | null }, PromptAnswer>;
   };
   referrals: {
+    /** How many referrals the caller sees in each status: all, or those to or from their facilities. */
+    countByStatus: FunctionReference<"query", "public", { box?: "incoming" | "outgoing" | null; demoUserId?: string | null }, Counts>;
     /** Refer a patient. Facilities are given by name or id; the referring one and the physician default to the caller's own. Answers the referral's id. */
     createReferral: FunctionReference<"mutation", "public", { patientName: string; medicalHistory: string; labResults: string | Array<any>; diagnosis: string; receivingFacility: string; priority: "Routine" | "Urgent" | "Emergency"; patientId?: string | null; referringHospital?: string | null; physicianId?: string | null; demoUserId?: string | null }, string>;
     /** Completed referrals, newest first. */
@@ -278,13 +371,23 @@ export declare const api: {
   tasks: {
     /** Say what came of a contradiction, a stray or a claim that somebody looked into. False: there is no such task. */
     close: FunctionReference<"mutation", "public", { taskId: string; outcome: string; demoUserId?: string | null }, boolean>;
-    /** Open tasks about this person's money, oldest first. For finance people. */
-    listOpen: FunctionReference<"query", "public", { demoUserId?: string | null }, Array<Task>>;
+    /** How many tasks about this person's money are open, by kind. For finance people. */
+    countOpen: FunctionReference<"query", "public", { demoUserId?: string | null }, Counts>;
+    /** Open tasks about this person's money, oldest first; at most 200 without `paginationOpts`. `kind` and `referralId` list those of a kind, or about a referral's fee. For finance people. */
+    listOpen: FunctionReference<"query", "public", { kind?: "unapplied" | "review" | "contradiction" | "refund" | "stray" | "claim" | "unread" | null; referralId?: string | null; demoUserId?: string | null }, Array<Task>>;
   };
 };
 
 /** Lists in pages, for `usePaginatedQuery`. */
 export declare const paginated: {
+  facilities: {
+    /** Facilities that the caller may refer to, by name, with what a referral to each costs. `search` is a part of the name. `referringHospital`, by name or id, says from where: who may create referrals in several facilities is told no prices without it. Empty for who may create none. */
+    list: FunctionReference<"query", "public", { search?: string | null; referringHospital?: string | null; paginationOpts: PaginationOptions; demoUserId?: string | null }, PaginationResult<Destination>>;
+  };
+  prices: {
+    /** Prices of referrals from facilities that the caller administers, and of those that pay a facility whose finance they do, in the order in which they were first set. The one for a receiving facility wins over the one for any. */
+    list: FunctionReference<"query", "public", { paginationOpts: PaginationOptions; demoUserId?: string | null }, PaginationResult<Price>>;
+  };
   referrals: {
     /** Completed referrals, newest first. */
     getCompletedReferrals: FunctionReference<"query", "public", { paginationOpts: PaginationOptions; demoUserId?: string | null }, PaginationResult<Referral>>;
@@ -298,6 +401,10 @@ export declare const paginated: {
     getReferralsByPhysician: FunctionReference<"query", "public", { physicianId?: string | null; paginationOpts: PaginationOptions; demoUserId?: string | null }, PaginationResult<Referral>>;
     /** Referrals of one status, newest first. */
     getReferralsByStatus: FunctionReference<"query", "public", { status: "pending-admin" | "awaiting-biodata" | "pending-payment" | "paid" | "confirmed" | "completed" | "rejected" | "cancelled"; paginationOpts: PaginationOptions; demoUserId?: string | null }, PaginationResult<Referral>>;
+  };
+  tasks: {
+    /** Open tasks about this person's money, oldest first; at most 200 without `paginationOpts`. `kind` and `referralId` list those of a kind, or about a referral's fee. For finance people. */
+    listOpen: FunctionReference<"query", "public", { kind?: "unapplied" | "review" | "contradiction" | "refund" | "stray" | "claim" | "unread" | null; referralId?: string | null; paginationOpts: PaginationOptions; demoUserId?: string | null }, PaginationResult<Task>>;
   };
 };
 

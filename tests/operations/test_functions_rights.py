@@ -234,6 +234,20 @@ CASES: Final[list[tuple[str, str, Callable[[World], str], Args, tuple[str, ...]]
         only_id,
         (OK, "[]", OK, OK, OK, OK, "[]", "[]"),
     ),
+    (
+        "status of the prompt",
+        "mpesa:getPromptStatus",
+        unpaid_prompt,
+        only_id,
+        (OK, "null", OK, "null", "null", OK, "null", "null"),
+    ),
+    (
+        "status of the prompt, paid",
+        "mpesa:getPromptStatus",
+        status_of(S.PAID),
+        only_id,
+        (OK, "null", OK, OK, OK, OK, "null", "null"),
+    ),
     *(
         (f"list of {name}", f"referrals:{name}", referral, lambda *_, args=args: args, outcome)
         for name, referral, args, outcome in (
@@ -253,10 +267,19 @@ CASES: Final[list[tuple[str, str, Callable[[World], str], Args, tuple[str, ...]]
 ]
 
 
+EVERYBODYS: Final = {"facilities:getMine", "facilities:list", "prices:list", "referrals:countByStatus"}
+"""What is about no referral of its own: test_functions_facilities and test_functions_status say who sees what."""
+
+
 def test_every_function_is_in_the_table() -> None:
-    assert {case[1] for case in CASES} | {case[0] for case in MONEY} == {
+    assert {case[1] for case in CASES} | {case[0] for case in MONEY} | EVERYBODYS == {
         function.name for function in load().functions()
     }
+
+
+@pytest.mark.parametrize("function", sorted(EVERYBODYS))
+def test_who_says_not_who_it_is_is_told_nothing(world: World, gateway: Running, function: str) -> None:
+    assert gateway.error("query", function, {})["code"] == NOBODY
 
 
 def person(world: World, who: str) -> Actor | None:
@@ -315,7 +338,7 @@ def trace() -> list[int]:
 def shows(answer: Any, referral: str) -> bool:
     """Whether a read's answer, a document or a list, is about the referral."""
     documents = answer if isinstance(answer, list) else [answer]
-    return any(referral in {document["_id"], document.get("referralId")} for document in documents)
+    return any(referral in {document.get("_id"), document.get("referralId")} for document in documents)
 
 
 def hang_up() -> None:

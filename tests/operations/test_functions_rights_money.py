@@ -74,6 +74,7 @@ Args = Callable[[Case], dict[str, Any]]
 CASES: Final[list[tuple[str, Args, tuple[str, ...]]]] = [
     ("receipts:listUnapplied", lambda _: {}, (NO, NO, NO, NO, OK, OK, NO, "[]")),
     ("tasks:listOpen", lambda _: {}, (NO, NO, NO, NO, OK, OK, NO, "[]")),
+    ("tasks:countOpen", lambda _: {}, (NO, NO, NO, NO, OK, OK, NO, "none")),
     ("refunds:listUnderWay", lambda _: {}, (NO, NO, NO, NO, OK, OK, NO, "[]")),
     (
         "receipts:apply",
@@ -142,6 +143,8 @@ def test_who_may_not_is_refused_and_nothing_changes(
             match word:
                 case "[]":
                     assert answer["value"] == [], who
+                case "none":
+                    assert sum(answer["value"]["counts"].values()) == 0, who
                 case "false":
                     assert answer["value"] is False, who
                 case code:

@@ -33,6 +33,7 @@ HELD_BY: Final[dict[Right, set[tuple[Role, Side]]]] = {
     R.UNAPPLIED: {(FIN, PAYEE)},
     R.REFUND: {(FIN, PAYEE)},
     R.CLOSE_DAY: {(FIN, PAYEE)},
+    R.SEE_PRICES: {(ADM, HOME), (FIN, PAYEE)},
 }
 
 

@@ -53,6 +53,19 @@ def the(registry: Registry, name: str = "messages:send") -> Function:
 REQUIRED: dict[str, Value] = {"author": "a", "urgent": True, "reviewer": "r"}
 
 
+def test_a_query_may_have_another_name_than_its_python_function(registry: Registry) -> None:
+    def list_(caller: object, *, search: str = "") -> list[str]:
+        """Lists."""
+        return []
+
+    assert registry.module("messages").query(name="list")(list_) is list_
+
+    assert the(registry, "messages:list").handler is list_
+    assert registry.get("messages:list_") is None
+    with pytest.raises(BadName):
+        registry.module("messages").query(name="no name")(list_)
+
+
 def test_a_function_can_be_looked_up_and_described(registry: Registry) -> None:
     function = the(registry)
     assert registry.functions() == [function]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 from rufaa import ids
+from rufaa.db import sql
+from rufaa.db.atomic import Tx
 from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.facilities.models import Facility, Membership, MpesaAccount, User
 from rufaa.facilities.rights import RIGHTS, Right, Role, Side, rights
+from rufaa.money import Money
 
+_SQL: Final = sql.load(__file__, "queries.sql")
 _NOBODY: Final = "There is nobody of this name here, or the person may no longer sign in."
 
 
@@ -99,6 +104,68 @@ def facility_named(text: str, *, argument: str) -> Facility:
             f"{argument}: there is no facility of this name or id. Ask an operator to add it.", argument=argument
         )
     return facility
+
+
+def home(actor: Actor, named: str | None, *, argument: str) -> Facility | None:
+    """Where a referral of ``actor`` comes from: the facility named, or the only one in which they may create one; None
+    where that is open. Raises ``UnknownFacility``, and ``Forbidden`` for somebody else's.
+    """
+    mine = actor.facilities_with(Right.CREATE, Side.REFERRING)
+    if named is None:
+        return Facility.objects.get(pk=mine[0]) if len(mine) == 1 else None
+    facility = facility_named(named, argument=argument)
+    if facility.pk not in mine:
+        raise Forbidden("You may not create referrals for this facility.", right=Right.CREATE)
+    return facility
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A facility that somebody may refer to. ``price`` None: none is known."""
+
+    id: uuid.UUID
+    created_at: datetime
+    name: str
+    price: Money | None
+
+
+def others(
+    tx: Tx, actor: Actor, home: Facility | None, *, search: str, after: str | None, until: str | None, limit: int
+) -> list[Other]:
+    """The first ``limit`` facilities, by name, to which ``actor`` may refer from ``home``, whose name has ``search``.
+
+    Of a page they are those after the name ``after``, up to and with ``until``. Nobody may refer who creates nowhere.
+    """
+    if not actor.facilities_with(Right.CREATE, Side.REFERRING):
+        return []
+    values = {"home": None if home is None else home.pk, "search": search, "after": after, "until": until}
+    return [
+        Other(
+            row["id"],
+            row["created_at"],
+            row["name"],
+            None if row["amount_cents"] is None else Money(row["amount_cents"]),
+        )
+        for row in tx.rows(_SQL["others"], {**values, "limit": limit})
+    ]
+
+
+def mine(tx: Tx, actor: Actor) -> list[dict[str, Any]]:
+    """The facilities in which ``actor`` has a role, by name."""
+    return tx.rows(_SQL["mine"], {"facilities": sorted({facility for facility, _ in actor.memberships})})
+
+
+def prices(tx: Tx, actor: Actor, *, after: str | None, until: str | None, limit: int) -> list[dict[str, Any]]:
+    """The first ``limit`` prices that ``actor`` may see, in the order in which they were set: of referrals from a
+    facility that they administer, and of those that pay one whose finance they do.
+    """
+    values = {
+        "referring": actor.facilities_with(Right.SEE_PRICES, Side.REFERRING),
+        "paid": actor.facilities_with(Right.SEE_PRICES, Side.PAYEE),
+        "after": None if after is None else ids.from_wire(after),
+        "until": None if until is None else ids.from_wire(until),
+    }
+    return tx.rows(_SQL["prices"], {**values, "limit": limit})
 
 
 def account_named(short_code: str, *, till: str | None = None, environment: str | None = None) -> MpesaAccount:

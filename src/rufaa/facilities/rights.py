@@ -45,6 +45,7 @@ class Right(StrEnum):
     UNAPPLIED = "unapplied"
     REFUND = "refund"
     CLOSE_DAY = "close-day"
+    SEE_PRICES = "see-prices"  # of referrals from, or paid to, this facility
 
 
 _RECEIVING: Final = frozenset({Right.SEE, Right.CONFIRM, Right.REFUSE, Right.COMPLETE})
@@ -62,12 +63,20 @@ RIGHTS: Final[Mapping[tuple[Role, Side], frozenset[Right]]] = {
             Right.CANCEL,
             Right.PROPOSE_EXEMPTION,
             Right.SECOND_EXEMPTION,
+            Right.SEE_PRICES,
         }
     ),
     (Role.ADMINISTRATOR, Side.RECEIVING): _RECEIVING,
     (Role.RECEPTION, Side.RECEIVING): _RECEIVING,
     (Role.FINANCE, Side.PAYEE): frozenset(
-        {Right.SEE_MONEY, Right.SECOND_EXEMPTION, Right.UNAPPLIED, Right.REFUND, Right.CLOSE_DAY}
+        {
+            Right.SEE_MONEY,
+            Right.SECOND_EXEMPTION,
+            Right.UNAPPLIED,
+            Right.REFUND,
+            Right.CLOSE_DAY,
+            Right.SEE_PRICES,
+        }
     ),
 }
 """What is not in the table is not allowed. An operator runs the server and sees no patients: no row."""

@@ -13,9 +13,11 @@ REGISTRY: Final = Registry(ambient={"demoUserId": str})
 def load() -> Registry:
     """The registry with all modules in it."""
     from rufaa.functions import (  # noqa: F401, PLC0415
+        facilities,
         fees,
         mpesa,
         payments,
+        prices,
         receipts,
         referralPayments,
         referrals,

@@ -9,7 +9,8 @@ from typing import Any, Final, Literal, cast
 from rufaa import clock
 from rufaa.db.atomic import Tx
 from rufaa.errors import RufaaError
-from rufaa.facilities.queries import Actor
+from rufaa.facilities.queries import Actor, Other
+from rufaa.facilities.rights import Right, Side
 from rufaa.functions import shapes
 from rufaa.money import Money
 from rufaa.payments.machine import OPEN_FEE, PromptState
@@ -239,6 +240,108 @@ def already_paid(
     return whole
 
 
+_AT_A_GLANCE: Final[
+    Mapping[
+        PromptState,
+        Literal["none", "held", "on-its-way", "enter-pin", "checking", "paid", "not-paid", "not-sent", "review"],
+    ]
+] = {
+    PromptState.CREATED: "on-its-way",
+    PromptState.SENDING: "on-its-way",
+    PromptState.PENDING: "enter-pin",
+    PromptState.UNKNOWN: "checking",
+    PromptState.REFUSED: "not-sent",
+    PromptState.PAID: "paid",
+    PromptState.UNPAID: "not-paid",
+    PromptState.REVIEW: "review",
+}
+
+
+def prompt_status(seen: Seen, money: Summary | None, row: Attempt | None) -> shapes.PromptStatus:
+    """What a page shows. No countdown is in it, so that it stays the same until something happens."""
+    document: shapes.PromptStatus = {
+        "referralId": seen.referral.pk.hex,
+        "paymentId": None,
+        "status": "none",
+        "message": "No prompt was sent yet.",
+        "phoneNumber": None,
+        "attemptNumber": 0.0,
+        "live": False,
+        "againAt": None,
+        "reasonNeeded": False,
+        "receipt": None if money is None else money.receipt_number,
+        "amount": None if money is None else float(money.amount.shillings),
+        "feeStatus": None if money is None else money.state,
+        "held": money is not None and money.held,
+        "paybill": _paybill(money.paybill) if money is not None and money.state in OPEN_FEE else None,
+    }
+    if row is not None:
+        document["paymentId"] = row.id.hex
+        document["status"] = "held" if row.held else _AT_A_GLANCE[row.state]
+        document["message"] = row.words
+        document["phoneNumber"] = row.phone if seen.medical else masked(row.phone)
+        document["attemptNumber"] = float(row.attempt)
+        document["live"] = row.live
+        document["againAt"] = None if row.again_at is None else clock.to_ms(row.again_at)
+        document["reasonNeeded"] = row.state is PromptState.REVIEW
+    if money is not None and money.paid and (row is None or row.state is not PromptState.PAID):
+        document["message"] = f"Paid. M-Pesa receipt {money.receipt_number}." if money.receipt_number else "Paid."
+    return document
+
+
+# --- facilities ----------------------------------------------------------------------------------------------------
+
+
+def me(actor: Actor, facilities: Sequence[Mapping[str, Any]]) -> shapes.Me:
+    creates = set(actor.facilities_with(Right.CREATE, Side.REFERRING))
+    return {
+        "_id": actor.user.hex,
+        "name": actor.name,
+        "operator": actor.is_operator,
+        "facilities": [
+            {
+                "_id": row["id"].hex,
+                "_creationTime": clock.to_ms(row["created_at"]),
+                "name": row["name"],
+                "roles": sorted(role for facility, role in actor.memberships if facility == row["id"]),
+                "mayRefer": row["id"] in creates,
+                "promptsAtOnce": row["prompts_at_once"],
+            }
+            for row in facilities
+        ],
+    }
+
+
+def destinations(rows: Sequence[Other]) -> list[shapes.Destination]:
+    return [
+        {
+            "_id": row.id.hex,
+            "_creationTime": clock.to_ms(row.created_at),
+            "name": row.name,
+            "price": None if row.price is None else shillings(row.price),
+        }
+        for row in rows
+    ]
+
+
+def price(row: Mapping[str, Any]) -> shapes.Price:
+    document: shapes.Price = {
+        "_id": row["id"].hex,
+        "_creationTime": clock.to_ms(row["created_at"]),
+        "facilityId": row["facility_id"].hex,
+        "facility": row["facility"],
+        "receivingFacilityId": None if row["receiving_id"] is None else row["receiving_id"].hex,
+        "receivingFacility": row["receiving"],
+        "payeeId": row["payee_id"].hex,
+        "payee": row["payee"],
+        "amount": shillings(Money(row["amount_cents"])),
+        "shortCode": row["short_code"],
+    }
+    if row["till_number"]:
+        document["till"] = row["till_number"]
+    return document
+
+
 # --- for finance people --------------------------------------------------------------------------------------------
 
 
@@ -287,12 +390,13 @@ def refund(row: Mapping[str, Any]) -> shapes.Refund:
     }
 
 
-def task(row: Mapping[str, Any]) -> shapes.Task:
+def task(row: Mapping[str, Any], *, referral: uuid.UUID | None) -> shapes.Task:
     return {
         "_id": row["id"].hex,
         "_creationTime": clock.to_ms(row["opened_at"]),
         "kind": row["kind"],
         "why": row["why"],
+        "referralId": None if referral is None else referral.hex,
         "accountCode": row["account_code"],
         "proposedAccountCode": row["proposed_code"],
         "receiptId": None if row["receipt_id"] is None else row["receipt_id"].hex,

@@ -1,10 +1,14 @@
-"""``mpesa:…``: the prompt as a page asks for it."""
+"""``mpesa:…``: the prompt as a page asks for it, and what became of it."""
 
 from __future__ import annotations
 
-from rufaa.functions import REGISTRY, shapes
+from rufaa.errors import InvalidArgument
+from rufaa.functions import REGISTRY, documents, shapes
 from rufaa.functions.referralPayments import triggerReferralPayment
 from rufaa.functions.runtime import Caller, Waiting
+from rufaa.payments import queries as payments
+from rufaa.referrals import queries
+from rufaa.referrals.queries import ReferralNotFound
 
 register = REGISTRY.module("mpesa")
 
@@ -22,3 +26,27 @@ def initiateSTKPush(
 ) -> Waiting | shapes.PromptAnswer:
     """Send the M-Pesa prompt for the referral's fee to this phone, as referralPayments:triggerReferralPayment does."""
     return triggerReferralPayment(caller, referralId=referralId, phoneNumber=phoneNumber, amount=amount, reason=reason)
+
+
+@register.query
+def getPromptStatus(
+    caller: Caller, *, referralId: str | None = None, paymentId: str | None = None
+) -> shapes.PromptStatus | None:
+    """The prompt ``paymentId``, or the newest one of a referral, in words that a page can show, with the fee that it
+    asks for. The answer changes only when something happened: what runs out is told as an instant. Null if there is
+    nothing to see."""
+    try:
+        if paymentId is not None and referralId is None:
+            seen = queries.see_by_prompt(caller.actor, paymentId)
+        elif referralId is not None and paymentId is None:
+            seen = queries.see(caller.actor, referralId)
+        else:
+            raise InvalidArgument("Say which: give referralId or paymentId, and not both.", argument="referralId")
+    except ReferralNotFound:
+        return None
+    fee = seen.referral.fee_id
+    money = None if fee is None else payments.summaries(caller.tx, [fee])[fee]
+    if money is None or paymentId is None:
+        return documents.prompt_status(seen, money, None if money is None else money.last)
+    row = next(each for each in payments.attempts(caller.tx, money.fee) if each.id.hex == paymentId)
+    return documents.prompt_status(seen, money, row)

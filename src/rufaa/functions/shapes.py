@@ -6,8 +6,9 @@ are 32 hex digits, instants milliseconds since 1970, amounts shillings. ``NotReq
 
 from __future__ import annotations
 
-from typing import Generic, Literal, NotRequired, TypedDict, TypeVar
+from typing import Final, Generic, Literal, NotRequired, TypedDict, TypeVar, get_args
 
+from rufaa.facilities.rights import Role
 from rufaa.payments.machine import FeeState, PromptState
 from rufaa.payments.refund_machine import RefundMethod, RefundState
 from rufaa.referrals.machine import Priority, Status
@@ -65,6 +66,13 @@ class ExemptionProposal(TypedDict):
 
     kind: Literal["waive", "defer"]
     reason: str
+
+
+class Counts(TypedDict):
+    """How many there are, by name. One that has reached ``countedTo`` says: so many, or more."""
+
+    counts: dict[str, float]
+    countedTo: float
 
 
 class PromptNotice(TypedDict):
@@ -154,6 +162,73 @@ class PromptAnswer(TypedDict):
     merchantRequestId: NotRequired[str]
 
 
+class PromptStatus(TypedDict):
+    """What a page shows about the prompt of a referral, and about the fee that it asks for."""
+
+    referralId: str
+    paymentId: str | None  # null: none was sent yet
+    status: Literal["none", "held", "on-its-way", "enter-pin", "checking", "paid", "not-paid", "not-sent", "review"]
+    message: str  # what happened, for a person
+    phoneNumber: str | None  # masked for who may not see it
+    attemptNumber: float
+    live: bool  # it may ring, or its answer is awaited: nothing else is sent
+    againAt: float | None  # not before then does it make sense to ask again; null: nothing to wait for
+    reasonNeeded: bool  # a person looks at this one: to ask again, a reason is needed
+    receipt: str | None
+    amount: float | None
+    feeStatus: FeeState | None  # null: no fee was raised yet
+    held: bool  # no prompts are sent at the moment
+    paybill: Paybill | None  # how to pay by hand, while something is open
+
+
+# --- facilities ----------------------------------------------------------------------------------------------------
+
+
+class MyFacility(TypedDict):
+    """A facility in which the caller has a role."""
+
+    _id: str
+    _creationTime: float
+    name: str
+    roles: list[Role]
+    mayRefer: bool  # referrals from it may be created
+    promptsAtOnce: bool  # a move into pending-payment sends the prompt by itself
+
+
+class Me(TypedDict):
+    """The caller."""
+
+    _id: str
+    name: str
+    operator: bool
+    facilities: list[MyFacility]
+
+
+class Destination(TypedDict):
+    """A facility that the caller may refer to."""
+
+    _id: str
+    _creationTime: float
+    name: str
+    price: float | None  # what a referral to it costs; null: no price is set, or it is open from where
+
+
+class Price(TypedDict):
+    """What referrals from a facility cost."""
+
+    _id: str
+    _creationTime: float
+    facilityId: str
+    facility: str
+    receivingFacilityId: str | None  # null: to any
+    receivingFacility: str | None
+    payeeId: str
+    payee: str
+    amount: float
+    shortCode: str
+    till: NotRequired[str]
+
+
 # --- finance -------------------------------------------------------------------------------------------------------
 
 
@@ -200,13 +275,18 @@ class RefundAnswer(TypedDict):
     status: RefundState
 
 
+TaskKind = Literal["unapplied", "review", "contradiction", "refund", "stray", "claim", "unread"]
+TASK_KINDS: Final[tuple[str, ...]] = get_args(TaskKind)
+
+
 class Task(TypedDict):
     """Something that only a person can settle."""
 
     _id: str
     _creationTime: float
-    kind: str
+    kind: TaskKind
     why: str
+    referralId: str | None
     accountCode: str | None
     proposedAccountCode: str | None
     receiptId: str | None

@@ -24,6 +24,7 @@ from rufaa.phone import Phone
 
 _SQL: Final = sql.load(__file__, "finance.sql")
 MOST_LISTED: Final = 200
+COUNTED_TO: Final = 1000
 
 
 def _facilities(actor: Actor, right: Right) -> list[uuid.UUID]:
@@ -34,9 +35,35 @@ def _facilities(actor: Actor, right: Right) -> list[uuid.UUID]:
     return mine
 
 
-def tasks(tx: Tx, actor: Actor) -> list[dict[str, Any]]:
-    """Open tasks of this person's facilities, oldest first."""
-    return tx.rows(_SQL["tasks"], {"facilities": _facilities(actor, Right.UNAPPLIED), "limit": MOST_LISTED})
+def tasks(
+    tx: Tx,
+    actor: Actor,
+    *,
+    kind: str | None = None,
+    fee: uuid.UUID | None = None,
+    after: str | None = None,
+    until: str | None = None,
+    limit: int = MOST_LISTED,
+) -> list[dict[str, Any]]:
+    """The first ``limit`` open tasks of this person's facilities, oldest first: all, of a kind, or about a fee.
+
+    Of a page they are those after the task with the id ``after``, up to and with ``until``; both may be closed by now.
+    """
+    values = {
+        "facilities": _facilities(actor, Right.UNAPPLIED),
+        "kind": kind,
+        "fee": fee,
+        "after": None if after is None else from_wire(after),
+        "until": None if until is None else from_wire(until),
+        "limit": limit,
+    }
+    return tx.rows(_SQL["tasks"], values)
+
+
+def count_tasks(tx: Tx, actor: Actor) -> dict[str, int]:
+    """How many tasks of each kind are open in this person's facilities; of all together, up to ``COUNTED_TO``."""
+    values = {"facilities": _facilities(actor, Right.UNAPPLIED), "limit": COUNTED_TO}
+    return {row["kind"]: row["count"] for row in tx.rows(_SQL["count_tasks"], values)}
 
 
 def waiting(tx: Tx, actor: Actor) -> list[dict[str, Any]]:

@@ -7,8 +7,21 @@ LEFT JOIN fee ON fee.id = task.fee_id
 LEFT JOIN fee AS proposed ON proposed.id = task.proposed_fee_id
 LEFT JOIN receipt ON receipt.id = task.receipt_id
 WHERE task.closed_at IS NULL AND task.facility_id = ANY(%(facilities)s::uuid[])
+    AND (%(kind)s::text IS NULL OR task.kind = %(kind)s)
+    AND (%(fee)s::uuid IS NULL OR %(fee)s IN (task.fee_id, task.proposed_fee_id))
+    AND (%(after)s::uuid IS NULL
+         OR (task.opened_at, task.id) > (SELECT row.opened_at, row.id FROM task AS row WHERE row.id = %(after)s))
+    AND (%(until)s::uuid IS NULL
+         OR (task.opened_at, task.id) <= (SELECT row.opened_at, row.id FROM task AS row WHERE row.id = %(until)s))
 ORDER BY task.opened_at, task.id
 LIMIT %(limit)s
+
+-- name: count_tasks
+SELECT kind, count(*) AS count
+FROM (
+    SELECT kind FROM task WHERE closed_at IS NULL AND facility_id = ANY(%(facilities)s::uuid[]) LIMIT %(limit)s
+) AS open
+GROUP BY kind
 
 -- name: waiting
 SELECT receipt.id, receipt.created_at, receipt.number, receipt.amount_cents, receipt.free_cents, receipt.paid_at,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from rufaa.daraja import codes
@@ -49,6 +49,19 @@ class Attempt:
     @property
     def live(self) -> bool:
         return self.state in LIVE
+
+    @property
+    def again_at(self) -> datetime | None:
+        """Not before then does it make sense to ask the phone again; None: there is nothing to wait for.
+
+        While it is live, that is when it has run out: only an answer ends it, which may come earlier or later.
+        """
+        if self.live:
+            return (self.sent_at or self.created_at) + timedelta(seconds=HELD_FOR_S if self.held else PROMPT_LIFE_S)
+        wait_s = codes.PAY_AGAIN_AFTER_S.get(self.code, 0)
+        if self.state not in {PromptState.UNPAID, PromptState.REFUSED} or self.settled_at is None or not wait_s:
+            return None
+        return self.settled_at + timedelta(seconds=wait_s)
 
     @property
     def words(self) -> str:

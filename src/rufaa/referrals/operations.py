@@ -19,7 +19,7 @@ from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.facilities.models import Facility, Membership, User
-from rufaa.facilities.queries import Actor, Forbidden, facility_named
+from rufaa.facilities.queries import Actor, Forbidden, facility_named, home
 from rufaa.facilities.rights import Right, Role, Side
 from rufaa.ids import from_wire
 from rufaa.law import Ignored, Moved, Refused
@@ -92,16 +92,16 @@ def create(
     """A new referral. ``referring`` and ``physician`` default to the caller's own."""
     name = texts.text_of("patientName", patient_name, limit=texts.MAX_NAME, needed=True)
     to = facility_named(receiving, argument="receivingFacility")
-    home = _home(actor, referring)
-    if to.pk == home.pk:
+    origin = _home(actor, referring)
+    if to.pk == origin.pk:
         raise InvalidArgument("A facility does not refer to itself.", argument="receivingFacility")
     return Referral.objects.create(
         state=Status.PENDING_ADMIN,
         event=Event.CREATE,
         priority=priority,
-        referring=home,
+        referring=origin,
         receiving=to,
-        physician=_physician(actor, physician, home),
+        physician=_physician(actor, physician, origin),
         created_by_id=actor.user,
         released_at=_now(tx) if priority is Priority.EMERGENCY else None,  # an emergency is seen at once
         particulars=Particulars.objects.create(
@@ -115,22 +115,18 @@ def create(
 
 def _home(actor: Actor, named: str | None) -> Facility:
     """Where the referral comes from: the facility named, or the only one in which the caller may create."""
+    found = home(actor, named, argument="referringHospital")
+    if found is not None:
+        return found
     mine = actor.facilities_with(Right.CREATE, Side.REFERRING)
-    if named is not None:
-        facility = facility_named(named, argument="referringHospital")
-        if facility.pk not in mine:
-            raise Forbidden("You may not create referrals for this facility.", right=Right.CREATE)
-        return facility
     if not mine:
         raise Forbidden("Only physicians and administrators create referrals.", right=Right.CREATE)
-    if len(mine) > 1:
-        names = list(Facility.objects.filter(pk__in=mine).order_by("name").values_list("name", flat=True))
-        raise InvalidArgument(
-            f"You work in several facilities; name one as referringHospital: {', '.join(names)}.",
-            argument="referringHospital",
-            allowed=names,
-        )
-    return Facility.objects.get(pk=mine[0])
+    names = list(Facility.objects.filter(pk__in=mine).order_by("name").values_list("name", flat=True))
+    raise InvalidArgument(
+        f"You work in several facilities; name one as referringHospital: {', '.join(names)}.",
+        argument="referringHospital",
+        allowed=names,
+    )
 
 
 def _physician(actor: Actor, named: str | None, home: Facility) -> User:

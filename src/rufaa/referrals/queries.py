@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import reduce
 from operator import or_
+from typing import Final
 
 from django.db.models import Q, QuerySet
 
@@ -83,6 +84,20 @@ def see_by_token(actor: Actor, token: str) -> Seen | None:
     return Seen(found, rights_on(actor, found)) if found else None
 
 
+def see_by_prompt(actor: Actor, prompt: object) -> Seen:
+    """The referral whose fee a prompt asks for, by the prompt's id as written outside. Raises ``ReferralNotFound``."""
+    by_id = ids.from_wire(prompt)
+    found = visible_to(actor).filter(fee__prompt=by_id).first() if by_id else None
+    if found is None:
+        raise ReferralNotFound
+    return Seen(found, rights_on(actor, found))
+
+
+def of_fees(fees: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """The referral of each fee, by the fee's id. Who may know the fee may know which referral it is of."""
+    return dict(Referral.objects.filter(fee__in=fees).values_list("fee_id", "pk"))
+
+
 def rights_on(actor: Actor, referral: Referral) -> frozenset[Right]:
     """What ``actor`` may do with ``referral``, before its status is asked."""
     sides: dict[Side, uuid.UUID] = {Side.REFERRING: referral.referring_id}
@@ -121,19 +136,7 @@ def listed(
 
     Of a page they are those older than the one with the id ``after``, down to and with ``until``.
     """
-    mine = {facility for facility, _ in actor.memberships}
-    wanted = Q()
-    match box:
-        case Box.PENDING:
-            wanted &= Q(state=Status.PENDING_ADMIN)
-        case Box.INCOMING:
-            wanted &= Q(receiving__in=mine)
-        case Box.OUTGOING:
-            wanted &= Q(referring__in=mine)
-        case Box.COMPLETED:
-            wanted &= Q(state=Status.COMPLETED)
-        case Box.ALL:
-            pass
+    wanted = _box(actor, box)
     if status is not None:
         wanted &= Q(state=status)
     if physician is not None:
@@ -143,6 +146,39 @@ def listed(
     if until is not None:
         wanted &= Q(pk__gte=ids.from_wire(until) or uuid.UUID(int=0))
     return [Seen(referral, rights_on(actor, referral)) for referral in _newest(actor, wanted, limit)]
+
+
+def _box(actor: Actor, box: Box) -> Q:
+    mine = {facility for facility, _ in actor.memberships}
+    match box:
+        case Box.PENDING:
+            return Q(state=Status.PENDING_ADMIN)
+        case Box.INCOMING:
+            return Q(receiving__in=mine)
+        case Box.OUTGOING:
+            return Q(referring__in=mine)
+        case Box.COMPLETED:
+            return Q(state=Status.COMPLETED)
+        case Box.ALL:
+            return Q()
+
+
+COUNTED_TO: Final = 1000
+"""So far referrals are counted: a badge says "1000 or more", and a count costs the same however many there are."""
+
+
+def count_by_status(actor: Actor, box: Box = Box.ALL) -> dict[Status, int]:
+    """How many referrals of a box ``actor`` sees in each status, up to ``COUNTED_TO`` each."""
+    mine, gates = _box(actor, box), _gates(actor)
+    counts = dict.fromkeys(Status, 0)
+    for status in Status:
+        rows = [
+            Referral.objects.filter(gate & mine & Q(state=status)).order_by("-pk").values("pk")[:COUNTED_TO]
+            for gate in gates
+        ]
+        if rows:  # a union, since one referral may be seen in several ways
+            counts[status] = min(COUNTED_TO, rows[0].union(*rows[1:]).count())
+    return counts
 
 
 def _newest(actor: Actor, wanted: Q, limit: int) -> list[Referral]:

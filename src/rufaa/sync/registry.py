@@ -17,7 +17,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from rufaa.sync import arguments, names
 from rufaa.sync.arguments import Parameter
@@ -92,9 +92,12 @@ class Registry:
         """All functions, by name."""
         return sorted(self._functions.values(), key=lambda function: function.name)
 
-    def add(self, module: str, handler: Handler, *, kind: FunctionKind) -> None:
-        """Register ``handler``; again under another kind if it is there already. Raises ``TypeError`` for a bad one."""
-        name = names.canonical(f"{module}:{handler.__name__}")
+    def add(self, module: str, handler: Handler, *, kind: FunctionKind, name: str | None = None) -> None:
+        """Register ``handler`` under its own name, or under ``name``; again under another kind if it is there already.
+
+        Raises ``TypeError`` for a bad one.
+        """
+        name = names.canonical(f"{module}:{name or handler.__name__}")
         known = self._functions.get(name)
         if known is None:
             known = Function(
@@ -120,9 +123,22 @@ class ModuleRegistrar:
         self._registry = registry
         self._name = name
 
-    def query(self, handler: AnyHandler) -> AnyHandler:
-        self._registry.add(self._name, handler, kind=FunctionKind.QUERY)
-        return handler
+    @overload
+    def query(self, handler: AnyHandler) -> AnyHandler: ...
+
+    @overload
+    def query(self, *, name: str) -> Callable[[AnyHandler], AnyHandler]: ...
+
+    def query(
+        self, handler: AnyHandler | None = None, *, name: str | None = None
+    ) -> AnyHandler | Callable[[AnyHandler], AnyHandler]:
+        """``name`` is for a function whose name is a word of Python's own: ``@register.query(name="list")``."""
+
+        def register(handler: AnyHandler) -> AnyHandler:
+            self._registry.add(self._name, handler, kind=FunctionKind.QUERY, name=name)
+            return handler
+
+        return register if handler is None else register(handler)
 
     def mutation(self, handler: AnyHandler) -> AnyHandler:
         self._registry.add(self._name, handler, kind=FunctionKind.MUTATION)

@@ -1,0 +1,31 @@
+-- name: others
+-- Facilities by name, with what a referral from home to each costs; home NULL: no price is known.
+SELECT facility.id, facility.created_at, facility.name, price.amount_cents
+FROM facility
+LEFT JOIN LATERAL (
+    SELECT amount_cents FROM price
+    WHERE price.facility_id = %(home)s AND (price.receiving_id = facility.id OR price.receiving_id IS NULL)
+    ORDER BY price.receiving_id NULLS LAST LIMIT 1
+) AS price ON true
+WHERE facility.id IS DISTINCT FROM %(home)s
+    AND strpos(lower(facility.name), lower(%(search)s)) > 0
+    AND (%(after)s::text IS NULL OR facility.name > %(after)s) AND (%(until)s::text IS NULL OR facility.name <= %(until)s)
+ORDER BY facility.name
+LIMIT %(limit)s
+
+-- name: mine
+SELECT id, created_at, name, prompts_at_once FROM facility WHERE id = ANY(%(facilities)s::uuid[]) ORDER BY name, id
+
+-- name: prices
+SELECT price.id, price.created_at, price.amount_cents, price.facility_id, facility.name AS facility,
+    price.receiving_id, receiving.name AS receiving, price.payee_id, payee.name AS payee,
+    account.short_code, account.till_number
+FROM price
+JOIN facility ON facility.id = price.facility_id
+LEFT JOIN facility AS receiving ON receiving.id = price.receiving_id
+JOIN facility AS payee ON payee.id = price.payee_id
+JOIN mpesa_account AS account ON account.id = price.account_id
+WHERE (price.facility_id = ANY(%(referring)s::uuid[]) OR price.payee_id = ANY(%(paid)s::uuid[]))
+    AND (%(after)s::uuid IS NULL OR price.id > %(after)s) AND (%(until)s::uuid IS NULL OR price.id <= %(until)s)
+ORDER BY price.id
+LIMIT %(limit)s
