@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from rufaa.errors import InvalidArgument
 from rufaa.facilities.queries import Actor
 from rufaa.signin import api_keys, tokens
 from rufaa.signin.api_keys import InvalidExpiry, UnknownKey
-from support import KEYS, Answer, Running, World, advance, execute, post, rows, running_gateway, value
+from support import KEYS, Answer, Running, World, advance, execute, post, rows, running_gateway, value, wait_until
 
 NOBODYS: Final = f"rk_{'0' * 48}"
 
@@ -246,6 +247,22 @@ def test_while_the_database_cannot_tell_the_answer_is_to_try_again(
             assert "Nothing was changed" in refused.json["message"]
 
     assert asked(production, key, "0" * 32).status == 200
+
+
+def test_a_connection_that_breaks_while_a_key_is_looked_up_did_nothing(
+    world: World, production: Running, database: str
+) -> None:
+    key = made(world.admin)
+    waiting = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%api_key%%'"
+    with psycopg.connect(database) as other, ThreadPoolExecutor(1) as aside:
+        other.execute("LOCK TABLE api_key IN ACCESS EXCLUSIVE MODE")
+        asking = aside.submit(asked, production, key, "0" * 32)
+        wait_until(lambda: value(f"SELECT count(*) {waiting}") == 1)
+        execute(f"SELECT pg_terminate_backend(pid) {waiting}")
+        refused = asking.result()
+
+    assert (refused.status, refused.json["code"]) == (503, "Overloaded")
+    assert "Nothing was changed" in refused.json["message"]
 
 
 # --- its last use ----------------------------------------------------------------------------------------------------
