@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from rufaa import clock, log
 from rufaa.cli import production
-from rufaa.cli.diagnosis import clocks, database, given, machine, mpesa, outside
+from rufaa.cli.diagnosis import clocks, database, given, machine, mpesa, outside, signin
 from rufaa.cli.diagnosis.database import Seen
 from rufaa.cli.diagnosis.finding import Finding, Group, State, not_checked, ok, problem, warning
 from rufaa.cli.diagnosis.given import Given
@@ -104,6 +105,7 @@ def _here(examination: Examination, read: Given, account: Credentials | None, *,
     outward: list[tuple[str, Check]] = list(outside.checks(config, environments=environments).items())
     for each in accounts:
         outward += _outward(each, read, there)
+    outward += [("openid-issuers", partial(signin.issuer, each)) for each in config.oidc_issuers]
     if network:
         examination.run(outward, within_s=_OUTSIDE_S)
     else:
@@ -122,7 +124,14 @@ def _accounts(examination: Examination, read: Given, account: Credentials | None
             return found
 
         examination.run((("database-migrated", _migrated), ("mpesa-keys", stored)), within_s=_HERE_S)
-        examination.run((("demo-database", lambda: _refused(config)),), within_s=_HERE_S)
+        examination.run(
+            (
+                ("demo-database", lambda: _refused(config)),
+                ("api-keys", signin.api_keys),
+                ("openid-links", lambda: signin.links(config.oidc_issuers)),
+            ),
+            within_s=_HERE_S,
+        )
     elif account is not None:
         accounts = [mpesa.Account(account, None)]
     if any(each.stored is not None for each in accounts):
