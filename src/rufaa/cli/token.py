@@ -14,9 +14,9 @@ from rufaa.config import Config
 
 def command(
     user: Annotated[str, typer.Option(help="The person's sign-in name.")],
-    hours: Annotated[float, typer.Option(min=0.01, max=24 * 366, help="How long it is good for.")] = 12,
+    hours: Annotated[float, typer.Option(min=0.01, max=24 * 7, help="How long it is good for, a week at most.")] = 12,
 ) -> None:
-    """Print a token for a person. Whoever has it acts as that person until it expires."""
+    """Print a token for a person. Whoever has it acts as that person until it expires. What lasts is 'rufaa key'."""
     with database() as config:
         print(token_for(user, config=config, lifetime=timedelta(hours=hours)))
 
