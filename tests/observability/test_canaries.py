@@ -55,6 +55,7 @@ class Server:
         self.database = database
         self.key = (demo.data / "secret.key").read_text().strip()
         self.others: dict[str, str] = {}  # what other people, and other processes, were told
+        self.presented: dict[str, str] = {}  # by which callers proved who they are
 
     @property
     def errors(self) -> str:
@@ -112,7 +113,8 @@ class Server:
         }
 
     def secrets(self) -> dict[str, str]:
-        return {"the secret key": self.key, "a bad token": BAD_TOKEN, "the metrics token": TOKEN} | {
+        fixed = {"the secret key": self.key, "a bad token": BAD_TOKEN, "the metrics token": TOKEN}
+        return {**fixed, **self.presented} | {
             f"the callback secret of {prompt.hex}": callback_url("", prompt, keys=(self.key,)).rpartition("-")[2]
             for (prompt,) in self.sql("SELECT id FROM prompt")
         }
@@ -219,6 +221,26 @@ def ask_badly(server: Server, referral: str) -> None:
             wire.shutdown(socket.SHUT_WR)
             while wire.recv(65536):
                 pass
+
+
+def sign_in(server: Server) -> None:
+    """An API key and a token for it: used for calls that fail inside, mistyped, listed, revoked, used again."""
+    demo = server.demo
+    key = demo.rufaa("key", "add", "--user", "admin", "--name", "front end").stdout.strip()
+    token = post(f"{demo.url}/api/token", b"", Authorization=f"Bearer {key}").json["token"]
+    server.presented |= {"an API key": key, "its secret part": key[11:], "a token for it": token}
+    server.presented |= {"its signature": token.rpartition(".")[2]}
+    for bearer in (key, token, f"{key[:-1]}x", f"{key}00", f"{token}x", f"{token}.{token}"):
+        for args in (particulars("Paid"), {"referralId": f"{key}\0{token}"}):
+            path = "referrals:createReferral" if len(args) > 1 else "referrals:getReferral"
+            server.tell("a call", server.try_call(path, {**args, "demoUserId": None}, Authorization=f"Bearer {bearer}"))
+        post(f"{demo.url}/api/token", b"", Authorization=f"Bearer {bearer}")
+    server.tell("the list of keys", _whole(demo.rufaa("key", "list")))
+    server.tell("revoking", _whole(demo.rufaa("key", "revoke", key[:11])))
+    server.tell("the published keys", server.get(f"{demo.url}/.well-known/jwks.json"))
+    assert server.sql("SELECT last_used_at IS NOT NULL AND revoked_at IS NOT NULL FROM api_key") == [(True,)]
+    for bearer in (key, token):
+        server.tell("revoked", server.try_call("referrals:getReferral", {}, Authorization=f"Bearer {bearer}"))
 
 
 def call_back_badly(server: Server) -> None:
@@ -374,6 +396,7 @@ def server() -> Iterator[Server]:
     with running_server() as running:
         paid, cancelled = pay_and_cancel(running)
         ask_badly(running, paid)
+        sign_in(running)
         call_back_badly(running)
         report_badly(running)
         force_database_errors(running)
