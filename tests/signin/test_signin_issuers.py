@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from rufaa import clock
 from rufaa.config import OpenIdIssuer
-from rufaa.signin import compact, issuers
+from rufaa.signin import compact, issuers, key_sets
 from rufaa.signin.compact import BadToken
 from rufaa.signin.issuers import Foreign, Issuers, IssuerSilent
+from rufaa.signin.key_sets import NoKeySet
 from signin.stub_issuer import AUDIENCE, DISCOVERY, KEYS, MADE, SUBJECT, StubIssuer, jwk_of, part, running_issuer
 from support import wait_until
 
@@ -245,6 +246,29 @@ def test_an_issuer_that_is_not_in_the_settings_is_not_known(stub: StubIssuer) ->
     run(tell, stub)
 
 
+@pytest.mark.parametrize(("bits", "taken"), [(1024, False), (2040, False), (2048, True), (16384, True), (16392, False)])
+def test_how_long_an_rsa_key_may_be(bits: int, taken: bool) -> None:
+    """One that is too long takes long to check with."""
+    modulus = part(b"\xff" * (bits // 8))
+    document = {"keys": [{"kty": "RSA", "n": modulus, "e": "AQAB"}]}
+
+    if taken:
+        assert len(key_sets.read(document).keys) == 6
+    else:
+        with pytest.raises(NoKeySet):
+            key_sets.read(document)
+
+
+def test_a_private_key_that_was_published_checks_as_a_public_one(stub: StubIssuer) -> None:
+    for algorithm in ("RS256", "ES256", "EdDSA"):
+        whole = jwt.get_algorithm_by_name(algorithm).to_jwk(MADE[algorithm], as_dict=True)
+        stub.publish(
+            {**jwk_of(MADE[algorithm], algorithm), **{name: whole[name] for name in whole if name != "key_ops"}}
+        )
+
+        assert verified(stub, stub.token(algorithm=algorithm)).subject == SUBJECT
+
+
 # --- where its keys come from ----------------------------------------------------------------------------------------
 
 
@@ -385,8 +409,24 @@ def test_keys_are_renewed_behind_the_back_of_who_asks(stub: StubIssuer) -> None:
         await story.verify(stub.token())  # nobody waits
 
         stub.may_answer.set()
+        await asyncio.to_thread(wait_until, lambda: stub.count() == 2)
         assert (await story.verify(newer(stub))).subject == SUBJECT
         assert stub.count() == 2
+
+    run(tell, stub)
+
+
+def test_a_caller_who_goes_away_takes_the_reading_from_nobody(stub: StubIssuer) -> None:
+    async def tell(story: Story) -> None:
+        stub.may_answer.clear()
+        gone, other = (asyncio.create_task(story.verify(stub.token())) for _ in range(2))
+        await asyncio.to_thread(wait_until, lambda: bool(stub.asked))
+
+        gone.cancel()
+
+        stub.may_answer.set()
+        assert (await other).subject == SUBJECT
+        assert gone.cancelled()
 
     run(tell, stub)
 

@@ -22,7 +22,8 @@ _ALGORITHMS: Final[Mapping[tuple[str, str | None], tuple[str, ...]]] = {
 }
 ALGORITHMS: Final = frozenset(name for names in _ALGORITHMS.values() for name in names)
 _MOST_KEYS: Final = 100
-_FEWEST_BITS: Final = 2048  # of an RSA key
+_RSA_BITS: Final = range(2048, 16384 + 1)  # beyond, a check takes long
+_PUBLIC: Final = ("kty", "n", "e", "crv", "x", "y")
 
 
 class NoKeySet(Exception):
@@ -63,14 +64,15 @@ def _usable(jwk: Mapping[str, object]) -> list[tuple[str | None, str, jwt.PyJWK]
         return []
     kind = (jwk.get("kty"), None if jwk.get("kty") == "RSA" else jwk.get("crv"))
     fitting = next((names for each, names in _ALGORITHMS.items() if each == kind), ())
+    public = {member: jwk[member] for member in _PUBLIC if member in jwk}  # whatever else was published by mistake
     found = []
     for algorithm in fitting:
         if jwk.get("alg", algorithm) != algorithm:
             continue
         try:
-            key = jwt.PyJWK(dict(jwk), algorithm)
+            key = jwt.PyJWK(public, algorithm)
         except (jwt.PyJWTError, ValueError, TypeError):
             return []
-        if not isinstance(key.key, rsa.RSAPublicKey) or key.key.key_size >= _FEWEST_BITS:
+        if not isinstance(key.key, rsa.RSAPublicKey) or key.key.key_size in _RSA_BITS:
             found.append((name, algorithm, key))
     return found
