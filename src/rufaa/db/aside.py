@@ -8,6 +8,7 @@ its COMMIT, whether that took effect is unknown, and the caller must not repeat 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -48,7 +49,10 @@ class Aside:
         self.waiting = 0
 
     async def run(self, work: Callable[[], T], *, deadline_s: float = DEADLINE_S) -> T:
-        """What ``work`` returns or raises; ``DatabaseSilent`` after ``deadline_s`` seconds."""
+        """What ``work`` returns or raises; ``DatabaseSilent`` after ``deadline_s`` seconds.
+
+        ``work`` runs in a copy of the caller's context.
+        """
         self.waiting += 1
         given_up = threading.Event()
 
@@ -56,7 +60,7 @@ class Aside:
             _thread.given_up = given_up
             return work()
 
-        begun = self._pool.submit(begin)
+        begun = self._pool.submit(contextvars.copy_context().run, begin)
         future = asyncio.wrap_future(begun)
         future.add_done_callback(self._done)
         try:
