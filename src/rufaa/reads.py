@@ -12,9 +12,17 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final
+from uuid import UUID
 
 EVERYTHING: Final = "*"
 """The topic of what no topic describes: any commit may change it."""
+NOTHING: Final = "-"
+"""What to note where nothing was read that could ever change."""
+
+
+def topic(kind: str, subject: UUID) -> str:
+    """The word for one thing, as ``rufaa_topic`` in SQL writes it: its kind and half of its id's random part."""
+    return f"{kind}:{subject.hex[-12:]}"
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ import sys
 from rufaa.cli.database import use
 use(sys.argv[1])
 from rufaa.cli.migrate import known_migrations, migrate_to
-migrate_to(known_migrations() - {"payments.0008_worked_money_guards"})
+migrate_to(known_migrations() - {"payments.0008_worked_money_guards", "payments.0009_live"})
 """
 
 

@@ -176,9 +176,17 @@ def test_every_foreign_key_holds_and_without_it_the_row_points_nowhere(sql: Town
 
 
 def test_every_trigger_is_in_the_table_of_guards(sql: Town) -> None:
+    tellers = {
+        "clock_is_live",
+        "live_insert",
+        "live_update",
+        "live_moved",
+        "live_delete",
+        "live_truncate",
+    }  # tests/live
     found = {row["tgname"] for row in sql.rows("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")}
 
-    assert found == {guard.name for guard in TRIGGERS} | set(WRITERS) | {COUNTS}
+    assert found - tellers == {guard.name for guard in TRIGGERS} | set(WRITERS) | {COUNTS}
 
 
 def test_every_check_and_unique_index_is_in_the_table_of_guards(sql: Town) -> None:

@@ -395,7 +395,6 @@ def _in_virtual_time(loop: VirtualLoop, hub: Hub, seed: int) -> Iterator[None]:
         (dispatch, "_uptime_s", loop.time),
         (connections, "_connections", OneEach(hub)),
         (Tx, "wake_workers", wake),
-        (Tx, "tell_changed", lambda _tx, _prompts: None),
         (work, "LOOK_EVERY_S", 120.0),
     )
     with ExitStack() as stack:

@@ -7,7 +7,7 @@ serialization), and gives its connection back to the pool, so that none goes sta
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
@@ -23,12 +23,11 @@ T = TypeVar("T")
 WORK: Final = "rufaa_work"
 """NOTIFY channel that wakes workers; no payload, since the tables say what is due."""
 CHANGED: Final = "rufaa_changed"
-"""NOTIFY channel that tells which prompts changed: space-separated ids, or ``*`` for "look again"."""
+"""NOTIFY channel on which triggers tell what a commit changed: topics (``rufaa.reads``) with spaces between them."""
 
 _REPEAT: Final = frozenset({"40001", "40P01"})
 _SLEPT_TOO_LONG: Final = "25P03"
 _ATTEMPTS: Final = 4
-_NOTIFY_LIMIT: Final = 7900  # PostgreSQL takes payloads shorter than 8000 bytes
 
 
 class GivenUp(Exception):
@@ -64,15 +63,6 @@ class Tx:
     def wake_workers(self) -> None:
         """At the commit: tell every worker that something is due."""
         self.execute("SELECT pg_notify(%(channel)s, '')", {"channel": WORK})
-
-    def tell_changed(self, prompts: Sequence[uuid.UUID]) -> None:
-        """At the commit, in one notification, since notifications serialise commits."""
-        if prompts:
-            payload = " ".join(sorted(prompt.hex for prompt in prompts))
-            self.execute(
-                "SELECT pg_notify(%(channel)s, %(payload)s)",
-                {"channel": CHANGED, "payload": payload if len(payload) < _NOTIFY_LIMIT else "*"},
-            )
 
 
 def _as_dicts(cursor: CursorWrapper) -> list[dict[str, Any]]:

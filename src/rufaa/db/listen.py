@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import asyncpg
@@ -26,13 +25,34 @@ _ANSWER_S: Final = 5.0
 _MARK: Final = "rufaa_mark_"
 
 
+class News:
+    """The topics that were heard since the last ``forget``."""
+
+    def __init__(self) -> None:
+        self._topics: set[str] = set()
+        self._stirred = asyncio.Event()
+
+    def add(self, topics: Collection[str] | None) -> None:
+        self._topics.update((EVERYTHING,) if topics is None else topics)
+        self._stirred.set()
+
+    def forget(self) -> None:
+        """Before looking: what was heard so far will be seen."""
+        self._topics.clear()
+
+    async def of(self, topics: Collection[str]) -> None:
+        """Returns once one of ``topics`` was heard."""
+        while EVERYTHING not in self._topics and self._topics.isdisjoint(topics):
+            self._stirred.clear()
+            await self._stirred.wait()
+
+
 class Listener:
     """One connection that listens, and those who wait for it to hear something. Run ``run()`` as a task."""
 
     def __init__(self, database_url: str) -> None:
         self._url = database_url
         self._workers: set[asyncio.Event] = set()
-        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._hearers: list[Callable[[Collection[str] | None], None]] = []
         self.connected = asyncio.Event()
         self._mark = _MARK + secrets.token_hex(8)  # a channel of this listener alone
@@ -97,9 +117,6 @@ class Listener:
         if EVERYTHING in topics:
             self._wake_all()
             return
-        for topic in topics:
-            for event in self._waiting.get(topic, ()):
-                event.set()
         for heard in self._hearers:
             heard(topics)
 
@@ -113,9 +130,6 @@ class Listener:
     def _wake_all(self) -> None:
         for event in self._workers:
             event.set()
-        for events in self._waiting.values():
-            for event in events:
-                event.set()
         for heard in self._hearers:
             heard(None)
 
@@ -129,17 +143,15 @@ class Listener:
         finally:
             self._workers.discard(event)
 
-    @asynccontextmanager
-    async def changes(self, topic: str) -> AsyncIterator[asyncio.Event]:
-        """An event that is set whenever what ``topic`` stands for may have changed. Subscribe first, then look."""
-        event = asyncio.Event()
-        self._waiting[topic].add(event)
+    @contextmanager
+    def news(self) -> Iterator[News]:
+        """What is heard from now on, for one who looks, and looks again when what was read has changed."""
+        news = News()
+        self._hearers.append(news.add)
         try:
-            yield event
+            yield news
         finally:
-            self._waiting[topic].discard(event)
-            if not self._waiting[topic]:
-                del self._waiting[topic]
+            self._hearers.remove(news.add)
 
     def hear(self, heard: Callable[[Collection[str] | None], None], /) -> None:
         """From now on ``heard`` gets the topics of each piece of news; None after a time in which some may be lost."""

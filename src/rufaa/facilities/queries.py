@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from rufaa import ids
+from rufaa import ids, reads
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.errors import InvalidArgument, Kind, RufaaError
@@ -70,16 +70,21 @@ class Actor:
 
 def actor(user: uuid.UUID) -> Actor:
     """The person and their present roles. Raises ``UnknownUser``."""
+    reads.note(reads.topic("person", user))
     return _actor(User.objects.filter(pk=user, is_active=True).first())
 
 
 def actor_named(name: str) -> Actor:
     """As ``actor``, by sign-in name or by id."""
     if "\x00" in name:
+        reads.note(reads.NOTHING)
         raise UnknownUser(_NOBODY)
     by_id = ids.from_wire(name)
-    people = User.objects.filter(is_active=True)
-    return _actor((people.filter(pk=by_id) if by_id else people.filter(username=name)).first())
+    if by_id:
+        return actor(by_id)
+    user = User.objects.filter(is_active=True, username=name).first()
+    reads.note("people" if user is None else reads.topic("person", user.pk))
+    return _actor(user)
 
 
 def _actor(user: User | None) -> Actor:
@@ -136,6 +141,7 @@ def others(
 
     Of a page they are those after the name ``after``, up to and with ``until``. Nobody may refer who creates nowhere.
     """
+    reads.note("facilities", "prices")
     if not actor.facilities_with(Right.CREATE, Side.REFERRING):
         return []
     values = {"home": None if home is None else home.pk, "search": search, "after": after, "until": until}
@@ -152,13 +158,16 @@ def others(
 
 def mine(tx: Tx, actor: Actor) -> list[dict[str, Any]]:
     """The facilities in which ``actor`` has a role, by name."""
-    return tx.rows(_SQL["mine"], {"facilities": sorted({facility for facility, _ in actor.memberships})})
+    facilities = sorted({facility for facility, _ in actor.memberships})
+    reads.note(reads.NOTHING, *(reads.topic("facility", facility) for facility in facilities))
+    return tx.rows(_SQL["mine"], {"facilities": facilities})
 
 
 def prices(tx: Tx, actor: Actor, *, after: str | None, until: str | None, limit: int) -> list[dict[str, Any]]:
     """The first ``limit`` prices that ``actor`` may see, in the order in which they were set: of referrals from a
     facility that they administer, and of those that pay one whose finance they do.
     """
+    reads.note("facilities", "prices")
     values = {
         "referring": actor.facilities_with(Right.SEE_PRICES, Side.REFERRING),
         "paid": actor.facilities_with(Right.SEE_PRICES, Side.PAYEE),

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, cast
 
-from rufaa import clock
+from rufaa import clock, reads
 from rufaa.db.atomic import Tx
 from rufaa.errors import RufaaError
 from rufaa.facilities.queries import Actor, Other
@@ -112,6 +112,8 @@ def _payment(money: Summary) -> shapes.ReferralPayment:
             "secondsLeft": float(money.last.seconds_left),
             "message": money.last.words,
         }
+        if money.last.next_step_s is not None:
+            reads.changes_in(money.last.next_step_s)
     if money.state in OPEN_FEE:
         payment["paybill"] = _paybill(money.paybill)
         if money.held:

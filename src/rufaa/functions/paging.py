@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeVar
 
+from rufaa import reads
 from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.functions.shapes import Page
 from rufaa.ids import from_wire
@@ -52,6 +53,7 @@ class Listing(Generic[Item, Row]):
 
     def answer(self, options: dict[str, Value] | None, *, most: int = MOST) -> Page[Row] | list[Row]:
         """The first ``most`` rows; with ``options`` one page and where the next begins."""
+        reads.note(reads.NOTHING)  # besides what its rows are read from: it may be known to be empty
         if options is None:
             return self.render(self.read(None, None, most))
         size, after, end = _size(options), self._cursor(options, "cursor"), self._cursor(options, "endCursor")

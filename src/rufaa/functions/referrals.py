@@ -141,7 +141,8 @@ def _listed(
 @register.query
 def getReferral(caller: Caller, *, referralId: str) -> shapes.Referral | None:
     """One referral with its payment and what the caller may do with it; null if there is none to see. While something
-    is open, ``payment.paybill`` says how to pay it by hand; ``payment.held``: no prompts are sent at the moment."""
+    is open, ``payment.paybill`` says how to pay it by hand; ``payment.held``: no prompts are sent at the moment. The
+    ``secondsLeft`` of a prompt go down in steps of 10 (on hold, of 60)."""
     try:
         seen = queries.see(caller.actor, referralId)
     except ReferralNotFound:

@@ -1,14 +1,17 @@
 """Runs the functions: who is calling, one transaction in one thread, and the wait for Daraja that holds neither.
 
-A function gets a ``Caller`` and returns its value, or a ``Waiting``: "committed; the answer comes when this prompt has
-changed". The event loop then waits, and looks in a new transaction.
+A function gets a ``Caller`` and returns its value, or a ``Waiting``: "committed; the answer comes when something has
+changed". The event loop then waits for news of what was read, and looks in a new transaction.
+
+What a call read is recorded (``rufaa.reads``): the caller's memberships, and whatever the nouns note.
 """
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -17,6 +20,7 @@ from typing import Final, TypeVar
 from django.db import DatabaseError, InterfaceError, OperationalError
 from psycopg_pool import PoolTimeout
 
+from rufaa import reads
 from rufaa.db.aside import Aside, DatabaseSilent, NeverBegun
 from rufaa.db.atomic import Tx, look, unit
 from rufaa.db.failpoints import Step
@@ -57,7 +61,6 @@ class Caller:
 class Waiting:
     """The call's work is committed; ``look`` gives the answer once there is one, ``at_last`` the one after the wait."""
 
-    prompt: uuid.UUID
     look: Callable[[Tx], object]  # None: not yet
     at_last: Callable[[Tx], object]
 
@@ -102,9 +105,10 @@ class Runtime:
         def call() -> object:
             # Who acts is read first and apart, since the history's triggers are told at the transaction's start.
             actor = look(lambda _: self._actor(user, demo_name))
-            return unit(
-                lambda tx: function.handler(Caller(actor, tx), **args), actor=actor.user, step=Step.FUNCTION_COMMIT
-            )
+            with _noting():
+                return unit(
+                    lambda tx: function.handler(Caller(actor, tx), **args), actor=actor.user, step=Step.FUNCTION_COMMIT
+                )
 
         result = await self._database(call, committed=False)
         return await self._wait_for(result) if isinstance(result, Waiting) else result
@@ -115,20 +119,22 @@ class Runtime:
             return queries.actor_named(demo_name)
         if user is not None:
             return queries.actor(user)
+        reads.note(reads.NOTHING)
         if demo_name is not None:
             raise NotSignedIn("demoUserId names nobody outside the demo. Call setAuth with a token of this server.")
         raise NotSignedIn("Say who you are: call setAuth with a token of this server.")
 
     async def _wait_for(self, waiting: Waiting) -> object:
-        async with self._listener.changes(waiting.prompt.hex) as changed:
+        with self._listener.news() as news:
             try:
                 async with asyncio.timeout(ANSWER_S):
                     while True:
-                        changed.clear()
-                        found = await self._database(lambda: look(waiting.look), committed=True)
+                        news.forget()
+                        with reads.recording() as read:
+                            found = await self._database(lambda: look(waiting.look), committed=True)
                         if found is not None:
                             return found
-                        await changed.wait()
+                        await news.of(read.topics)
             except TimeoutError:
                 return await self._database(lambda: look(waiting.at_last), committed=True)
 
@@ -157,6 +163,17 @@ class Runtime:
             if trouble is _Trouble.UNKNOWN or committed:
                 raise TookTooLong(may_be_done=True) from error
             raise Overloaded("The database cannot take this now. Nothing was changed. Try again shortly.") from error
+
+
+@contextmanager
+def _noting() -> Iterator[None]:
+    """A function that notes nothing of what it reads depends on everything: too many runs, and never a stale answer."""
+    with reads.recording() as read:
+        try:
+            yield
+        finally:
+            if not read.topics:
+                reads.note(reads.EVERYTHING)
 
 
 class _Trouble(Enum):
@@ -194,4 +211,5 @@ def _refuse_nul(args: Mapping[str, Value]) -> None:
     """PostgreSQL takes no NUL in a text; said here once, for every argument of every function."""
     for name, value in args.items():
         if isinstance(value, str) and "\x00" in value:
+            reads.note(reads.NOTHING)
             raise InvalidArgument(f"{name} has a NUL character, which no text may have.", argument=name)

@@ -29,4 +29,4 @@ def answer(tx: Tx, asked: Requested | PaidAlready, seen: Seen, *, phone: Phone) 
             return None
         return documents.sent(referral, row, joined=request.joined)
 
-    return Waiting(request.prompt, look, at_last)
+    return Waiting(look, at_last)

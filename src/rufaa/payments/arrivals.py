@@ -202,8 +202,6 @@ def _write(tx: Tx, decided: ArrivalPlan, facts: ArrivalFacts, hand_on: HandOn) -
                 "why": task.why,
             },
         )
-    if decided.numbers or decided.dates or decided.paid_fees:
-        tx.tell_changed([row["id"] for row in tx.rows(_SQL["prompts_of"], {"receipts": [*reports]})])
     for row in decided.receipts:
         _log.info("arrival.booked", receipt=row.id.hex, applied=row.fee is not None)
 

@@ -92,5 +92,3 @@ SELECT %(id)s, %(kind)s,
     %(receipt)s, %(proposed)s, %(why)s
 ON CONFLICT DO NOTHING
 
--- name: prompts_of
-SELECT prompt_id AS id FROM receipt WHERE id = ANY(%(receipts)s::uuid[]) AND prompt_id IS NOT NULL

@@ -67,7 +67,6 @@ def claim_due(tx: Tx, *, limit: int) -> tuple[list[Claimed], float | None]:
     """Claim prompts that are due, within each account's rate. Also: seconds until more may go, None if none wait."""
     rows, wait_s = access.claim(tx, Budget.PUSH, _SQL, limit=limit, lease_s=LEASE_S)
     claimed = [_claimed(row) for row in rows]
-    tx.tell_changed([prompt.id for prompt in claimed])
     return claimed, wait_s
 
 
@@ -111,7 +110,6 @@ def record(tx: Tx, prompt: Claimed, outcome: PushOutcome) -> None:
         values |= {"checkout": None, "merchant": None, "code": "id-given-twice"}
         values |= _move(PromptState.UNKNOWN, PromptEvent.ANSWER_LOST, next_s=UNKNOWN_WITHOUT_ID_S)
         tx.execute(_SQL["record"], values)
-    tx.tell_changed([prompt.id])
     tx.wake_workers()
 
 
@@ -126,12 +124,10 @@ def tidy(tx: Tx) -> None:
     moved = [*tx.rows(_SQL["sent_in_the_future"], late), *tx.rows(_SQL["leased_for_too_long"], late | _LEASE)]
     for row in (*unmade, *moved):
         _log.warning("prompt.clock_set_back", prompt=row["id"].hex)
-    withdrawn = tx.rows(_SQL["withdraw"])
+    tx.execute(_SQL["withdraw"])
     patience = {"send_for_s": SEND_FOR_S, "held_for_s": HELD_FOR_S, "held": GIVEN_UP}
-    given_up = tx.rows(_SQL["give_up"], patience)
-    expired = tx.rows(_SQL["expire"], {"wait_s": UNKNOWN_WITHOUT_ID_S})
-    tx.tell_changed([row["id"] for row in (*unmade, *withdrawn, *given_up, *expired)])
-    for row in expired:
+    tx.execute(_SQL["give_up"], patience)
+    for row in tx.rows(_SQL["expire"], {"wait_s": UNKNOWN_WITHOUT_ID_S}):
         _log.warning("prompt.lease_expired", prompt=row["id"].hex)
 
 

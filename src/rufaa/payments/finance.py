@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
+from rufaa import reads
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.facilities.queries import Actor, Forbidden
@@ -30,6 +31,7 @@ COUNTED_TO: Final = 1000
 def _facilities(actor: Actor, right: Right) -> list[uuid.UUID]:
     """Raises ``Forbidden`` for who has the right nowhere."""
     mine = actor.facilities_with(right, Side.PAYEE)
+    reads.note(reads.NOTHING)  # besides the person's memberships
     if not mine:
         raise Forbidden("Only finance people of the facility that is paid may do this.", right=right)
     return mine
@@ -49,31 +51,42 @@ def tasks(
 
     Of a page they are those after the task with the id ``after``, up to and with ``until``; both may be closed by now.
     """
-    values = {
-        "facilities": _facilities(actor, Right.UNAPPLIED),
-        "kind": kind,
-        "fee": fee,
-        "after": None if after is None else from_wire(after),
-        "until": None if until is None else from_wire(until),
-        "limit": limit,
-    }
-    return tx.rows(_SQL["tasks"], values)
+    return _listed(
+        tx,
+        "tasks",
+        _facilities(actor, Right.UNAPPLIED),
+        kind=kind,
+        fee=fee,
+        after=None if after is None else from_wire(after),
+        until=None if until is None else from_wire(until),
+        limit=limit,
+    )
 
 
 def count_tasks(tx: Tx, actor: Actor) -> dict[str, int]:
     """How many tasks of each kind are open in this person's facilities; of all together, up to ``COUNTED_TO``."""
-    values = {"facilities": _facilities(actor, Right.UNAPPLIED), "limit": COUNTED_TO}
-    return {row["kind"]: row["count"] for row in tx.rows(_SQL["count_tasks"], values)}
+    rows = _listed(tx, "count_tasks", _facilities(actor, Right.UNAPPLIED), limit=COUNTED_TO)
+    return {row["kind"]: row["count"] for row in rows}
 
 
 def waiting(tx: Tx, actor: Actor) -> list[dict[str, Any]]:
     """Receipts of which something waits, oldest first, with what was proposed for them."""
-    return tx.rows(_SQL["waiting"], {"facilities": _facilities(actor, Right.UNAPPLIED), "limit": MOST_LISTED})
+    rows = _listed(tx, "waiting", _facilities(actor, Right.UNAPPLIED))
+    reads.note(*(reads.topic("account", row["account_id"]) for row in rows))
+    return rows
 
 
 def under_way(tx: Tx, actor: Actor) -> list[dict[str, Any]]:
     """Refunds of this person's facilities, newest first."""
-    return tx.rows(_SQL["refunds"], {"facilities": _facilities(actor, Right.REFUND), "limit": MOST_LISTED})
+    return _listed(tx, "refunds", _facilities(actor, Right.REFUND))
+
+
+def _listed(tx: Tx, name: str, facilities: Sequence[uuid.UUID], **wanted: object) -> list[dict[str, Any]]:
+    """Tasks tell of receipts, and receipts of their tasks; who is the payee of money without a fee, prices say."""
+    reads.note("prices")
+    for facility in facilities:
+        reads.note(reads.topic("tasks", facility), reads.topic("money", facility))
+    return tx.rows(_SQL[name], {"facilities": facilities, "limit": MOST_LISTED, **wanted})
 
 
 def apply(tx: Tx, actor: Actor, receipts: Sequence[str], *, account_code: str, hand_on: HandOn) -> Money:

@@ -25,7 +25,7 @@ GROUP BY kind
 
 -- name: waiting
 SELECT receipt.id, receipt.created_at, receipt.number, receipt.amount_cents, receipt.free_cents, receipt.paid_at,
-    receipt.account_reference, receipt.phone_shown, mpesa_books(receipt.account_id) AS books,
+    receipt.account_reference, receipt.phone_shown, receipt.account_id, mpesa_books(receipt.account_id) AS books,
     task.why, proposed.account_code AS proposed_code, proposed.amount_cents AS proposed_cents
 FROM receipt
 LEFT JOIN LATERAL (

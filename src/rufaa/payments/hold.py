@@ -68,7 +68,7 @@ def hold(tx: Tx, account: uuid.UUID, *, reason: str, by: str) -> int:
             since=held.held_at.isoformat(),
             reason=held.reason,
         )
-    return _tell_those_who_wait(tx, account)
+    return _waiting(tx, account)
 
 
 def release(tx: Tx, account: uuid.UUID, *, by: str) -> int:
@@ -82,7 +82,7 @@ def release(tx: Tx, account: uuid.UUID, *, by: str) -> int:
         raise NotHeld("The account is not on hold. Nothing was changed.")
     access.forgo_burst(tx, account)
     tx.wake_workers()
-    return _tell_those_who_wait(tx, account)
+    return _waiting(tx, account)
 
 
 def held_now(tx: Tx) -> dict[uuid.UUID, Hold]:
@@ -101,10 +101,8 @@ def holds(tx: Tx, account: uuid.UUID) -> list[Hold]:
     ]
 
 
-def _tell_those_who_wait(tx: Tx, account: uuid.UUID) -> int:
-    waiting = [row["id"] for row in tx.rows(_SQL["waiting"], {"account": account})]
-    tx.tell_changed(waiting)
-    return len(waiting)
+def _waiting(tx: Tx, account: uuid.UUID) -> int:
+    return len(tx.rows(_SQL["waiting"], {"account": account}))
 
 
 def _said(name: str, text: str) -> str:

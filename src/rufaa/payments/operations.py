@@ -176,8 +176,7 @@ def open_task_for_prompt(tx: Tx, prompt: uuid.UUID, *, kind: str, why: str) -> N
 
 def withdraw_unsent(tx: Tx, fee: uuid.UUID) -> None:
     """A prompt that no worker has claimed yet never rings."""
-    withdrawn = [row["id"] for row in tx.rows(_SQL["withdraw_unsent"], {"fee": fee})]
-    tx.tell_changed(withdrawn)
+    tx.execute(_SQL["withdraw_unsent"], {"fee": fee})
 
 
 def propose_exemption(tx: Tx, fee: uuid.UUID, *, kind: FeeEvent, reason: str, by: uuid.UUID) -> uuid.UUID:

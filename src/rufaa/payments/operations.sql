@@ -45,7 +45,6 @@ UPDATE exemption SET seconded_by = %(by)s, seconded_at = rufaa_now() WHERE id = 
 UPDATE prompt SET state = 'refused', event = 'withdrawn', next_at = NULL, settled_at = rufaa_now(),
     message = 'Withdrawn before it was sent.'
 WHERE fee_id = %(fee)s AND state = 'created'
-RETURNING id
 
 -- name: last_prompt
 SELECT prompt.*, state IN ('created', 'sending', 'pending', 'unknown') AS live, rufaa_now() AS now,

@@ -5,12 +5,14 @@ Whoever asks has passed the gate of what the fee belongs to (``referrals.queries
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from rufaa import reads
 from rufaa.daraja import codes
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
@@ -21,6 +23,8 @@ from rufaa.payments.paybill import Paybill
 from rufaa.phone import Phone
 
 _SQL: Final = sql.load(__file__, "queries.sql")
+_STEP_S: Final = 10
+_HELD_STEP_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Attempt:
     checkout_request_id: str | None
     sent_at: datetime | None
     settled_at: datetime | None
-    seconds_left: int  # how long the phone can still ring, or this may wait on hold; 0 where it does neither
+    left_s: float  # how long the phone can still ring, or this may wait on hold; 0 where it does neither
     receipt_number: str | None
     paid_at: datetime | None
     unapplied: bool  # its money came, and waits for a person
@@ -62,6 +66,20 @@ class Attempt:
         if self.state not in {PromptState.UNPAID, PromptState.REFUSED} or self.settled_at is None or not wait_s:
             return None
         return self.settled_at + timedelta(seconds=wait_s)
+
+    @property
+    def seconds_left(self) -> int:
+        """``left_s`` for a screen, in whole steps rounded up, so that one which is kept true moves only so often."""
+        return math.ceil(self.left_s / self._step_s) * self._step_s
+
+    @property
+    def next_step_s(self) -> float | None:
+        """How long ``seconds_left`` stays what it is, if nothing happens; None: for ever."""
+        return self.left_s - self.seconds_left + self._step_s if self.left_s > 0 else None
+
+    @property
+    def _step_s(self) -> int:
+        return _HELD_STEP_S if self.held else _STEP_S
 
     @property
     def words(self) -> str:
@@ -112,6 +130,7 @@ class Summary:
 
 def summaries(tx: Tx, fees: Sequence[uuid.UUID]) -> dict[uuid.UUID, Summary]:
     """Each fee's summary, by its id; two queries whatever their number."""
+    reads.note(*(reads.topic("fee", fee) for fee in fees))
     wanted = {"fees": sorted(fees)}
     last = {row["fee_id"]: _attempt(row) for row in tx.rows(_SQL["last_attempts"], wanted)}
     return {
@@ -135,6 +154,7 @@ def summaries(tx: Tx, fees: Sequence[uuid.UUID]) -> dict[uuid.UUID, Summary]:
 
 def attempts(tx: Tx, fee: uuid.UUID) -> list[Attempt]:
     """Every prompt of a fee, newest first."""
+    reads.note(reads.topic("fee", fee))
     return [_attempt(row) for row in tx.rows(_SQL["attempts"], {"fee": fee})]
 
 
@@ -146,6 +166,7 @@ def attempt(tx: Tx, prompt: uuid.UUID) -> Attempt:
 
 
 def _attempt(row: Mapping[str, Any]) -> Attempt:
+    reads.note(reads.topic("fee", row["fee_id"]))
     state = PromptState(row["state"])
     since = row["sent_at"] or row["created_at"]
     held = row["account_held"] and state is PromptState.CREATED
@@ -163,7 +184,7 @@ def _attempt(row: Mapping[str, Any]) -> Attempt:
         checkout_request_id=row["checkout_request_id"],
         sent_at=row["sent_at"],
         settled_at=row["settled_at"],
-        seconds_left=max(0, round(left)) if state in LIVE else 0,
+        left_s=max(0.0, left) if state in LIVE else 0.0,
         receipt_number=row["receipt_number"],
         paid_at=row["paid_at"],
         unapplied=row["receipt_state"] == "unapplied",
@@ -173,6 +194,7 @@ def _attempt(row: Mapping[str, Any]) -> Attempt:
 
 
 def _paybill(row: Mapping[str, Any]) -> Paybill:
+    reads.note(reads.topic("account", row["account_id"]))
     return Paybill(
         short_code=row["short_code"],
         till=row["till_number"] or None,

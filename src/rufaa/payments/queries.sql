@@ -1,6 +1,6 @@
 -- name: summaries
 SELECT
-    fee.id, fee.state, fee.amount_cents,
+    fee.id, fee.state, fee.amount_cents, fee.account_id,
     (SELECT string_agg(receipt.number, ', ' ORDER BY application.at, receipt.number)
      FROM application JOIN receipt ON receipt.id = application.receipt_id
      WHERE application.fee_id = fee.id) AS receipt_number,

@@ -58,7 +58,6 @@ def hand_over_overdue(tx: Tx) -> int:
     rows = tx.rows(_SQL["overdue"], {"without_id_s": UNKNOWN_WITHOUT_ID_S})
     for row in rows:
         open_task_for_prompt(tx, row["id"], kind="review", why="M-Pesa did not tell what became of this prompt.")
-    tx.tell_changed([row["id"] for row in rows])
     return len(rows)
 
 

@@ -201,7 +201,7 @@ def pay_fees(tx: Tx, fees: Sequence[uuid.UUID], hand_on: HandOn) -> None:
     """Fees whose money is applied: they are paid, what was to ask for them is withdrawn, and the rest is told."""
     tx.execute(_SQL["pay_fees"], {"fees": list(fees)})
     tx.execute(_SQL["withdraw_exemptions"], {"fees": list(fees)})
-    tx.tell_changed([row["id"] for row in tx.rows(_SQL["withdraw_unsent"], {"fees": list(fees)})])
+    tx.execute(_SQL["withdraw_unsent"], {"fees": list(fees)})
     hand_on(tx, fees)
 
 
@@ -262,7 +262,6 @@ def _write(tx: Tx, decided: Plan, hand_on: HandOn) -> None:
         )
     if decided.reviewed:
         tx.execute(_SQL["close_reviews"], {"prompts": decided.reviewed})
-    tx.tell_changed([row.id for row in decided.prompts])
 
 
 def _write_prompts(tx: Tx, decided: Plan) -> None:

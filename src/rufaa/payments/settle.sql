@@ -122,7 +122,6 @@ WHERE fee_id = ANY(%(fees)s::uuid[]) AND seconded_at IS NULL AND withdrawn_at IS
 UPDATE prompt SET state = 'refused', event = 'withdrawn', next_at = NULL, settled_at = rufaa_now(),
     message = 'Withdrawn: the fee was paid before it was sent.'
 WHERE fee_id = ANY(%(fees)s::uuid[]) AND state = 'created'
-RETURNING id
 
 -- name: fill_numbers
 UPDATE receipt SET number = new.number, paid_at = coalesce(receipt.paid_at, new.paid_at)

@@ -12,7 +12,7 @@ from typing import Final
 
 from django.db.models import Q, QuerySet
 
-from rufaa import ids
+from rufaa import ids, reads
 from rufaa.errors import Kind, RufaaError
 from rufaa.facilities.queries import Actor
 from rufaa.facilities.rights import Right, Side
@@ -73,24 +73,42 @@ def _whole(rows: QuerySet[Referral]) -> QuerySet[Referral]:
 def see(actor: Actor, referral: object) -> Seen:
     """One referral by its id as written outside. Raises ``ReferralNotFound``."""
     by_id = ids.from_wire(referral)
+    reads.note(reads.topic("referral", by_id) if by_id else reads.NOTHING)
     found = visible_to(actor).filter(pk=by_id).first() if by_id else None
     if found is None:
         raise ReferralNotFound
-    return Seen(found, rights_on(actor, found))
+    return _seen(actor, found)
 
 
 def see_by_token(actor: Actor, token: str) -> Seen | None:
-    found = visible_to(actor).filter(token=token).first()
-    return Seen(found, rights_on(actor, found)) if found else None
+    # it may be there, and become visible
+    hidden = Referral.objects.filter(token=token).values_list("pk", flat=True).first()
+    reads.note(reads.topic("referral", hidden) if hidden else reads.NOTHING)
+    found = visible_to(actor).filter(pk=hidden).first() if hidden else None
+    return _seen(actor, found) if found else None
+
+
+def _seen(actor: Actor, row: Referral) -> Seen:
+    """``row`` with the rights on it. Notes what it is shown with; its fee is noted where the money is read."""
+    reads.note(
+        reads.topic("referral", row.pk),
+        reads.topic("facility", row.referring_id),
+        reads.topic("facility", row.receiving_id),
+        reads.topic("person", row.physician_id),
+    )
+    if row.fee_id is not None:
+        reads.note(reads.topic("fee", row.fee_id))
+    return Seen(row, rights_on(actor, row))
 
 
 def see_by_prompt(actor: Actor, prompt: object) -> Seen:
     """The referral whose fee a prompt asks for, by the prompt's id as written outside. Raises ``ReferralNotFound``."""
     by_id = ids.from_wire(prompt)
-    found = visible_to(actor).filter(fee__prompt=by_id).first() if by_id else None
-    if found is None:
+    hidden = Referral.objects.filter(fee__prompt=by_id).values_list("pk", flat=True).first() if by_id else None
+    if hidden is None:
+        reads.note(reads.NOTHING)
         raise ReferralNotFound
-    return Seen(found, rights_on(actor, found))
+    return see(actor, hidden.hex)
 
 
 def of_fees(fees: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
@@ -122,6 +140,9 @@ class Box(StrEnum):
     COMPLETED = "completed"
 
 
+_STATES: Final = {Box.PENDING: [Status.PENDING_ADMIN], Box.COMPLETED: [Status.COMPLETED]}
+
+
 def listed(
     actor: Actor,
     box: Box = Box.ALL,
@@ -145,7 +166,8 @@ def listed(
         wanted &= Q(pk__lt=ids.from_wire(after) or uuid.UUID(int=0))
     if until is not None:
         wanted &= Q(pk__gte=ids.from_wire(until) or uuid.UUID(int=0))
-    return [Seen(referral, rights_on(actor, referral)) for referral in _newest(actor, wanted, limit)]
+    _note_lists(actor, [status] if status is not None else _STATES.get(box, list(Status)))
+    return [_seen(actor, referral) for referral in _newest(actor, wanted, limit)]
 
 
 def _box(actor: Actor, box: Box) -> Q:
@@ -169,6 +191,7 @@ COUNTED_TO: Final = 1000
 
 def count_by_status(actor: Actor, box: Box = Box.ALL) -> dict[Status, int]:
     """How many referrals of a box ``actor`` sees in each status, up to ``COUNTED_TO`` each."""
+    _note_lists(actor, list(Status))
     mine, gates = _box(actor, box), _gates(actor)
     counts = dict.fromkeys(Status, 0)
     for status in Status:
@@ -179,6 +202,14 @@ def count_by_status(actor: Actor, box: Box = Box.ALL) -> dict[Status, int]:
         if rows:  # a union, since one referral may be seen in several ways
             counts[status] = min(COUNTED_TO, rows[0].union(*rows[1:]).count())
     return counts
+
+
+def _note_lists(actor: Actor, states: Sequence[Status]) -> None:
+    """The lists whose rows ``actor`` may see: what enters or leaves one of these states there changes an answer."""
+    facilities = {facility for facility, _ in actor.memberships}
+    for state in states:
+        reads.note(f"{reads.topic('own', actor.user)}:{state}")
+        reads.note(*(f"{reads.topic('list', facility)}:{state}" for facility in facilities))
 
 
 def _newest(actor: Actor, wanted: Q, limit: int) -> list[Referral]:
