@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "rufaa.payments",
     "rufaa.ingest",
     "rufaa.referrals",
+    "rufaa.functions",
     "rufaa.console",
 ]
 AUTH_USER_MODEL = "facilities.User"

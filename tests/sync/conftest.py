@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -16,7 +17,7 @@ import uvicorn
 from rufaa.errors import Kind, RufaaError
 from rufaa.sync.http import FunctionApi, Limits
 from rufaa.sync.registry import Function, FunctionKind, Registry
-from rufaa.sync.runtime import AuthError, Overloaded
+from rufaa.sync.runtime import AuthError, Committed, Once, Overloaded
 from rufaa.sync.values import Int64, Value
 
 ALL_VALUES: dict[str, object] = {
@@ -190,6 +191,7 @@ class TestRuntime:
     may_end: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
     done: list[str] = field(default_factory=list)
+    committed: dict[tuple[uuid.UUID, int], Committed] = field(default_factory=dict)
 
     async def authenticate(self, token: str | None, /) -> object:
         if token is None:
@@ -214,6 +216,24 @@ class TestRuntime:
         caller = Caller(identity, ambient, self.began, self.may_end, self.ended, self.done)
         result = function.handler(caller, **args)
         return await result if asyncio.iscoroutine(result) else result
+
+    async def run_once(
+        self,
+        function: Function,
+        identity: object,
+        ambient: Mapping[str, Value],
+        args: Mapping[str, Value],
+        once: Once,
+        /,
+    ) -> Committed:
+        key = (once.session, once.request)
+        if key not in self.committed:
+            text = once.write(await self.run(function, FunctionKind.MUTATION, identity, ambient, args))
+            self.committed[key] = Committed(text, max(once.floor_ns + 1, await self.now_ns()))
+        return self.committed[key]
+
+    async def now_ns(self) -> int:
+        return 1_800_000_000_000_000_000
 
 
 HANGING = b"<hanging>"

@@ -28,11 +28,14 @@ from rufaa.db.listen import Listener
 from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.facilities import queries
 from rufaa.facilities.queries import Actor
+from rufaa.functions import records
 from rufaa.functions.callers import Callers
+from rufaa.functions.records import Kept
+from rufaa.functions.waiting import Waiting as Waiting  # noqa: PLC0414 - functions know it from here
 from rufaa.signin.issuers import Issuers
 from rufaa.sync.calls import TookTooLong
 from rufaa.sync.registry import Function, FunctionKind
-from rufaa.sync.runtime import Identity, Overloaded
+from rufaa.sync.runtime import Committed, Identity, Once, Overloaded
 from rufaa.sync.values import Value
 
 T = TypeVar("T")
@@ -55,14 +58,6 @@ class Caller:
 
     actor: Actor
     tx: Tx
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """The call's work is committed; ``look`` gives the answer once there is one, ``at_last`` the one after the wait."""
-
-    look: Callable[[Tx], object]  # None: not yet
-    at_last: Callable[[Tx], object]
 
 
 class Runtime:
@@ -96,22 +91,54 @@ class Runtime:
         args: Mapping[str, Value],
         /,
     ) -> object:
+        call = self._call(who, ambient, args, lambda tx, actor: function.handler(Caller(actor, tx), **args))
+        result = await self._database(call, committed=False)
+        return await self._wait_for(result) if isinstance(result, Waiting) else result
+
+    async def run_once(
+        self,
+        function: Function,
+        who: Identity | None,
+        ambient: Mapping[str, Value],
+        args: Mapping[str, Value],
+        once: Once,
+        /,
+    ) -> Committed:
+        def work(tx: Tx, actor: Actor) -> Kept:
+            kept = records.claim(tx, once, caller=actor.user)
+            if kept is None:
+                kept = records.keep(tx, once, function.handler(Caller(actor, tx), **args))
+            return kept
+
+        kept = await self._database(self._call(who, ambient, args, work), committed=False)
+        answer = kept.answer
+        text = once.write(await self._wait_for(answer)) if isinstance(answer, Waiting) else answer
+        return Committed(text, kept.ts_ns)
+
+    async def now_ns(self) -> int:
+        return await self._database(lambda: look(records.now_ns), committed=False)
+
+    def _call(
+        self,
+        who: Identity | None,
+        ambient: Mapping[str, Value],
+        args: Mapping[str, Value],
+        work: Callable[[Tx, Actor], T],
+    ) -> Callable[[], T]:
+        """``work`` in a transaction of its own, as the one who calls. Raises ``Overloaded``."""
         if self._aside.waiting >= _QUEUE:
             raise Overloaded
         _refuse_nul(args)
         user = None if who is None else who.user
         demo_name = ambient.get("demoUserId")
 
-        def call() -> object:
+        def call() -> T:
             # Who acts is read first and apart, since the history's triggers are told at the transaction's start.
             actor = look(lambda _: self._actor(user, demo_name))
             with _noting():
-                return unit(
-                    lambda tx: function.handler(Caller(actor, tx), **args), actor=actor.user, step=Step.FUNCTION_COMMIT
-                )
+                return unit(lambda tx: work(tx, actor), actor=actor.user, step=Step.FUNCTION_COMMIT)
 
-        result = await self._database(call, committed=False)
-        return await self._wait_for(result) if isinstance(result, Waiting) else result
+        return call
 
     def _actor(self, user: uuid.UUID | None, demo_name: object) -> Actor:
         """In the demo the name in the arguments counts, since it is about this one call; elsewhere only the token."""

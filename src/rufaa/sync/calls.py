@@ -10,6 +10,7 @@ import asyncio
 import logging
 import secrets
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,10 +22,11 @@ from rufaa.log import trace
 from rufaa.sync import names, values
 from rufaa.sync.arguments import ArgumentValidationError
 from rufaa.sync.registry import Arguments, Function, FunctionKind, Registry
-from rufaa.sync.runtime import Identity, Overloaded, Runtime
+from rufaa.sync.runtime import Identity, Once, Overloaded, Runtime
 from rufaa.sync.values import InvalidValue, JsonValue
 
 MAX_RESULT: Final = 16 * 1024 * 1024  # characters of JSON
+_ID_BEGINS: Final = "[Request ID: "
 _log: Final = logging.getLogger("rufaa.sync")
 
 
@@ -37,9 +39,13 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """``text`` is the JSON of the value, in the form that was asked for. Equal values have equal texts."""
+    """``text`` is the JSON of the value, in the form that was asked for. Equal values have equal texts.
+
+    ``ts_ns`` is when it was committed, for a mutation that was to run once.
+    """
 
     text: str
+    ts_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,16 @@ class TookTooLong(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """A mutation under the client's own numbers for it (``runtime.Once``)."""
+
+    session: uuid.UUID
+    request: int
+    digest: bytes
+    floor_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Call:
     """A call whose arguments are valid."""
 
@@ -79,6 +95,7 @@ class _Call:
     arguments: Arguments
     form: Form
     request_id: str
+    named: Named | None
 
 
 class Calls:
@@ -99,17 +116,25 @@ class Calls:
         self._running: set[asyncio.Task[Outcome]] = set()
 
     async def call(
-        self, name: str, *, kind: FunctionKind | None, args: JsonValue, identity: Identity | None, form: Form
+        self,
+        name: str,
+        *,
+        kind: FunctionKind | None,
+        args: JsonValue,
+        identity: Identity | None,
+        form: Form,
+        named: Named | None = None,
     ) -> Outcome:
         """Call the function with the canonical ``name``; ``kind`` None means the one it is registered as.
 
-        ``args`` is an object, or a list of one object. Raises ``Overloaded`` and ``TookTooLong``.
+        ``args`` is an object, or a list of one object. A ``named`` mutation runs once, however often it is called, and
+        its text is of the wire form. Raises ``Overloaded`` and ``TookTooLong``.
         """
         function = self._registry.get(name)
         kind = kind if function is None else kind or function.kinds[0]
         began, status = time.monotonic(), "abandoned"
         try:
-            outcome = await self._call(name, function, kind=kind, args=args, identity=identity, form=form)
+            outcome = await self._call(name, function, kind=kind, args=args, identity=identity, form=form, named=named)
             status = _status(outcome)
         except Overloaded:
             status = "overloaded"
@@ -131,6 +156,7 @@ class Calls:
         args: JsonValue,
         identity: Identity | None,
         form: Form,
+        named: Named | None,
     ) -> Outcome:
         request_id = secrets.token_hex(8)
         if function is None:
@@ -144,7 +170,7 @@ class Calls:
             return Failure(_message(request_id, f"Invalid arguments for {names.as_file(name)}: {error}"), invalid=True)
         except ArgumentValidationError as error:
             return Failure(_message(request_id, f"ArgumentValidationError: {error}"), invalid=True)
-        return await self._run(_Call(function, kind, identity, arguments, form, request_id))
+        return await self._run(_Call(function, kind, identity, arguments, form, request_id, named))
 
     async def aclose(self) -> int:
         """Let what runs finish, for as long as a caller would wait. Returns how many calls are still running then."""
@@ -182,6 +208,8 @@ class Calls:
 
     async def _execute(self, call: _Call) -> Outcome:
         try:
+            if call.named is not None:
+                return await self._once(call, call.named)
             result = await self._runtime.run(
                 call.function, call.kind, call.identity, call.arguments.ambient, call.arguments.own
             )
@@ -195,6 +223,16 @@ class Calls:
                 return self._unexpected(unwritable, call=call)
         except Exception as error:  # noqa: BLE001 - whatever a function raises must be answered, never drop the caller
             return self._unexpected(error, call=call)
+
+    async def _once(self, call: _Call, named: Named) -> Success:
+        assert call.kind is FunctionKind.MUTATION
+        once = Once(
+            named.session, named.request, named.digest, named.floor_ns, lambda result: _result(result, form=Form.WIRE)
+        )
+        committed = await self._runtime.run_once(
+            call.function, call.identity, call.arguments.ambient, call.arguments.own, once
+        )
+        return Success(committed.text, committed.ts_ns)
 
     def _unexpected(self, error: Exception, *, call: _Call) -> Failure:
         """Log without the exception's own text, which may quote arguments, unless this is development."""
@@ -259,8 +297,28 @@ def _written(value: object, *, form: Form) -> JsonValue:
             assert_never(form)
 
 
+def message(text: str) -> str:
+    """The text of a failure before any function was looked up."""
+    return _message(secrets.token_hex(8), text)
+
+
 def _message(request_id: str, text: str) -> str:
-    return f"[Request ID: {request_id}] Server Error" + (f"\n{text}" if text else "")
+    return f"{_ID_BEGINS}{request_id}] Server Error" + (f"\n{text}" if text else "")
+
+
+def same(one: Outcome, other: Outcome) -> bool:
+    """Whether a client that shows ``one`` has nothing new in ``other``: the ids of their runs do not count."""
+    match one, other:
+        case (Failure(message), Failure(new)):
+            return one.invalid == other.invalid and _without_id(message) == _without_id(new)
+        case (ApplicationFailure(message, data), ApplicationFailure(new, new_data)):
+            return data == new_data and _without_id(message) == _without_id(new)
+        case _:
+            return one == other
+
+
+def _without_id(message: str) -> str:
+    return message.partition("] ")[2] if message.startswith(_ID_BEGINS) else message
 
 
 def _wrong_kind(function: Function, kind: FunctionKind) -> str:

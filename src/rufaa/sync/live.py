@@ -22,7 +22,7 @@ from rufaa.log import trace
 from rufaa.reads import EVERYTHING, Reads
 from rufaa.sync.calls import ApplicationFailure, Calls, Failure, Form, Outcome, TookTooLong
 from rufaa.sync.registry import FunctionKind
-from rufaa.sync.runtime import Overloaded
+from rufaa.sync.runtime import Identity, Overloaded
 from rufaa.sync.values import JsonValue
 
 AT_ONCE: Final = 4
@@ -93,7 +93,7 @@ class _Query:
         "watches",
     )
 
-    def __init__(self, key: object, name: str, args: JsonValue, identity: object) -> None:
+    def __init__(self, key: object, name: str, args: JsonValue, identity: Identity | None) -> None:
         self.key = key
         self.name = name
         self.args = args
@@ -129,7 +129,7 @@ class LiveQueries:
         self._closed = False
         changes.hear(self._heard)
 
-    def watch(self, name: str, args: JsonValue, identity: object, *, on_change: Callable[[], None]) -> Watch:
+    def watch(self, name: str, args: JsonValue, identity: Identity | None, *, on_change: Callable[[], None]) -> Watch:
         """Start watching the canonical ``name`` with ``args`` as ``identity``, which must be hashable.
 
         Never raises for bad names or arguments: the outcome says so. ``on_change`` is called in the event loop, and

@@ -6,7 +6,7 @@ The composition root implements ``Runtime`` once; the HTTP and the WebSocket sid
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -45,6 +45,29 @@ class Overloaded(Exception):
         self.message = message
 
 
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A mutation's own name: who has it committed once never has it run again.
+
+    ``digest`` tells it from another call under the same numbers. ``floor_ns``: its commit's timestamp is above this.
+    ``write`` makes the text to remember of what the function returned; what it raises keeps the mutation undone.
+    """
+
+    session: uuid.UUID
+    request: int
+    digest: bytes
+    floor_ns: int
+    write: Callable[[object], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a mutation returned, as ``Once.write`` wrote it, and when it was committed, by the database's clock."""
+
+    text: str
+    ts_ns: int
+
+
 class Runtime(Protocol):
     async def authenticate(self, token: str | None, /) -> Identity | None:
         """Whom a bearer token (without the word ``Bearer``) names; None for None, the anonymous caller.
@@ -67,3 +90,20 @@ class Runtime(Protocol):
         ``args`` are validated and become ``function.handler``'s keyword arguments. Raises ``RufaaError`` to refuse,
         and ``Overloaded`` if nothing was begun. A query may be cancelled; a mutation or an action never is.
         """
+
+    async def run_once(
+        self,
+        function: Function,
+        identity: Identity | None,
+        ambient: Mapping[str, Value],
+        args: Mapping[str, Value],
+        once: Once,
+        /,
+    ) -> Committed:
+        """As ``run`` for a mutation, unless it was committed before, here or elsewhere: then what it returned then.
+
+        The record of it is part of its own transaction, so that neither is there without the other.
+        """
+
+    async def now_ns(self) -> int:
+        """The database's clock, in nanoseconds since 1970."""
