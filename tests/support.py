@@ -37,6 +37,7 @@ from rufaa.facilities.queries import Actor, actor_named
 from rufaa.facilities.rights import Role
 from rufaa.functions import load as load_functions
 from rufaa.functions import typed
+from rufaa.gateway import sockets
 from rufaa.gateway.app import Gateway
 from rufaa.gateway.connections import Connection
 from rufaa.ingest.address import (
@@ -400,7 +401,7 @@ def running_gateway(database_url: str, **settings: str) -> Iterator[Running]:
             port=port,
             http=Connection,
             lifespan="on",
-            ws="none",
+            **sockets.settings(),
             log_config=None,
             access_log=False,
             proxy_headers=False,

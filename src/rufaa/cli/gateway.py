@@ -23,7 +23,8 @@ def command() -> None:
     log.set_up(config().log)
     allow_connections()
     settings = database_of_role("gateway")
-    from rufaa.gateway.app import Gateway  # noqa: PLC0415 - needs Django set up
+    from rufaa.gateway import sockets  # noqa: PLC0415 - needs Django set up
+    from rufaa.gateway.app import Gateway  # noqa: PLC0415 - as above
     from rufaa.gateway.connections import Connection  # noqa: PLC0415 - as above
 
     app = Gateway(settings)
@@ -34,7 +35,7 @@ def command() -> None:
             port=settings.port,
             loop="uvloop",
             http=Connection,
-            ws="none",
+            **sockets.settings(),
             lifespan="on",
             log_config=None,
             log_level="warning",  # of uvicorn's own; ours are events

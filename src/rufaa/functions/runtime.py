@@ -17,6 +17,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Final, TypeVar
 
+import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError
 from psycopg_pool import PoolTimeout
 
@@ -43,6 +44,8 @@ T = TypeVar("T")
 ANSWER_S: Final = 8.0
 """How long a caller waits for Daraja's answer; the prompt goes on without the caller."""
 _QUEUE: Final = 200
+_TIDY_EVERY_S: Final = 3600.0
+_log = structlog.get_logger()
 
 
 class NotSignedIn(RufaaError):
@@ -117,6 +120,16 @@ class Runtime:
 
     async def now_ns(self) -> int:
         return await self._database(lambda: look(records.now_ns), committed=False)
+
+    async def tidy(self) -> None:
+        """Forgets records of mutations that nobody comes back for; until cancelled."""
+        while True:
+            try:
+                while await self._database(lambda: unit(records.forget), committed=False):
+                    pass
+            except Exception as error:  # noqa: BLE001 - the database may be away: it is tried again
+                _log.warning("records.not_forgotten", error=type(error).__name__)
+            await asyncio.sleep(_TIDY_EVERY_S)
 
     def _call(
         self,

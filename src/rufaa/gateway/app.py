@@ -29,6 +29,8 @@ from rufaa.ingest.endpoint import Endpoint
 from rufaa.metrics import Sample
 from rufaa.signin.issuers import Issuers
 from rufaa.sync.http import FunctionApi
+from rufaa.sync.live import LiveQueries
+from rufaa.sync.websocket import SyncApi
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -52,7 +54,7 @@ class Gateway:
         self._listener = Listener(self._url)
         self._aside = Aside(threads=FUNCTION_THREADS, name="function")
         self._issuers = Issuers(config.oidc_issuers)
-        runtime = Runtime(
+        self._runtime = Runtime(
             self._aside,
             self._listener,
             keys=config.secret_keys,
@@ -61,8 +63,10 @@ class Gateway:
             issuers=self._issuers,
             demo=config.demo,
         )
-        self._exchange = Exchange(runtime.callers)
-        self._api = FunctionApi(functions.load(), runtime, development=config.mode is not Mode.PRODUCTION)
+        self._exchange = Exchange(self._runtime.callers)
+        self._api = FunctionApi(functions.load(), self._runtime, development=config.mode is not Mode.PRODUCTION)
+        self._queries = LiveQueries(self._api.calls, self._listener)
+        self._sync = SyncApi(self._api.calls, self._runtime, self._queries)
         self._published = Published(keys=config.secret_keys, issuer=config.public_url)
         self._pool: asyncpg.Pool | None = None
         self._batcher: Batcher | None = None
@@ -89,8 +93,7 @@ class Gateway:
             case "http":
                 await self._http(scope, receive, send)
             case "websocket":
-                await receive()
-                await send({"type": "websocket.close", "code": 1000})
+                await self._sync(scope, receive, send)
             case _:
                 raise AssertionError(f"unknown scope {scope['type']}")
 
@@ -140,10 +143,14 @@ class Gateway:
             trusted_proxies=self._config.trusted_proxies,
             callback_networks=callback_networks(self._config),
         )
-        self._parts = [asyncio.create_task(work()) for work in (self._batcher.run, self._listener.run)]
+        self._parts = [
+            asyncio.create_task(work()) for work in (self._batcher.run, self._listener.run, self._runtime.tidy)
+        ]
         for task in self._parts:
             stack.push_async_callback(_end, task)
+        await self._sync.start()
         stack.push_async_callback(self._api.aclose)
+        stack.push_async_callback(self._queries.aclose)
         stack.callback(self._aside.close)
 
     async def _close_pool(self) -> None:

@@ -30,6 +30,7 @@ from rufaa.sync.messages import (
     Remove,
     Version,
 )
+from rufaa.sync.runtime import Identity
 from rufaa.sync.values import JsonValue, dumps
 
 _MOST_SKEW_MS: Final = 2**53
@@ -63,7 +64,7 @@ class Watch:
     query: int
     name: str
     args: JsonValue
-    identity: object
+    identity: Identity | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Run:
     request: int
     name: str
     args: JsonValue
-    identity: object
+    identity: Identity | None
 
 
 Effect: TypeAlias = Verify | Watch | Unwatch | Run
@@ -117,7 +118,7 @@ class _Asked:
     """A mutation that waits for its turn, or an action, with who asked for it."""
 
     message: Mutation | Action
-    identity: object
+    identity: Identity | None
     size: int
 
 
@@ -138,7 +139,7 @@ class Connection:
     chunked: bool
     end: End | None = None
     session: uuid.UUID | None = None
-    identity: object = None
+    identity: Identity | None = None
     unsettled: bool = False  # some of what is learnt is newer than the rest, which comes shortly
     _skew_ms: int | None = None
     _told: Version = field(default_factory=Version)
@@ -272,7 +273,7 @@ class Connection:
             return self.refused("Admin keys are not accepted here. Sign in with a token of this server.")
         return [Verify(message.token)]
 
-    def verified(self, identity: object, *, now_s: float) -> list[Effect]:
+    def verified(self, identity: Identity | None, *, now_s: float) -> list[Effect]:
         """From here on the client is ``identity``. If that is somebody else, everything it watches is asked anew."""
         self._verifying = False
         self._identities += 1

@@ -80,14 +80,14 @@ class FunctionApi:
         self._runtime = runtime
         self._patience_s = limits.call_s
         self._now_ns = now_ns
-        self._calls = Calls(
+        self.calls = Calls(
             registry, runtime, development=development, deadline_s=limits.call_s, most_running=limits.running
         )
         self._bodies = body.Bodies(most_bytes=limits.body_bytes, most_held=limits.held_bytes, deadline_s=limits.body_s)
 
     async def aclose(self) -> int:
         """Let what runs finish, within the deadline of a call. Returns how many calls are still running then."""
-        return await self._calls.aclose()
+        return await self.calls.aclose()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -152,7 +152,7 @@ class FunctionApi:
             raise TookTooLong(may_be_done=False) from None
 
     async def _call(self, asked: Request, *, kind: FunctionKind | None, identity: Identity | None) -> _Answer:
-        outcome = await self._calls.call(asked.name, kind=kind, args=asked.args, identity=identity, form=asked.form)
+        outcome = await self.calls.call(asked.name, kind=kind, args=asked.args, identity=identity, form=asked.form)
         return _Answer(200, _outcome_text(outcome))
 
 

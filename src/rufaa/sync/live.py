@@ -13,7 +13,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -158,6 +158,13 @@ class LiveQueries:
         waits = [self._settled(query, mark) for query in self._queries.values() if query.due or query.running]
         if waits:
             await asyncio.gather(*waits)
+
+    async def settled(self, watches: Iterable[Watch]) -> None:
+        """Those of ``watches`` that the news up to now has touched have run since: what they say belongs together."""
+        mark = self._next_tick()
+        queries = {watch._query for watch in watches if watch._query.due or watch._query.running}
+        if queries:
+            await asyncio.gather(*(self._settled(query, mark) for query in queries))
 
     async def aclose(self) -> None:
         """Run nothing any more."""
