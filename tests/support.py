@@ -349,6 +349,7 @@ class Running:
     url: str
     config: Config
     app: Gateway
+    server: uvicorn.Server
 
     def call(self, kind: str, path: str, args: dict[str, Any], *, by: Actor | None = None) -> Any:
         """The function API's whole answer, parsed: {"status": "success", "value": …} or the error."""
@@ -412,7 +413,7 @@ def running_gateway(database_url: str, **settings: str) -> Iterator[Running]:
     try:
         wait_until(lambda: server.started or not thread.is_alive(), what="the gateway's start")
         assert server.started
-        yield Running(f"http://127.0.0.1:{port}", config, app)
+        yield Running(f"http://127.0.0.1:{port}", config, app, server)
     finally:
         server.should_exit = True
         thread.join(DEADLINE_S)

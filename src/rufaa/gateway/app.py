@@ -66,7 +66,7 @@ class Gateway:
         self._exchange = Exchange(self._runtime.callers)
         self._api = FunctionApi(functions.load(), self._runtime, development=config.mode is not Mode.PRODUCTION)
         self._queries = LiveQueries(self._api.calls, self._listener)
-        self._sync = SyncApi(self._api.calls, self._runtime, self._queries)
+        self.sync = SyncApi(self._api.calls, self._runtime, self._queries)
         self._published = Published(keys=config.secret_keys, issuer=config.public_url)
         self._pool: asyncpg.Pool | None = None
         self._batcher: Batcher | None = None
@@ -93,7 +93,7 @@ class Gateway:
             case "http":
                 await self._http(scope, receive, send)
             case "websocket":
-                await self._sync(scope, receive, send)
+                await self.sync(scope, receive, send)
             case _:
                 raise AssertionError(f"unknown scope {scope['type']}")
 
@@ -148,7 +148,7 @@ class Gateway:
         ]
         for task in self._parts:
             stack.push_async_callback(_end, task)
-        await self._sync.start()
+        await self.sync.start()
         stack.push_async_callback(self._api.aclose)
         stack.push_async_callback(self._queries.aclose)
         stack.callback(self._aside.close)

@@ -48,6 +48,11 @@ class Socket(WebSocketsSansIOProtocol):
 
     def send_receive_event_to_app(self) -> None:
         self.unfinished = 0
+        if self.curr_msg_data_type == "text" and not _is_unicode(self.frames):  # uvicorn logs each with its traceback
+            self.frames = []
+            self.conn.send_close(1007)
+            self.handle_parser_exception()
+            return
         super().send_receive_event_to_app()
 
     def resume_writing(self) -> None:
@@ -105,6 +110,14 @@ class Socket(WebSocketsSansIOProtocol):
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
+
+
+def _is_unicode(frames: list[bytes]) -> bool:
+    try:
+        b"".join(frames).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def settings() -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Limits:
     query_bytes: int = 1024 * 1024  # of the arguments of all of them, as JSON
     mutations: int = 1000  # waiting for their turn
     actions: int = 100  # running at once
-    transition: int = 32 * 1024 * 1024  # characters; what does not fit comes in the next
+    transition: int = 8 * 1024 * 1024  # characters, about; what does not fit comes in the next
     chunk: int = 4 * 1024 * 1024  # characters of a Transition above which a client that can has it in pieces
     hold_s: float = 1.0  # a running mutation holds Transitions back
     patience_s: float = 5.0  # a query that has no answer yet holds them back
