@@ -271,6 +271,8 @@ class Connection:
         self._verifying = True
         if message.admin:
             return self.refused("Admin keys are not accepted here. Sign in with a token of this server.")
+        if message.token is not None and not message.token.isascii():  # half a surrogate pair can be written nowhere
+            return self.refused("This is not a token.")
         return [Verify(message.token)]
 
     def verified(self, identity: Identity | None, *, now_s: float) -> list[Effect]:
