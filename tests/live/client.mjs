@@ -1,5 +1,5 @@
 // The real npm client, led by lines of JSON on stdin; what it shows goes to stdout as lines of JSON.
-// RUFAA_URL: the server. Logs of the client are told as {"log": …}, so that a test can see what it complained of.
+// RUFAA_URL: the server. EXPECT_AUTH: say nothing before somebody has signed in. Logs of the client are told as {"log": …}, so that a test can see what it complained of.
 import { createInterface } from "node:readline";
 import { ConvexClient } from "convex/browser";
 import { anyApi } from "convex/server";
@@ -9,7 +9,9 @@ const log = (...words) => tell({ log: words.map(String).join(" ") });
 const logger = { logVerbose: () => {}, log, warn: log, error: log };
 process.on("uncaughtException", (error) => tell({ crashed: String(error.stack) }));
 
-const client = new ConvexClient(process.env.RUFAA_URL, { logger, skipConvexDeploymentUrlCheck: true });
+const client = new ConvexClient(process.env.RUFAA_URL, {
+  logger, skipConvexDeploymentUrlCheck: true, expectAuth: Boolean(process.env.EXPECT_AUTH),
+});
 const named = (name) => name.split(/[:/]/).reduce((api, part) => api[part], anyApi);
 const failure = (error) => ({ message: error.message, ...(error.data === undefined ? {} : { data: error.data }) });
 const watches = new Map();

@@ -117,12 +117,12 @@ class Asked:
 
 
 @contextmanager
-def running(command: Sequence[str], *, cwd: Path, url: str) -> Iterator[Client]:
+def running(command: Sequence[str], *, cwd: Path, url: str, **settings: str) -> Iterator[Client]:
     """A client that talks to ``url``, until the end of the block."""
     process = subprocess.Popen(
         command,
         cwd=cwd,
-        env=environment(RUFAA_URL=url),
+        env=environment(RUFAA_URL=url, **settings),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -12,7 +12,7 @@ from live.raw import raw
 from rufaa import clock
 from rufaa.facilities import identity
 from rufaa.facilities.queries import Actor
-from support import KEYS, Running, World, execute, wait_until
+from support import KEYS, RINGS, Running, World, execute, wait_until
 
 PENDING = {"udfPath": "referrals:getPendingReferrals", "args": [{}]}
 BAD = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJpYXQiOjE3OTU0MTA5MTIsImV4cCI6MTk5NTQxNDUxMn0.c3R1Yg"
@@ -34,6 +34,19 @@ def test_npm_signs_in_and_out_and_each_time_sees_what_it_may(npm: Start, gateway
     client.first(lambda each: each.get("auth") is True, what="the confirmation")
     client.tell(do="auth", tokens=[token(world.stranger)])
     watched.until(lambda shown: shown is None or "_id" not in shown, what="nothing of another facility")
+
+
+def test_npm_that_expects_a_login_is_confirmed_before_it_watches_anything(
+    npm: Start, gateway: Running, world: World
+) -> None:
+    client = npm(gateway.url, EXPECT_AUTH="yes")
+    client.tell(do="auth", tokens=[token(world.admin)])
+    client.first(lambda each: each.get("auth") is True, what="the confirmation")
+
+    referral = world.waiting()
+    saved = client.mutate("referrals:updatePhoneNumbers", referralId=referral, patientPhone=RINGS, stkPhoneNumber=RINGS)
+
+    assert saved["stkPhoneNumber"] == RINGS
 
 
 def test_npm_gives_up_on_tokens_that_are_all_refused_and_goes_on_as_nobody(

@@ -7,6 +7,7 @@ each message that it gets: ``Listening`` is the client.
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from rufaa.sync.calls import Failure, Outcome, Success
 from rufaa.sync.connection import Connection, Effect, Limits, Run, Unwatch, Verify, Watch
 
 SESSION = "58c092c8-fc58-4343-a01e-3198292810aa"
+OWN = uuid.UUID("00000000-0000-4000-8000-000000000000")
 START_NS = 1_795_000_000_000_000_000
 ZERO = {"querySet": 0, "identity": 0, "ts": "AAAAAAAAAAA="}
 
@@ -99,7 +101,7 @@ class Talk:
     connection: Connection = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        self.connection = Connection(self.limits, ts_ns=self.ts_ns, chunked=self.chunked)
+        self.connection = Connection(self.limits, ts_ns=self.ts_ns, chunked=self.chunked, session=OWN)
 
     def say(self, **message: Any) -> None:
         self.say_text(json.dumps(message))

@@ -9,7 +9,7 @@ import pytest
 from rufaa.sync import timestamps
 from rufaa.sync.calls import ApplicationFailure, Failure, Outcome, Success
 from rufaa.sync.connection import End, Limits
-from sync.talk import SESSION, START_NS, Talk, failed
+from sync.talk import OWN, SESSION, START_NS, Talk, failed
 
 COUNT = {"udfPath": "counter:get", "args": [{}]}
 INC = {"udfPath": "counter:inc", "args": [{}]}
@@ -84,6 +84,19 @@ def test_the_first_transition_holds_every_query_of_the_burst_and_the_identity(ta
     assert [each["queryId"] for each in first["modifications"]] == [0, 1]
     assert first["modifications"][1]["value"] == "jane"
     assert talk.send() is None
+
+
+def test_who_signs_in_and_watches_nothing_is_confirmed_soon(talk: Talk) -> None:
+    talk.connect()
+    talk.say(type="Authenticate", baseVersion=0, tokenType="User", value="jane")
+    assert talk.send() is None, "its queries may be on their way"
+    assert talk.connection.look_again_s() == talk.limits.opening_s
+    talk.now_s = talk.limits.opening_s
+
+    sent = talk.send()
+
+    assert sent is not None
+    assert (sent["endVersion"]["querySet"], sent["endVersion"]["identity"]) == (0, 1)
 
 
 def test_an_empty_query_set_moves_the_version_on(talk: Talk) -> None:
@@ -425,9 +438,22 @@ def test_what_retrying_cannot_mend_is_fatal(talk: Talk, message: dict[str, Any],
     assert said in fatal(talk)
 
 
-def test_anything_before_connect_is_fatal(talk: Talk) -> None:
+def test_connect_comes_first_or_never(talk: Talk) -> None:
     talk.modify(0)
+    talk.connect()
     assert fatal(talk) == "Connect comes first on a connection, and once"
+
+
+def test_a_client_that_expects_a_login_says_no_connect(talk: Talk) -> None:
+    talk.say(type="Authenticate", baseVersion=0, tokenType="User", value="jane")
+    talk.modify(0, add(0, **WHO))
+    talk.say(type="Mutation", requestId=0, **INC)
+    talk.begin()
+    assert talk.running is not None
+    assert talk.running.session == OWN
+    talk.settle()
+    assert talk.client.resolved == {0}
+    assert talk.client.shown[0] == ("value", '"jane"')
 
 
 def test_a_binary_frame_is_fatal(talk: Talk) -> None:

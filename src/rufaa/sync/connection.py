@@ -46,6 +46,7 @@ class Limits:
     actions: int = 100  # running at once
     transition: int = 8 * 1024 * 1024  # characters, about; what does not fit comes in the next
     chunk: int = 4 * 1024 * 1024  # characters of a Transition above which a client that can has it in pieces
+    opening_s: float = 0.2  # after a first Authenticate the queries follow at once, or none do
     hold_s: float = 1.0  # a running mutation holds Transitions back
     patience_s: float = 5.0  # a query that has no answer yet holds them back
 
@@ -132,13 +133,18 @@ class Mark:
 
 @dataclass(slots=True)
 class Connection:
-    """``ts_ns`` is what this server has seen, ``chunked`` whether the client takes a Transition in pieces."""
+    """``ts_ns`` is what this server has seen, ``chunked`` whether the client takes a Transition in pieces.
+
+    ``session`` is the connection's own: npm's client never says Connect on the first one where it was told to expect a
+    login, and its mutations there are of no session that it would name again.
+    """
 
     limits: Limits
     ts_ns: int
     chunked: bool
+    session: uuid.UUID
     end: End | None = None
-    session: uuid.UUID | None = None
+    spoken: bool = False
     identity: Identity | None = None
     unsettled: bool = False  # some of what is learnt is newer than the rest, which comes shortly
     _skew_ms: int | None = None
@@ -157,6 +163,7 @@ class Connection:
     _running_since_s: float = 0.0
     _acting: dict[int, int] = field(default_factory=dict)  # the size of each frame
     _opened: bool = False  # the first burst is over as far as can be told
+    _opens_at_s: float | None = None  # otherwise it is over then
     _forced: bool = False  # a Transition is due whether or not anything changed
     _answered: int = 0  # mutations
     _answered_ts_ns: int = 0
@@ -174,8 +181,9 @@ class Connection:
         assert not self._verifying, "the driver waits for Verify"
         try:
             message = messages.read(text)
-            if (self.session is None) != isinstance(message, Connect):
+            if isinstance(message, Connect) and self.spoken:
                 raise BadMessage("Connect comes first on a connection, and once")
+            self.spoken = True
             return self._take(message, size=len(text), now_s=now_s, now_ms=now_ms)
         except BadMessage as error:
             return self._fail(str(error))
@@ -251,7 +259,6 @@ class Connection:
         return [Watch(add.query, add.name, add.args, self.identity)]
 
     def _act(self, action: Action, *, size: int) -> list[Effect]:
-        assert self.session is not None
         if action.fault is not None:
             self.acted(action.request, Failure(calls.message(action.fault), invalid=True))
             return []
@@ -279,6 +286,8 @@ class Connection:
         """From here on the client is ``identity``. If that is somebody else, everything it watches is asked anew."""
         self._verifying = False
         self._identities += 1
+        if self._opens_at_s is None:
+            self._opens_at_s = now_s + self.limits.opening_s
         known, self.identity = self.identity == identity, identity
         if known:
             return []
@@ -313,7 +322,6 @@ class Connection:
             message = asked.message
             self._running, self._running_since_s = asked, now_s
             if message.fault is None:
-                assert self.session is not None
                 return Run(self.session, message.request, message.name, message.args, asked.identity)
             self.mutated(message.request, Failure(calls.message(message.fault), invalid=True), ts_ns=0, now_s=now_s)
         return None
@@ -374,11 +382,15 @@ class Connection:
 
     def look_again_s(self) -> float | None:
         """When a Transition may be sent, if nothing happens before; None: there is nothing to tell."""
-        if self.end is not None or self.unsettled or not self._opened or not self._has_news:
+        if self.end is not None or self.unsettled or not self._has_news:
+            return None
+        if not self._opened and self._opens_at_s is None:
             return None
         if self._followed < self._answered and self._heard == self._followed:
             return None  # caught_up will be called
         waits = [query.since_s + self.limits.patience_s for query in self._queries.values() if query.outcome is None]
+        if not self._opened and self._opens_at_s is not None:
+            waits.append(self._opens_at_s)
         if self._running is not None and self._followed == self._answered:
             waits.append(self._running_since_s + self.limits.hold_s)
         return max(waits, default=0.0)

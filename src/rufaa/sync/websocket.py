@@ -11,6 +11,7 @@ import asyncio
 import logging
 import re
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -115,7 +116,7 @@ class _Session:
         self._send = send
         self._loop = asyncio.get_running_loop()
         self.since_s = self._loop.time()
-        self._connection = Connection(api.limits.each, ts_ns=api.latest.ts_ns, chunked=chunked)
+        self._connection = Connection(api.limits.each, ts_ns=api.latest.ts_ns, chunked=chunked, session=uuid.uuid4())
         self._watches: dict[int, Watch] = {}
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -126,7 +127,7 @@ class _Session:
 
     @property
     def is_silent(self) -> bool:
-        return self._connection.session is None
+        return not self._connection.spoken
 
     def stop(self, end: End) -> None:
         """End it from our side."""
