@@ -135,10 +135,10 @@ class Talk:
 
     def learn(self, query: int) -> None:
         asked = self.watching[query]
-        self.connection.learn(query, self.answers(asked.name, asked.args, asked.identity))
+        self._do(self.connection.learn(query, self.answers(asked.name, asked.args, asked.identity)))
 
     def learn_all(self) -> None:
-        for query in self.watching:
+        for query in list(self.watching):
             self.learn(query)
 
     def begin(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -205,11 +206,70 @@ def test_a_removed_query_is_told_removed_with_its_version(talk: Talk) -> None:
     assert sent["modifications"] == [{"type": "QueryRemoved", "queryId": 0}]
 
 
-def test_a_journal_is_given_back_with_the_answer(talk: Talk) -> None:
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+class Numbers:
+    """A list of numbers, in pages."""
+
+    def __init__(self) -> None:
+        self.numbers = [10, 20, 30, 40]
+
+    def __call__(self, _name: str, args: Any, _identity: object) -> Outcome:
+        options = args[0]["paginationOpts"]
+        after = [each for each in self.numbers if each > int(options["cursor"] or 0)]
+        end = options.get("endCursor")
+        page = after[: options["numItems"]] if end is None else [each for each in after if each <= int(end)]
+        document = {"page": page, "isDone": False, "continueCursor": end or str(page[-1])}
+        return Success(json.dumps(document, separators=(",", ":")))
+
+
+def page(query: int, *, cursor: str | None = None, **more: Any) -> dict[str, Any]:
+    options = {"numItems": 2, "cursor": cursor, "id": 1}
+    return {"type": "Add", "queryId": query, "udfPath": "a:page", "args": [{"paginationOpts": options}], **more}
+
+
+def test_a_page_keeps_its_border_when_it_is_run_again() -> None:
+    numbers = Numbers()
+    talk = opened(Talk(numbers), page(0), page(1, cursor="20"))
+    (first,) = talk.client.heard
+    assert [each["journal"] for each in first["modifications"]] == ["20", "40"]
+
+    numbers.numbers += [15]
+    numbers.numbers.sort()
+    (sent,) = talk.settle()
+
+    (told,) = sent["modifications"]
+    assert (told["queryId"], told["value"]["page"], told["journal"]) == (0, [10, 15, 20], "20")
+
+
+def test_a_page_keeps_its_border_over_a_reconnect() -> None:
+    numbers = Numbers()
+    numbers.numbers = [10, 15, 20, 30, 40]
+    talk = opened(Talk(numbers), page(0, journal="20"), page(1, cursor="20", journal="40"))
+
+    (first,) = talk.client.heard
+
+    assert [each["value"]["page"] for each in first["modifications"]] == [[10, 15, 20], [30, 40]]
+    assert talk.watching[0].args == [{"paginationOpts": {"numItems": 2, "cursor": None, "id": 1, "endCursor": "20"}}]
+
+
+def test_a_border_that_was_asked_for_is_left_alone() -> None:
+    talk = Talk(Numbers())
+    talk.connect()
+    wanted = page(0, journal="30")
+    wanted["args"][0]["paginationOpts"]["endCursor"] = "10"
+    talk.modify(0, wanted)
+    (sent,) = talk.settle()
+    assert sent["modifications"][0]["value"]["page"] == [10]
+    assert sent["modifications"][0]["journal"] is None
+
+
+def test_a_journal_of_what_is_no_page_is_not_looked_at(talk: Talk) -> None:
     talk.connect()
     talk.modify(0, add(0, journal="the end", **COUNT))
     (sent,) = talk.settle()
-    assert sent["modifications"][0]["journal"] == "the end"
+    assert (sent["modifications"][0]["value"], sent["modifications"][0]["journal"]) == (0.0, None)
 
 
 # --- mutations and actions --------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias, assert_never
 
-from rufaa.sync import calls, messages
-from rufaa.sync.calls import Failure, Outcome
+from rufaa.sync import calls, messages, pages
+from rufaa.sync.calls import Failure, Outcome, Success
 from rufaa.sync.messages import (
     Action,
     Add,
@@ -106,6 +106,10 @@ class _Query:
     journal: str | None = None
     outcome: Outcome | None = None
     told: Outcome | None = None
+
+    def keep_border(self, journal: str) -> None:
+        self.journal = journal
+        self.args = pages.bordered(self.args, journal)
 
     @property
     def changed(self) -> bool:
@@ -249,14 +253,16 @@ class Connection:
             raise BadMessage(f"A connection watches at most {self.limits.queries} queries at once")
         if self._query_bytes + size > self.limits.query_bytes:
             raise BadMessage(f"The arguments of all watched queries have at most {self.limits.query_bytes} characters")
-        query = _Query(add.name, add.args, size, now_s, add.journal)
+        query = _Query(add.name, add.args, size, now_s)
+        if add.journal is not None and pages.is_open(add.args):
+            query.keep_border(add.journal)
         self._queries[add.query] = query
         self._query_bytes += size
         self._removed.discard(add.query)
         if add.fault is not None:
             query.outcome = Failure(calls.message(add.fault), invalid=True)
             return []
-        return [Watch(add.query, add.name, add.args, self.identity)]
+        return [Watch(add.query, query.name, query.args, self.identity)]
 
     def _act(self, action: Action, *, size: int) -> list[Effect]:
         if action.fault is not None:
@@ -307,10 +313,19 @@ class Connection:
 
     # --- what has become of it ----------------------------------------------------------------------------------------
 
-    def learn(self, query: int, outcome: Outcome) -> None:
-        """The answer of a watched query now."""
-        if query in self._queries:
-            self._queries[query].outcome = outcome
+    def learn(self, query: int, outcome: Outcome) -> list[Effect]:
+        """The answer of a watched query now. A page is watched within its border from its first answer on."""
+        known = self._queries.get(query)
+        if known is None:
+            return []
+        known.outcome = outcome
+        if not isinstance(outcome, Success) or not pages.is_open(known.args):
+            return []
+        border = pages.border(outcome.text)
+        if border is None:
+            return []
+        known.keep_border(border)
+        return [Watch(query, known.name, known.args, self.identity)]
 
     def next_mutation(self, *, now_s: float) -> Run | None:
         """The mutation whose turn it is, if none runs. One that cannot be run is answered by itself.

@@ -225,7 +225,9 @@ class _Session:
 
         def changed() -> None:
             if watch is not None and self._watches.get(asked.query) is watch and watch.outcome is not None:
-                self._connection.learn(asked.query, watch.outcome)
+                for again in self._connection.learn(asked.query, watch.outcome):
+                    assert isinstance(again, connection.Watch)
+                    self._watch(again)
                 self._gather()
 
         watch = self._api.live.watch(asked.name, asked.args, asked.identity, on_change=changed)
