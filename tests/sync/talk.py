@@ -14,7 +14,8 @@ from typing import Any
 
 from rufaa.sync import calls, timestamps
 from rufaa.sync.calls import Failure, Outcome, Success
-from rufaa.sync.connection import Connection, Effect, Limits, Run, Unwatch, Verify, Watch
+from rufaa.sync.connection import Connection
+from rufaa.sync.effects import Effect, Limits, Run, Unwatch, Verify, Watch
 
 SESSION = "58c092c8-fc58-4343-a01e-3198292810aa"
 OWN = uuid.UUID("00000000-0000-4000-8000-000000000000")

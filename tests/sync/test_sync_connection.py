@@ -9,7 +9,7 @@ import pytest
 
 from rufaa.sync import timestamps
 from rufaa.sync.calls import ApplicationFailure, Failure, Outcome, Success
-from rufaa.sync.connection import End, Limits
+from rufaa.sync.effects import End, Limits
 from sync.talk import OWN, SESSION, START_NS, Talk, failed
 
 COUNT = {"udfPath": "counter:get", "args": [{}]}

@@ -14,7 +14,7 @@ import pytest
 
 from rufaa.sync import values
 from rufaa.sync.calls import ApplicationFailure, Outcome, Success
-from rufaa.sync.connection import Limits
+from rufaa.sync.effects import Limits
 from sync.talk import Talk, failed
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "convex-transcripts"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rufaa.sync.calls import Outcome, Success
-from rufaa.sync.connection import Limits
+from rufaa.sync.effects import Limits
 from sync.talk import Talk, failed
 
 STEPS = ("add", "remove", "mutate", "fail", "fault", "act", "sign-in", "sign-out", "commit", "wait", "restless")

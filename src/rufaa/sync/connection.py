@@ -14,10 +14,11 @@ from __future__ import annotations
 import uuid
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias, assert_never
+from typing import Final, assert_never
 
-from rufaa.sync import calls, messages, pages
-from rufaa.sync.calls import Failure, Outcome, Success
+from rufaa.sync import calls, messages
+from rufaa.sync.calls import Failure, Outcome
+from rufaa.sync.effects import Effect, End, Limits, Run, Verify
 from rufaa.sync.messages import (
     Action,
     Add,
@@ -30,92 +31,10 @@ from rufaa.sync.messages import (
     Remove,
     Version,
 )
+from rufaa.sync.query_set import QuerySet
 from rufaa.sync.runtime import Identity
-from rufaa.sync.values import JsonValue, dumps
 
 _MOST_SKEW_MS: Final = 2**53
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one connection may ask for, and how long its answers wait for each other."""
-
-    queries: int = 1000  # watched at once
-    query_bytes: int = 1024 * 1024  # of the arguments of all of them, as JSON
-    mutations: int = 1000  # waiting for their turn
-    actions: int = 100  # running at once
-    transition: int = 8 * 1024 * 1024  # characters, about; what does not fit comes in the next
-    chunk: int = 4 * 1024 * 1024  # characters of a Transition above which a client that can has it in pieces
-    opening_s: float = 0.2  # after a first Authenticate the queries follow at once, or none do
-    hold_s: float = 1.0  # a running mutation holds Transitions back
-    patience_s: float = 5.0  # a query that has no answer yet holds them back
-
-
-@dataclass(frozen=True, slots=True)
-class Verify:
-    """Find out who that is (None: nobody), then call ``verified`` or ``refused``; hand no other message in before."""
-
-    token: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Watch this, and call ``learn`` with each answer. Takes the place of an earlier one of the same number."""
-
-    query: int
-    name: str
-    args: JsonValue
-    identity: Identity | None
-
-
-@dataclass(frozen=True, slots=True)
-class Unwatch:
-    query: int
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A mutation or an action to run as ``identity``, then ``mutated`` or ``acted``."""
-
-    session: uuid.UUID
-    request: int
-    name: str
-    args: JsonValue
-    identity: Identity | None
-
-
-Effect: TypeAlias = Verify | Watch | Unwatch | Run
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The connection is to be closed when what is left to send has been sent."""
-
-    code: int
-    reason: str
-
-
-@dataclass(slots=True)
-class _Query:
-    """``told`` is what the client shows; ``outcome`` what it should, None while that is not known yet."""
-
-    name: str
-    args: JsonValue
-    size: int
-    since_s: float
-    journal: str | None = None
-    outcome: Outcome | None = None
-    told: Outcome | None = None
-
-    def keep_border(self, journal: str) -> None:
-        self.journal = journal
-        self.args = pages.bordered(self.args, journal)
-
-    @property
-    def changed(self) -> bool:
-        if self.outcome is None or self.outcome is self.told:
-            return False
-        return self.told is None or not calls.same(self.told, self.outcome)
 
 
 @dataclass(slots=True)
@@ -156,9 +75,7 @@ class Connection:
     _query_set: int = 0
     _identities: int = 0
     _verifying: bool = False
-    _queries: dict[int, _Query] = field(default_factory=dict)
-    _query_bytes: int = 0
-    _removed: set[int] = field(default_factory=set)
+    _queries: QuerySet = field(init=False)
     _outgoing: deque[str] = field(default_factory=deque)
     _pieces: deque[str] = field(default_factory=deque)
     held: int = 0  # characters of the frames whose mutation or action waits or runs
@@ -175,6 +92,9 @@ class Connection:
     _heard: int = 0  # of the answered ones: those before whose Transition everything was heard
     _followed: int = 0  # of the answered ones: those that a Transition followed
     _transitions: int = 0
+
+    def __post_init__(self) -> None:
+        self._queries = QuerySet(self.limits)
 
     # --- what comes in ------------------------------------------------------------------------------------------------
 
@@ -232,37 +152,14 @@ class Connection:
         for each in message.modifications:
             match each:
                 case Add():
-                    effects += self._add(each, now_s=now_s)
+                    effects += self._queries.add(each, identity=self.identity, now_s=now_s)
                 case Remove(query):
-                    if query not in self._queries:
-                        raise BadMessage(f"ModifyQuerySet: there is no query {query} to remove")
-                    self._query_bytes -= self._queries.pop(query).size
-                    self._removed.add(query)
-                    effects.append(Unwatch(query))
+                    effects += self._queries.remove(query)
                 case _:
                     assert_never(each)
         self._query_set = message.new
         self._opened = True
         return effects
-
-    def _add(self, add: Add, *, now_s: float) -> list[Effect]:
-        if add.query in self._queries:
-            raise BadMessage(f"ModifyQuerySet: query {add.query} is there already")
-        size = 0 if add.fault is not None else len(dumps(add.args))
-        if len(self._queries) >= self.limits.queries:
-            raise BadMessage(f"A connection watches at most {self.limits.queries} queries at once")
-        if self._query_bytes + size > self.limits.query_bytes:
-            raise BadMessage(f"The arguments of all watched queries have at most {self.limits.query_bytes} characters")
-        query = _Query(add.name, add.args, size, now_s)
-        if add.journal is not None and pages.is_open(add.args):
-            query.keep_border(add.journal)
-        self._queries[add.query] = query
-        self._query_bytes += size
-        self._removed.discard(add.query)
-        if add.fault is not None:
-            query.outcome = Failure(calls.message(add.fault), invalid=True)
-            return []
-        return [Watch(add.query, query.name, query.args, self.identity)]
 
     def _act(self, action: Action, *, size: int) -> list[Effect]:
         if action.fault is not None:
@@ -295,14 +192,7 @@ class Connection:
         if self._opens_at_s is None:
             self._opens_at_s = now_s + self.limits.opening_s
         known, self.identity = self.identity == identity, identity
-        if known:
-            return []
-        effects: list[Effect] = []
-        for number, query in self._queries.items():
-            if query.name:
-                query.outcome, query.since_s = None, now_s
-                effects.append(Watch(number, query.name, query.args, identity))
-        return effects
+        return [] if known else self._queries.ask_anew(identity=identity, now_s=now_s)
 
     def refused(self, why: str, *, attempted: bool = True) -> list[Effect]:
         """The token was refused; not ``attempted``: it has run out meanwhile."""
@@ -315,17 +205,7 @@ class Connection:
 
     def learn(self, query: int, outcome: Outcome) -> list[Effect]:
         """The answer of a watched query now. A page is watched within its border from its first answer on."""
-        known = self._queries.get(query)
-        if known is None:
-            return []
-        known.outcome = outcome
-        if not isinstance(outcome, Success) or not pages.is_open(known.args):
-            return []
-        border = pages.border(outcome.text)
-        if border is None:
-            return []
-        known.keep_border(border)
-        return [Watch(query, known.name, known.args, self.identity)]
+        return self._queries.learn(query, outcome, identity=self.identity)
 
     def next_mutation(self, *, now_s: float) -> Run | None:
         """The mutation whose turn it is, if none runs. One that cannot be run is answered by itself.
@@ -403,12 +283,12 @@ class Connection:
             return None
         if self._followed < self._answered and self._heard == self._followed:
             return None  # caught_up will be called
-        waits = [query.since_s + self.limits.patience_s for query in self._queries.values() if query.outcome is None]
+        waits = [self._queries.complete_at_s()]
         if not self._opened and self._opens_at_s is not None:
             waits.append(self._opens_at_s)
         if self._running is not None and self._followed == self._answered:
             waits.append(self._running_since_s + self.limits.hold_s)
-        return max(waits, default=0.0)
+        return max(waits)
 
     @property
     def _has_news(self) -> bool:
@@ -417,27 +297,14 @@ class Connection:
             or self._followed < self._answered
             or self._told.query_set < self._query_set
             or self._told.identity < self._identities
-            or any(query.changed for query in self._queries.values())
+            or self._queries.has_news
         )
 
     def _transition(self, *, now_ns: int) -> str:
-        modifications = [messages.removed(query) for query in sorted(self._removed)]
-        size, whole = 0, True
-        for number, query in self._queries.items():
-            if not query.changed:
-                continue
-            assert query.outcome is not None
-            text = messages.updated(number, query.outcome, journal=query.journal)
-            if modifications and size + len(text) > self.limits.transition:
-                whole = False
-                break
-            size += len(text)
-            modifications.append(text)
-            query.told = query.outcome
+        modifications, whole = self._queries.tell()
         end = Version(self._query_set, self._identities, self.ts_ns)
         written = messages.transition(self._told, end, modifications, skew_ms=self._skew_ms, now_ns=now_ns)
         self._told = end
-        self._removed.clear()
         self._followed = self._heard
         self._forced = not whole
         self._transitions += 1

@@ -17,7 +17,7 @@ from typing import Final
 from rufaa.log import trace
 from rufaa.sync import calls
 from rufaa.sync.calls import Calls, Failure, Form, Named, Outcome, Success, TookTooLong
-from rufaa.sync.connection import Run
+from rufaa.sync.effects import Run
 from rufaa.sync.registry import FunctionKind
 from rufaa.sync.runtime import Identity, Overloaded
 from rufaa.sync.values import dumps

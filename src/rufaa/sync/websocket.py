@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
 from rufaa.log import trace
-from rufaa.sync import calls, connection, messages
+from rufaa.sync import calls, effects, messages
 from rufaa.sync.calls import Calls, Failure, Form, Success, TookTooLong
-from rufaa.sync.connection import Connection, Effect, End, Run, Unwatch, Verify
+from rufaa.sync.connection import Connection
+from rufaa.sync.effects import Effect, End, Run, Unwatch, Verify
 from rufaa.sync.live import LiveQueries, Watch
 from rufaa.sync.mutations import Latest, Mutations
 from rufaa.sync.registry import FunctionKind
@@ -47,7 +48,7 @@ class Limits:
     catch_up_s: float = 5.0
     verify_s: float = 10.0
     mutation_s: float = 60.0
-    each: connection.Limits = field(default_factory=connection.Limits)
+    each: effects.Limits = field(default_factory=effects.Limits)
 
 
 class SyncApi:
@@ -166,10 +167,10 @@ class _Session:
                 continue
             text = message.get("text")
             if text is None:
-                effects = self._connection.receive_bytes()
+                wanted = self._connection.receive_bytes()
             else:
-                effects = self._connection.receive(text, now_s=self._loop.time(), now_ms=time.time_ns() // 1_000_000)
-            for effect in effects:
+                wanted = self._connection.receive(text, now_s=self._loop.time(), now_ms=time.time_ns() // 1_000_000)
+            for effect in wanted:
                 await self._do(effect)
             self._go_on()
 
@@ -178,7 +179,7 @@ class _Session:
             case Verify(token):
                 for more in await self._verify(token):
                     await self._do(more)
-            case connection.Watch():
+            case effects.Watch():
                 self._watch(effect)
             case Unwatch(query):
                 self._unwatch(query)
@@ -217,7 +218,7 @@ class _Session:
 
     # --- queries ------------------------------------------------------------------------------------------------------
 
-    def _watch(self, asked: connection.Watch) -> None:
+    def _watch(self, asked: effects.Watch) -> None:
         if self._api.watches >= self._api.limits.watches:
             self.stop(End(1013, "SubscriptionsWorkerFullError"))
             return
@@ -226,7 +227,7 @@ class _Session:
         def changed() -> None:
             if watch is not None and self._watches.get(asked.query) is watch and watch.outcome is not None:
                 for again in self._connection.learn(asked.query, watch.outcome):
-                    assert isinstance(again, connection.Watch)
+                    assert isinstance(again, effects.Watch)
                     self._watch(again)
                 self._gather()
 
