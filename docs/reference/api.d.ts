@@ -341,7 +341,7 @@ export declare const api: {
     getOutgoingReferrals: FunctionReference<"query", "public", { demoUserId?: string | null }, Array<Referral>>;
     /** Referrals that wait for an administrator's approval, newest first. */
     getPendingReferrals: FunctionReference<"query", "public", { demoUserId?: string | null }, Array<Referral>>;
-    /** One referral with its payment and what the caller may do with it; null if there is none to see. While something is open, `payment.paybill` says how to pay it by hand; `payment.held`: no prompts are sent at the moment. */
+    /** One referral with its payment and what the caller may do with it; null if there is none to see. While something is open, `payment.paybill` says how to pay it by hand; `payment.held`: no prompts are sent at the moment. The `secondsLeft` of a prompt go down in steps of 10 (on hold, of 60). */
     getReferral: FunctionReference<"query", "public", { referralId: string; demoUserId?: string | null }, Referral | null>;
     /** One referral by the token of the patient's link; null if there is none to see. */
     getReferralByToken: FunctionReference<"query", "public", { referralToken: string; demoUserId?: string | null }, Referral | null>;
