@@ -158,8 +158,8 @@ class Demo:
         assert answer.get("status") == "success", answer
         return answer["value"]
 
-    def waiting(self, *, patient: str = "Jane Wafula") -> str:
-        """A new referral in pending-payment whose payer is not known yet."""
+    def approved(self, patient: str = "Jane Wafula") -> str:
+        """A new referral in awaiting-biodata. Its id."""
         referral: str = self.call(
             "mutation",
             "referrals:createReferral",
@@ -173,9 +173,17 @@ class Demo:
             },
             by="physician",
         )
-        for status in ("awaiting-biodata", "pending-payment"):
-            self.call("mutation", "referrals:updateReferralStatus", {"referralId": referral, "status": status})
+        self._move(referral, "awaiting-biodata")
         return referral
+
+    def waiting(self, *, patient: str = "Jane Wafula") -> str:
+        """A new referral in pending-payment whose payer is not known yet. Its id."""
+        referral = self.approved(patient)
+        self._move(referral, "pending-payment")
+        return referral
+
+    def _move(self, referral: str, status: str) -> None:
+        self.call("mutation", "referrals:updateReferralStatus", {"referralId": referral, "status": status})
 
     def push(self, referral: str, phone: str) -> Any:
         return self.call(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -143,3 +144,33 @@ def test_the_python_example_tells_why_it_is_refused(demo: Demo) -> None:
     assert told.stderr == (
         "Refused: phoneNumber is not a Kenyan mobile number: write it as 0712345678, 0112345678 or 254712345678.\n"
     )
+
+
+def test_the_watching_example_says_who_comes_and_who_is_paid(demo: Demo) -> None:
+    name = "Jane of the list"
+    watching = subprocess.Popen(
+        [sys.executable, str(ROOT / "examples" / "python" / "watch.py")],
+        env=environment(RUFAA_URL=demo.url, RUFAA_TOKEN=demo.tokens["admin"]),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert watching.stdout is not None
+        assert watching.stdout.readline().endswith(" referrals are pending-payment.\n")
+        referral = demo.waiting(patient=name)
+        assert _line(watching, name) == f"{name} is pending-payment now.\n"
+
+        assert demo.push(referral, PAYS)["success"] is True
+
+        assert _line(watching, name) == f"{name} is paid now.\n"
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(30) == 0
+    finally:
+        watching.kill()
+        watching.wait()
+
+
+def _line(watching: subprocess.Popen[str], name: str) -> str:
+    """The next line about ``name``: other tests' referrals come and go as well."""
+    assert watching.stdout is not None
+    return next(line for line in watching.stdout if line.startswith(name))

@@ -10,8 +10,8 @@ import pytest
 from live.conftest import Start
 from live.raw import raw
 from rufaa import clock
-from rufaa.facilities import identity
 from rufaa.facilities.queries import Actor
+from rufaa.signin import tokens
 from support import KEYS, RINGS, Running, World, execute, wait_until
 
 PENDING = {"udfPath": "referrals:getPendingReferrals", "args": [{}]}
@@ -19,7 +19,7 @@ BAD = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJpYXQiOjE3OTU0MTA5MTIsImV4cCI6MTk5N
 
 
 def token(actor: Actor, *, seconds: float = 3600) -> str:
-    return identity.issue(actor.user, keys=KEYS, now=clock.now(), lifetime=timedelta(seconds=seconds))
+    return tokens.issue(actor.user, keys=KEYS, now=clock.now(), lifetime=timedelta(seconds=seconds))
 
 
 def test_npm_signs_in_and_out_and_each_time_sees_what_it_may(npm: Start, gateway: Running, world: World) -> None:
