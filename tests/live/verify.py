@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import uuid
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from rufaa.sync import values
 from rufaa.sync.calls import ApplicationFailure, Calls, Failure, Form, Outcome, Success
 from rufaa.sync.live import LiveQueries, Watch
 from rufaa.sync.registry import FunctionKind
+from rufaa.sync.runtime import Identity
 from support import KEYS, wait_until
 
 T = TypeVar("T")
@@ -45,8 +45,8 @@ class Screen:
     told: int = 0
 
     @property
-    def identity(self) -> uuid.UUID | None:
-        return None if self.who is None else self.who.user
+    def identity(self) -> Identity | None:
+        return None if self.who is None else Identity(self.who.user)
 
     def __str__(self) -> str:
         return f"{self.function} {self.args} of {self.who.name if self.who else 'nobody'}"
@@ -140,7 +140,7 @@ class Hall:
 
     def do(self, function: str, args: dict[str, Any], *, by: Actor, meanwhile: Callable[[], None] | None = None) -> Any:
         """The value of a mutation that must succeed; ``meanwhile`` happens while it waits for Daraja."""
-        call = self.begin(self.calls.call(function, kind=None, args=args, identity=by.user, form=Form.PLAIN))
+        call = self.begin(self.calls.call(function, kind=None, args=args, identity=Identity(by.user), form=Form.PLAIN))
         if meanwhile is not None:
             meanwhile()
         outcome = call.result(DEADLINE_S)
