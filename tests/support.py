@@ -31,12 +31,14 @@ from rufaa.daraja.client import AccountKind, Credentials, Daraja, Environment, M
 from rufaa.daraja.registration import Registered
 from rufaa.db.aside import Aside
 from rufaa.db.atomic import Tx, unit
+from rufaa.db.listen import Listener
 from rufaa.facilities import operations as facilities
 from rufaa.facilities.models import Facility, MpesaAccount
 from rufaa.facilities.queries import Actor, actor_named
 from rufaa.facilities.rights import Role
 from rufaa.functions import load as load_functions
 from rufaa.functions import typed
+from rufaa.functions.runtime import Runtime
 from rufaa.gateway import sockets
 from rufaa.gateway.app import Gateway
 from rufaa.gateway.connections import Connection
@@ -61,6 +63,7 @@ from rufaa.referrals import operations as referrals
 from rufaa.referrals.machine import Priority, Status
 from rufaa.referrals.operations import fees_paid
 from rufaa.signin import tokens
+from rufaa.signin.issuers import Issuers
 from rufaa.simulator.config import (
     DEMO_CONSUMER_KEY,
     DEMO_CONSUMER_SECRET,
@@ -621,6 +624,12 @@ def push_beyond(simulator: RunningSimulator, *, callback_url: str, phone: str = 
             )
 
     asyncio.run(push())
+
+
+def functions_runtime(aside: Aside, listener: Listener, *, demo: bool) -> Runtime:
+    """What runs the functions, as the gateway makes it, without an OpenID issuer."""
+    life = timedelta(minutes=10)
+    return Runtime(aside, listener, keys=KEYS, issuer=tokens.LOCAL, token_life=life, issuers=Issuers(()), demo=demo)
 
 
 def query_body(checkout: str, code: str) -> str:

@@ -148,13 +148,9 @@ def test_the_python_example_tells_why_it_is_refused(demo: Demo) -> None:
 
 def test_the_watching_example_says_who_comes_and_who_is_paid(demo: Demo) -> None:
     name = "Jane of the list"
-    watching = subprocess.Popen(
-        [sys.executable, str(ROOT / "examples" / "python" / "watch.py")],
-        env=environment(RUFAA_URL=demo.url, RUFAA_TOKEN=demo.tokens["admin"]),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
+    command = [sys.executable, str(ROOT / "examples" / "python" / "watch.py")]
+    given = environment(RUFAA_URL=demo.url, RUFAA_TOKEN=demo.tokens["admin"])
+    with subprocess.Popen(command, env=given, stdout=subprocess.PIPE, text=True) as watching:
         assert watching.stdout is not None
         assert watching.stdout.readline().endswith(" referrals are pending-payment.\n")
         referral = demo.waiting(patient=name)
@@ -165,9 +161,6 @@ def test_the_watching_example_says_who_comes_and_who_is_paid(demo: Demo) -> None
         assert _line(watching, name) == f"{name} is paid now.\n"
         watching.send_signal(signal.SIGINT)
         assert watching.wait(30) == 0
-    finally:
-        watching.kill()
-        watching.wait()
 
 
 def _line(watching: subprocess.Popen[str], name: str) -> str:

@@ -136,9 +136,26 @@ def by_physician(stage: Stage, referral: str | None) -> list[dict[str, Any]]:
     return [{}, {"physicianId": stage.world.physician.user.hex}] if referral is None else []
 
 
+def searched(_: Stage, referral: str | None) -> list[dict[str, Any]]:
+    return [{}, {"search": "tumaini"}] if referral is None else []
+
+
+def of_kind(_: Stage, referral: str | None) -> list[dict[str, Any]]:
+    return [{}, {"kind": "unapplied"}] if referral is None else [{"referralId": referral}]
+
+
+def boxes(_: Stage, referral: str | None) -> list[dict[str, Any]]:
+    return [{}, {"box": "incoming"}] if referral is None else []
+
+
 ARGUMENTS: Final[dict[str, Arguments]] = {
+    "facilities:getMine": lists,
+    "facilities:list": searched,
+    "mpesa:getPromptStatus": of_referral,
     "payments:getByReferral": of_referral,
+    "prices:list": lists,
     "receipts:listUnapplied": lists,
+    "referrals:countByStatus": boxes,
     "referrals:getCompletedReferrals": pages,
     "referrals:getIncomingReferrals": pages,
     "referrals:getOutgoingReferrals": lists,
@@ -148,7 +165,8 @@ ARGUMENTS: Final[dict[str, Arguments]] = {
     "referrals:getReferralsByPhysician": by_physician,
     "referrals:getReferralsByStatus": by_status,
     "refunds:listUnderWay": lists,
-    "tasks:listOpen": lists,
+    "tasks:countOpen": lists,
+    "tasks:listOpen": of_kind,
 }
 """How each query is watched: with these arguments about no referral, and about one."""
 
@@ -354,28 +372,35 @@ STORIES: Final = (
         " referrals:saveBiodata",
         shows=f"{REFERRAL} payments:getByReferral referrals:getPendingReferrals referrals:getIncomingReferrals"
         " referrals:getOutgoingReferrals referrals:getCompletedReferrals referrals:getReferralsByPhysician"
-        " referrals:getReferralsByStatus",
+        " referrals:getReferralsByStatus referrals:countByStatus",
     ),
     story(refused, shows=f"{REFERRAL} referrals:getPendingReferrals referrals:getReferralsByStatus"),
     story(
         prompts_that_fail_and_one_that_pays,
         calls="mpesa:initiateSTKPush referralPayments:retrySTKPush referralPayments:triggerReferralPayment",
-        shows=f"{REFERRAL} payments:getByReferral",
+        shows=f"{REFERRAL} payments:getByReferral mpesa:getPromptStatus",
     ),
     story(a_prompt_that_a_query_settles, shows=f"{REFERRAL} payments:getByReferral"),
     story(a_fee_that_is_waived, calls="fees:proposeExemption fees:secondExemption", shows=REFERRAL),
     story(
         money_that_waits,
         calls="receipts:apply receipts:typeCode tasks:close",
-        shows=f"{REFERRAL} receipts:listUnapplied tasks:listOpen",
+        shows=f"{REFERRAL} receipts:listUnapplied tasks:listOpen tasks:countOpen",
     ),
     story(
         money_that_goes_back,
         calls="refunds:propose refunds:approve refunds:withdraw refunds:conclude",
         shows="refunds:listUnderWay receipts:listUnapplied tasks:listOpen",
     ),
-    story(people_come_and_go, shows=f"{REFERRAL} referrals:getReferralsByPhysician"),
-    story(accounts_and_prices, shows=f"{REFERRAL} payments:getByReferral receipts:listUnapplied"),
+    story(
+        people_come_and_go,
+        shows=f"{REFERRAL} referrals:getReferralsByPhysician facilities:getMine facilities:list",
+    ),
+    story(
+        accounts_and_prices,
+        shows=f"{REFERRAL} payments:getByReferral receipts:listUnapplied mpesa:getPromptStatus prices:list"
+        " facilities:list",
+    ),
 )
 
 

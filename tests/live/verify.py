@@ -18,13 +18,12 @@ from rufaa import functions, reads
 from rufaa.db.aside import Aside
 from rufaa.db.listen import Listener
 from rufaa.facilities.queries import Actor
-from rufaa.functions.runtime import Runtime
 from rufaa.sync import values
 from rufaa.sync.calls import ApplicationFailure, Calls, Failure, Form, Outcome, Success
 from rufaa.sync.live import LiveQueries, Watch
 from rufaa.sync.registry import FunctionKind
 from rufaa.sync.runtime import Identity
-from support import KEYS, wait_until
+from support import functions_runtime, wait_until
 
 T = TypeVar("T")
 
@@ -70,7 +69,7 @@ class Hall:
     async def _start(self) -> None:
         self.listener = Listener(self.database_url)
         self.aside = Aside(threads=8, name="hall")
-        self.runtime = Runtime(self.aside, self.listener, keys=KEYS, demo=False)
+        self.runtime = functions_runtime(self.aside, self.listener, demo=False)
         self.registry = functions.load()
         self.calls = Calls(self.registry, self.runtime, development=True, deadline_s=DEADLINE_S, most_running=1000)
         self.live = LiveQueries(self.calls, self.listener)

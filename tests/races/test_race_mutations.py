@@ -14,17 +14,15 @@ import pytest
 
 from races.gates import Racers, meeting
 from rufaa import functions
-from rufaa.config import config
 from rufaa.db.aside import Aside
 from rufaa.db.atomic import look, unit
 from rufaa.db.listen import Listener
 from rufaa.functions import records
 from rufaa.functions.records import KEPT_DAYS, RequestTaken
-from rufaa.functions.runtime import Runtime
 from rufaa.sync.calls import ApplicationFailure, Calls, Form, Named, Outcome, Success
 from rufaa.sync.registry import FunctionKind
 from rufaa.sync.runtime import Once
-from support import RINGS, World, advance, rows, unchanged, value, wait_until
+from support import RINGS, World, advance, functions_runtime, rows, unchanged, value, wait_until
 
 SESSION = uuid.UUID("58c092c8-fc58-4343-a01e-3198292810aa")
 NAMED = Named(SESSION, 0, b"d" * 32, 0)
@@ -37,7 +35,7 @@ class Node:
 
     def __init__(self, database: str) -> None:
         self.aside = Aside(threads=2, name="node")
-        runtime = Runtime(self.aside, Listener(database), keys=config().secret_keys, demo=True)
+        runtime = functions_runtime(self.aside, Listener(database), demo=True)
         self.calls = Calls(functions.load(), runtime, development=True, deadline_s=20, most_running=10)
 
     def mutate(self, name: str, args: dict[str, object], named: Named = NAMED) -> Outcome:

@@ -174,7 +174,9 @@ def prices(tx: Tx, actor: Actor, *, after: str | None, until: str | None, limit:
         "after": None if after is None else ids.from_wire(after),
         "until": None if until is None else ids.from_wire(until),
     }
-    return tx.rows(_SQL["prices"], {**values, "limit": limit})
+    rows = tx.rows(_SQL["prices"], {**values, "limit": limit})
+    reads.note(*(reads.topic("account", row["account_id"]) for row in rows))
+    return rows
 
 
 def account_named(short_code: str, *, till: str | None = None, environment: str | None = None) -> MpesaAccount:

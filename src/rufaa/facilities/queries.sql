@@ -19,7 +19,7 @@ SELECT id, created_at, name, prompts_at_once FROM facility WHERE id = ANY(%(faci
 -- name: prices
 SELECT price.id, price.created_at, price.amount_cents, price.facility_id, facility.name AS facility,
     price.receiving_id, receiving.name AS receiving, price.payee_id, payee.name AS payee,
-    account.short_code, account.till_number
+    price.account_id, account.short_code, account.till_number
 FROM price
 JOIN facility ON facility.id = price.facility_id
 LEFT JOIN facility AS receiving ON receiving.id = price.receiving_id
