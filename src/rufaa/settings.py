@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "rufaa.ingest",
     "rufaa.referrals",
     "rufaa.functions",
+    "rufaa.moving",
     "rufaa.console",
 ]
 AUTH_USER_MODEL = "facilities.User"

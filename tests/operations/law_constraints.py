@@ -253,6 +253,9 @@ _add("fee", "fee_account_code_key", _twice("fee", account_code="SAME"), "account
 _add("prompt", "prompt_checkout_request_id_key", _twice("prompt", checkout_request_id="ws_CO_1"), "checkout_id_twice")
 _add("receipt", "receipt_number_key", _twice("receipt", number="UBN7XY1234"), "receipt_number_twice")
 _add("referral", "referral_token_key", _twice("referral", token="t"), "token_twice")
+_add("referral", "referral_former_id_key", _twice("referral", former_id="j57"), "former_id_twice")
+_add("brought", "brought_once", _twice("brought"), "document_brought_twice")
+_add("brought", "brought_outcome", _insert("brought", outcome="lost"), "outcome_unknown")
 _add("referral", "referral_account_code_key", _twice("referral", account_code="SAME"), "referral_code_twice")
 
 

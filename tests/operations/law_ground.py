@@ -275,6 +275,13 @@ class Town:
         row = {"id": uuid.uuid4(), "account_id": self.account, "reason": "outage", "held_by": "amina"}
         return self.insert("account_hold", **(row | values))
 
+    def brought(self, **values: object) -> uuid.UUID:
+        row: dict[str, object] = {
+            "id": uuid.uuid4(), "source": "referrals", "document": "j57", "digest": "0", "body": b"{}",
+            "outcome": "kept", "why": "[]",
+        }  # fmt: skip
+        return self.insert("brought", **(row | values))
+
     def transfer(self, kind: str, **values: object) -> None:
         row: dict[str, object] = {
             "kind": kind, "debit": "a", "credit": "b", "amount_cents": CENTS, "account": self.account,

@@ -33,7 +33,8 @@ _FROZEN: Final = {
     " conversation_id originator_conversation_id answered_at",
     ("exemption", "exemption_1_frozen"): "id fee_id kind reason proposed_by seconded_by seconded_at",
     ("referral", "referral_2_frozen"): "id token account_code priority referring_id receiving_id physician_id"
-    " created_by_id particulars_id fee_id",
+    " created_by_id particulars_id fee_id former_id",
+    ("brought", "brought_1_frozen"): "id at source document digest body referral_id",
     ("task", "task_1_frozen"): "id opened_at kind facility_id fee_id stray_id prompt_id receipt_id claim_id refund_id"
     " account_id proposed_fee_id why closed_at closed_by",
     ("stray", "stray_1_frozen"): "id created_at prompt inbox checkout_request_id receipt_number amount_cents paid_at"
@@ -114,7 +115,8 @@ _WHOLE: Final[dict[str, Callable[[Town, str], uuid.UUID]]] = {
     "restoration": lambda sql, _: sql.restoration(compared_at="2026-01-01", compared="nothing is missing"),
     "account_hold": lambda sql, _: sql.hold(released_at="2026-01-01", released_by="amina"),
     "exemption": lambda sql, _: sql.exemption(sql.fee(), agreed=True),
-    "referral": lambda sql, _: sql.referral(fee=sql.fee()),
+    "referral": lambda sql, _: sql.referral(fee=sql.fee(), former_id="j57"),
+    "brought": lambda sql, _: sql.brought(referral_id=sql.referral(fee=sql.fee())),
 }
 
 
@@ -130,6 +132,8 @@ def _another(sql: Town, column: str) -> object:
         "account_id": sql.other_account,
         "amount_cents": CENTS + 100,
         "attempt": 99,
+        "at": "2026-02-02",
+        "body": b"x",
         "payer_phone": "254708009999",
         "phone": "254708009999",
         "method": "reversal",
@@ -261,6 +265,7 @@ TRUNCATE_GUARDS: Final = {
     "refund": "refund_7_kept",
     "claim": "claim_3_kept",
     "inquiry": "inquiry_3_kept",
+    "brought": "brought_3_kept",
 }
 
 for _table, _name in (
@@ -269,7 +274,7 @@ for _table, _name in (
     *(("task", "task_2_kept"), ("stray", "stray_2_kept"), ("restoration", "restoration_2_kept")),
     ("account_hold", "account_hold_2_kept"),
     *(("application", "application_2_only_grows"), ("refund", "refund_6_kept"), ("claim", "claim_2_kept")),
-    ("inquiry", "inquiry_2_kept"),
+    *(("inquiry", "inquiry_2_kept"), ("brought", "brought_2_kept")),
     *(("history", "history_only_grows"), ("transfer", "transfer_only_grows"), ("inbox", "inbox_2_kept")),
 ):
     trigger(_table, _name, "kept")(_deletes(_table))

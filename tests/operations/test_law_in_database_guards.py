@@ -20,7 +20,7 @@ GUARDS: Final = [*TRIGGERS, *CONSTRAINTS]
 OURS: Final = (
     *("fee", "prompt", "receipt", "referral", "exemption", "evidence", "stray", "task", "transfer", "history"),
     *("application", "refund", "claim", "inquiry", "restoration", "inbox", "law", "facility", "membership"),
-    *("mpesa_account", "mpesa_access", "account_hold", "particulars", "price", "rufaa_clock"),
+    *("mpesa_account", "mpesa_access", "account_hold", "particulars", "price", "rufaa_clock", "brought"),
 )
 WRITERS: Final = {
     "fee_4_history": ("history", "fee"),
@@ -132,6 +132,7 @@ def fill(place: Town) -> None:
     place.insert("membership", id=uuid.uuid4(), user_id=place.user, facility_id=place.facility, role="finance")
     place.insert("mpesa_access", account_id=place.account)
     place.hold()
+    place.brought(referral_id=place.referral(fee=place.fee()))
     place.insert(
         "price",
         id=uuid.uuid4(),

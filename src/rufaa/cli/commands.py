@@ -13,6 +13,7 @@ from rufaa.cli import (
     facility,
     functions,
     gateway,
+    import_convex,
     key,
     migrate,
     price,
@@ -47,6 +48,7 @@ app.command("explain")(explain.command)
 app.command("replay")(replay.command)
 app.command("reconcile")(reconcile.command)
 app.command("functions")(functions.command)
+app.command("import-convex")(import_convex.command)
 app.command("doctor")(doctor.command)
 app.add_typer(user.app, name="user")
 app.add_typer(key.app, name="key")

@@ -131,6 +131,30 @@ def _ask(tx: Tx, code: str, fee: uuid.UUID, account: uuid.UUID, *, by: uuid.UUID
     return Answer(Typed.ASKED, "M-Pesa is asked about this code. The referral is paid once M-Pesa and finance agree.")
 
 
+def bring(tx: Tx, fee: uuid.UUID, text: str, *, why: str, by: uuid.UUID) -> None:
+    """Another app says that ``fee`` was paid, with the code ``text`` or with none. A person is asked at once.
+
+    It moves no money: M-Pesa is asked about the code, however old it is, and what it confirms waits in unapplied with
+    the fee proposed.
+    """
+    try:
+        code = read_code(text)
+    except InvalidReceiptCode:
+        unproved = f"{why} There is no M-Pesa code that could be one."
+        operations.open_task_for_fee(tx, fee, kind="contradiction", why=unproved)
+        return
+    row = operations.lock_fee(tx, fee)
+    other = tx.row(_SQL["claimed_for_another"], {"account": row["account_id"], "number": code, "fee": fee})
+    claim = ids.new_id()
+    values = {"id": claim, "account": row["account_id"], "number": code, "fee": fee, "by": by}
+    if tx.execute(_SQL["claim"], values):
+        twice = " The same code is claimed for another referral." if other is not None else ""
+        tx.execute(
+            _SQL["open_claim_task"],
+            {"id": ids.new_id(), "claim": claim, "why": f"{why} Its M-Pesa code is {code}.{twice}"},
+        )
+
+
 def hand_over(tx: Tx) -> None:
     """What nobody confirmed for half an hour is a person's task; after a day nobody is asked any more.
 

@@ -21,6 +21,7 @@ FROM receipt WHERE receipt.id = %(receipt)s AND NOT EXISTS (
 -- name: claimed_for_another
 SELECT id FROM claim
 WHERE account_id = %(account)s AND number = %(number)s AND channel = 'typed' AND fee_id <> %(fee)s AND ended_at IS NULL
+LIMIT 1
 
 -- name: claim
 INSERT INTO claim (id, account_id, number, channel, fee_id, by, next_at)

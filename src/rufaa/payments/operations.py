@@ -174,6 +174,13 @@ def open_task_for_prompt(tx: Tx, prompt: uuid.UUID, *, kind: str, why: str) -> N
     tx.execute(_SQL["open_task_for_prompt"], {"id": ids.new_id(), "prompt": prompt, "kind": kind, "why": why})
 
 
+def open_task_for_fee(tx: Tx, fee: uuid.UUID, *, kind: str, why: str) -> None:
+    """Ask the payee's finance people about a fee; one open task of a kind is enough."""
+    payee = lock_fee(tx, fee)["payee_id"]
+    about = {"facility": payee, "fee": fee, "prompt": None, "receipt": None}
+    tx.execute(_SQL["open_task"], {"id": ids.new_id(), "kind": kind, "why": why, **about})
+
+
 def withdraw_unsent(tx: Tx, fee: uuid.UUID) -> None:
     """A prompt that no worker has claimed yet never rings."""
     tx.execute(_SQL["withdraw_unsent"], {"fee": fee})

@@ -20,6 +20,7 @@ class Referral(models.Model):
     state = models.TextField()
     event = models.TextField()
     reason = models.TextField(default="", db_default="")  # why rejected or cancelled; the outcome when completed
+    former_id = models.TextField(null=True, unique=True)  # in the app that it was brought from: it still finds it
     token = models.TextField(unique=True, default=ids.new_token)  # the patient's link
     account_code = models.TextField(unique=True, default=ids.new_account_code)
     priority = models.TextField()

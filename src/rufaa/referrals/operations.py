@@ -180,7 +180,7 @@ def update_status(
                 word = "the outcome for the referring doctor" if event is Event.COMPLETE else "why"
                 raise ReasonNeeded(f"Say {word}, as reason.", argument="reason")
             _store_payer_phone(row, new_phone)
-            _move(tx, row, state, event, why)
+            move(tx, row, state, event, why)
         case Ignored(why=ignored):
             raise _unlawful(row, rights, f"A referral that is {status} does not become {target}: {ignored}.")
         case Refused(why=refused):
@@ -194,8 +194,8 @@ def _works_at_receiving(actor: Actor, row: Referral) -> bool:
     return row.released_at is None and row.receiving_id in actor.facilities_with(Right.CONFIRM, Side.RECEIVING)
 
 
-def _move(tx: Tx, row: Referral, state: Status, event: Event, reason: str) -> None:
-    """Write the move and what it entails for the fee."""
+def move(tx: Tx, row: Referral, state: Status, event: Event, reason: str) -> None:
+    """Write a move that the law allows, and what it entails for the fee. No prompt is sent, and no right is asked."""
     if event in {Event.APPROVE, Event.CONFIRM_EMERGENCY} and row.fee_id is None:
         _raise_fee(tx, row, needed=event is Event.APPROVE)  # an emergency does not even wait for a price list
     row.state, row.event, row.reason = state, event, reason
@@ -226,7 +226,7 @@ def _ask_for_payment(tx: Tx, row: Referral) -> Requested | PaidAlready | RufaaEr
     The move stands whatever becomes of the prompt.
     """
     if actions.facts(row).fee_is_paid:
-        _move(tx, row, Status.PAID, Event.MONEY_SEEN, "")
+        move(tx, row, Status.PAID, Event.MONEY_SEEN, "")
         return None
     if row.fee_id is None or not row.particulars.payer_phone or not row.referring.prompts_at_once:
         return None
@@ -276,7 +276,7 @@ def save_particulars(
     row.refresh_from_db()
     if Status(row.state) is not Status.AWAITING_BIODATA:
         return Changed(_seen(actor, row))
-    _move(tx, row, Status.PENDING_PAYMENT, Event.ASK_PAYMENT, "")
+    move(tx, row, Status.PENDING_PAYMENT, Event.ASK_PAYMENT, "")
     prompt = _ask_for_payment(tx, row)
     return Changed(_seen(actor, row), prompt)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from rufaa.facilities.queries import Actor
 from rufaa.facilities.rights import Right, Side
 from rufaa.referrals.machine import Status
 from rufaa.referrals.models import Referral
+
+FORMER_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
+"""The form of the ids that other apps gave their referrals. Those of 32 hex digits are ours."""
 
 
 class ReferralNotFound(RufaaError):
@@ -71,8 +75,13 @@ def _whole(rows: QuerySet[Referral]) -> QuerySet[Referral]:
 
 
 def see(actor: Actor, referral: object) -> Seen:
-    """One referral by its id as written outside. Raises ``ReferralNotFound``."""
+    """One referral by its id as written outside, or by the one that it had in the app that it was brought from.
+
+    Raises ``ReferralNotFound``.
+    """
     by_id = ids.from_wire(referral)
+    if by_id is None and isinstance(referral, str) and FORMER_ID.fullmatch(referral):
+        by_id = Referral.objects.filter(former_id=referral).values_list("pk", flat=True).first()
     reads.note(reads.topic("referral", by_id) if by_id else reads.NOTHING)
     found = visible_to(actor).filter(pk=by_id).first() if by_id else None
     if found is None:
