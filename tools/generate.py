@@ -506,6 +506,7 @@ PAGES: Final = {
     "docs/reference/rights.md": rights,
     "docs/reference/functions.md": functions,
     "docs/reference/api.d.ts": api_types,
+    "examples/seed/page/src/api.d.ts": api_types,
     "docs/reference/errors.md": errors,
     "docs/reference/settings.md": settings,
     "docs/reference/commands.md": commands,

@@ -2,13 +2,13 @@ import { useMutation, useQuery } from "convex/react";
 import { ConvexError } from "convex/values";
 import { useState } from "react";
 
-import { getPromptStatus, getReferral, initiateSTKPush, updateReferralStatus, type Prompt, type Referral } from "./api";
+import { api, type PromptStatus, type Referral } from "./api.js";
 import { who } from "./settings";
 
 /** The document's payment button. What becomes of the prompt is shown as it happens: nothing is asked for twice. */
 export function Payment({ referralId }: { referralId: string }) {
-  const referral = useQuery(getReferral, { referralId, ...who });
-  const prompt = useQuery(getPromptStatus, { referralId, ...who });
+  const referral = useQuery(api.referrals.getReferral, { referralId, ...who });
+  const prompt = useQuery(api.mpesa.getPromptStatus, { referralId, ...who });
   if (referral === undefined || prompt === undefined) return <p className="hint">Loading…</p>;
   if (referral === null) return <p className="hint">There is no such referral, or you may not see it.</p>;
   return (
@@ -24,7 +24,7 @@ export function Payment({ referralId }: { referralId: string }) {
   );
 }
 
-function Progress({ referral, prompt }: { referral: Referral; prompt: Prompt | null }) {
+function Progress({ referral, prompt }: { referral: Referral; prompt: PromptStatus | null }) {
   if (referral.payment?.status === "paid") {
     return (
       <p role="status" className="paid">
@@ -37,16 +37,16 @@ function Progress({ referral, prompt }: { referral: Referral; prompt: Prompt | n
       {prompt && <p>{prompt.message}</p>}
       {prompt?.paybill && (
         <p className="hint">
-          By hand: paybill {prompt.paybill.businessNumber}, account {prompt.paybill.accountNumber}.
+          By hand: paybill {prompt.paybill.shortCode}, account {prompt.paybill.accountCode}.
         </p>
       )}
     </div>
   );
 }
 
-function PaymentButton({ referral, prompt }: { referral: Referral; prompt: Prompt | null }) {
-  const moveOn = useMutation(updateReferralStatus);
-  const push = useMutation(initiateSTKPush);
+function PaymentButton({ referral, prompt }: { referral: Referral; prompt: PromptStatus | null }) {
+  const moveOn = useMutation(api.referrals.updateReferralStatus);
+  const push = useMutation(api.mpesa.initiateSTKPush);
   const [phoneNumber, setPhoneNumber] = useState(referral.stkPhoneNumber ?? "");
   const [reason, setReason] = useState("");
   const [busy, setBusy] = useState(false);

@@ -1,14 +1,14 @@
 import { useQuery } from "convex/react";
 import { useState } from "react";
 
-import { getReferralsByStatus, type Referral } from "./api";
+import { api, type Referral } from "./api.js";
 import { Payment } from "./Payment";
 import { who } from "./settings";
 
 /** Who is waiting to be approved, and who to pay. A referral that moves on leaves its list by itself. */
 export function WorkList() {
-  const fresh = useQuery(getReferralsByStatus, { status: "awaiting-biodata", ...who });
-  const waiting = useQuery(getReferralsByStatus, { status: "pending-payment", ...who });
+  const fresh = useQuery(api.referrals.getReferralsByStatus, { status: "awaiting-biodata", ...who });
+  const waiting = useQuery(api.referrals.getReferralsByStatus, { status: "pending-payment", ...who });
   const [chosen, choose] = useState<string | null>(null);
 
   return (
