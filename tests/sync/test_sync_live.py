@@ -294,6 +294,24 @@ def test_caught_up_means_that_every_committed_change_is_shown(database: str) -> 
     play(database, story)
 
 
+def test_caught_up_waits_for_the_run_after_the_one_during_which_the_news_came(database: str) -> None:
+    async def story(here: Setting) -> None:
+        here.town.hold = asyncio.Event()
+        screen = Screen(here.live, "look", {"name": "a"})
+        await here.town.until_running(1)
+        here.town.numbers["a"] = 2.0
+        await here.tell("number:a")
+        caught_up = asyncio.create_task(here.live.caught_up())
+        await here.listener.all_heard()
+        assert not caught_up.done()
+
+        here.town.hold.set()
+        await caught_up
+        assert text(screen.watch) == 2.0
+
+    play(database, story)
+
+
 def test_who_comes_later_sees_nothing_older_than_the_coming(database: str) -> None:
     async def story(here: Setting) -> None:
         first = Screen(here.live, "look", {"name": "a"})

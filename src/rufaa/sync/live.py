@@ -251,11 +251,11 @@ class LiveQueries:
         self._show(query, outcome)
         if not query.watches:  # who was told has left
             return
+        self._release(query, all_of_them=not stale)  # before the next run begins, which is none that has ended
         if stale:
             self._touch(query)
         elif read.again_s is not None:
             self._later(query, max(read.again_s, SHORTEST_S))
-        self._release(query, all_of_them=not stale)
 
     def _show(self, query: _Query, outcome: Outcome) -> None:
         """The answer of a run, and who has to be told of it."""
