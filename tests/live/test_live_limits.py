@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
+import psycopg
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from live.raw import SESSION, Raw, deaf, raw
+from rufaa.gateway.connections import Connection
 from rufaa.gateway.sockets import FRAME_BYTES, Socket
 from support import Running, World, running_gateway, value, wait_until
 
@@ -32,6 +34,30 @@ def neighbour(gateway: Running, world: World) -> Iterator[Raw]:
         gateway.do("mutation", "referrals:createReferral", created(world))
         told = other.hear_until("Transition")
         assert [each["queryId"] for each in told["modifications"]] == [0]
+
+
+class Gate:
+    """Holds every transaction that writes a record of a mutation."""
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        with psycopg.connect(self._database) as holder:
+            holder.execute("LOCK TABLE mutation_record IN EXCLUSIVE MODE")
+            yield
+
+    def until_one_waits(self) -> None:
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        wait_until(lambda: value(waiting) == 1, what="a transaction that waits")
+
+
+@pytest.fixture
+def gate(database: str) -> Gate:
+    return Gate(database)
 
 
 def created(world: World, by: str = "physician") -> dict[str, Any]:
@@ -228,6 +254,45 @@ def test_one_too_many_connections_is_sent_away_unless_somebody_has_said_nothing_
                 assert fourth.rest() == ([], (1013, "TooManyConcurrentRequests"))
             first.mutate(0, "no:such")
             first.hear_until("MutationResponse")
+
+
+def test_screens_leave_connections_to_callbacks(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection, "most", 8)
+    with running_gateway(database) as running:
+        assert running.app.sync.limits.connections == 6
+
+
+def test_a_fault_of_ours_closes_the_socket_as_such(
+    gateway: Running, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    with raw(gateway.url) as client:
+        client.hello()
+        client.hear_until("Transition")
+        monkeypatch.setattr("rufaa.sync.connection.Connection.receive", broken)
+        client.mutate(0, "no:such")
+        assert client.rest() == ([], (1011, "InternalServerError"))
+
+
+def test_mutations_that_wait_are_not_begun_once_their_client_is_gone(
+    gateway: Running, world: World, gate: Gate
+) -> None:
+    with gate.hold(), raw(gateway.url) as client:
+        client.hello()
+        for request in range(20):
+            client.mutate(request, "referrals:createReferral", **created(world))
+        gate.until_one_waits()
+        client.connection.socket.close()
+        wait_until(lambda: gateway.app.sync.connections == 0, what="the end of the connection")
+    wait_until(lambda: value("SELECT count(*) FROM mutation_record") == 1, what="the one that was begun")
+    assert gateway.app.sync.held_bytes == 0
+    with raw(gateway.url) as other:
+        other.hello(session=str(uuid.uuid4()))
+        other.mutate(0, "referrals:createReferral", **created(world))
+        other.hear_until("MutationResponse")
+    assert value("SELECT count(*) FROM referral") == 2
 
 
 def test_too_many_watches_close_it_with_a_name_that_npm_waits_longer_for(gateway: Running, world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, cast
 
@@ -19,6 +20,7 @@ from rufaa.db.aside import Aside
 from rufaa.db.listen import Listener
 from rufaa.functions.runtime import Runtime
 from rufaa.gateway import exchange, monitor, published
+from rufaa.gateway.connections import Connection
 from rufaa.gateway.exchange import Exchange
 from rufaa.gateway.monitor import Answer, Monitor
 from rufaa.gateway.published import Published
@@ -30,7 +32,7 @@ from rufaa.metrics import Sample
 from rufaa.signin.issuers import Issuers
 from rufaa.sync.http import FunctionApi
 from rufaa.sync.live import LiveQueries
-from rufaa.sync.websocket import SyncApi
+from rufaa.sync.websocket import Limits, SyncApi
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -38,6 +40,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 API: Final = "/api/"
 FUNCTION_THREADS: Final = 8
+SYNC_LIMITS: Final = Limits()
 _log = structlog.get_logger()
 
 
@@ -66,7 +69,11 @@ class Gateway:
         self._exchange = Exchange(self._runtime.callers)
         self._api = FunctionApi(functions.load(), self._runtime, development=config.mode is not Mode.PRODUCTION)
         self._queries = LiveQueries(self._api.calls, self._listener)
-        self.sync = SyncApi(self._api.calls, self._runtime, self._queries)
+        # callbacks come over connections, too: screens never take the last of them
+        screens = min(SYNC_LIMITS.connections, Connection.most * 3 // 4)
+        self.sync = SyncApi(
+            self._api.calls, self._runtime, self._queries, limits=replace(SYNC_LIMITS, connections=screens)
+        )
         self._published = Published(keys=config.secret_keys, issuer=config.public_url)
         self._pool: asyncpg.Pool | None = None
         self._batcher: Batcher | None = None

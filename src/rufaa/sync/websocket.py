@@ -105,10 +105,6 @@ class SyncApi:
         return True
 
 
-class _Gone(Exception):
-    """The client went away."""
-
-
 class _Session:
     """One connection, from its accept to its end."""
 
@@ -142,6 +138,7 @@ class _Session:
         try:
             await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self.stop(End(1001, ""))  # what waits is not begun any more; what was begun goes on elsewhere
             for task in (writer, reader, *self._tasks):
                 task.cancel()
             for watch in self._watches.values():
@@ -152,8 +149,13 @@ class _Session:
             if self._expiry is not None:
                 self._expiry.cancel()
             for done in await asyncio.gather(writer, reader, return_exceptions=True):
-                if isinstance(done, Exception) and not isinstance(done, _Gone | OSError):
-                    _log.error("sync.failed error=%s", trace(done))
+                if isinstance(done, Exception) and not isinstance(done, OSError):  # OSError: the client went away
+                    await self._excuse(done)
+
+    async def _excuse(self, fault: Exception) -> None:
+        _log.error("sync.failed error=%s", trace(fault))
+        with suppress(OSError, RuntimeError):  # it may be closed by now
+            await self._send({"type": "websocket.close", "code": 1011, "reason": "InternalServerError"})
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
