@@ -101,6 +101,8 @@ def test_pages_by_name_without_gap_or_repeat(world: World, gateway: Running) -> 
 
     assert seen == everything
     assert [len(page["page"]) for _, page in pages] == [3, 3, 1]
+    beyond = destinations(gateway, world.admin, paginationOpts={"numItems": 3, "cursor": cursor})
+    assert (cursor, beyond["page"], beyond["isDone"]) == ("end", [], True)
     add("Aaa Clinic", "Clinic 01b")
     options = [{"numItems": 3, "cursor": began, "endCursor": page["continueCursor"]} for began, page in pages]
     again = [names(destinations(gateway, world.admin, paginationOpts=each)["page"]) for each in options]

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from rufaa import phone as phones
 from rufaa.errors import InvalidArgument
 from rufaa.functions import REGISTRY, documents, shapes
+from rufaa.functions.paging import Listing
 from rufaa.functions.runtime import Caller
 from rufaa.money import Money, stk_amount
 from rufaa.payments import finance
 from rufaa.payments.refund_machine import RefundState
+from rufaa.sync.values import Value
 
 register = REGISTRY.module("refunds")
 
 
 @register.query
-def listUnderWay(caller: Caller) -> list[shapes.Refund]:
-    """Refunds of this person's facilities, newest first."""
-    return [documents.refund(row) for row in finance.under_way(caller.tx, caller.actor)]
+def listUnderWay(
+    caller: Caller, *, paginationOpts: dict[str, Value] | None = None
+) -> shapes.Page[shapes.Refund] | list[shapes.Refund]:
+    """Refunds of this person's facilities, newest first; at most 200 without ``paginationOpts``."""
+
+    def read(after: str | None, until: str | None, limit: int) -> Sequence[dict[str, Any]]:
+        return finance.under_way(caller.tx, caller.actor, after=after, until=until, limit=limit)
+
+    def render(rows: Sequence[dict[str, Any]]) -> list[shapes.Refund]:
+        return [documents.refund(row) for row in rows]
+
+    return Listing(read, lambda row: row["id"].hex, render).answer(paginationOpts, most=finance.MOST_LISTED)
 
 
 @register.mutation

@@ -57,9 +57,8 @@ def tasks(
         _facilities(actor, Right.UNAPPLIED),
         kind=kind,
         fee=fee,
-        after=None if after is None else from_wire(after),
-        until=None if until is None else from_wire(until),
         limit=limit,
+        **_range(after, until),
     )
 
 
@@ -69,24 +68,40 @@ def count_tasks(tx: Tx, actor: Actor) -> dict[str, int]:
     return {row["kind"]: row["count"] for row in rows}
 
 
-def waiting(tx: Tx, actor: Actor) -> list[dict[str, Any]]:
-    """Receipts of which something waits, oldest first, with what was proposed for them."""
-    rows = _listed(tx, "waiting", _facilities(actor, Right.UNAPPLIED))
+def waiting(
+    tx: Tx, actor: Actor, *, after: str | None = None, until: str | None = None, limit: int = MOST_LISTED
+) -> list[dict[str, Any]]:
+    """The first ``limit`` receipts of which something waits, oldest first, with what was proposed for them.
+
+    Of a page they are those after the receipt with the id ``after``, up to and with ``until``; neither need wait still.
+    """
+    rows = _listed(tx, "waiting", _facilities(actor, Right.UNAPPLIED), limit=limit, **_range(after, until))
     reads.note(*(reads.topic("account", row["account_id"]) for row in rows))
     return rows
 
 
-def under_way(tx: Tx, actor: Actor) -> list[dict[str, Any]]:
-    """Refunds of this person's facilities, newest first."""
-    return _listed(tx, "refunds", _facilities(actor, Right.REFUND))
+def under_way(
+    tx: Tx, actor: Actor, *, after: str | None = None, until: str | None = None, limit: int = MOST_LISTED
+) -> list[dict[str, Any]]:
+    """The first ``limit`` refunds of this person's facilities, newest first; of a page as ``waiting``."""
+    return _listed(tx, "refunds", _facilities(actor, Right.REFUND), limit=limit, **_range(after, until))
 
 
-def _listed(tx: Tx, name: str, facilities: Sequence[uuid.UUID], **wanted: object) -> list[dict[str, Any]]:
+def _listed(
+    tx: Tx, name: str, facilities: Sequence[uuid.UUID], *, limit: int, **wanted: object
+) -> list[dict[str, Any]]:
     """Tasks tell of receipts, and receipts of their tasks; who is the payee of money without a fee, prices say."""
     reads.note("prices")
     for facility in facilities:
         reads.note(reads.topic("tasks", facility), reads.topic("money", facility))
-    return tx.rows(_SQL[name], {"facilities": facilities, "limit": MOST_LISTED, **wanted})
+    return tx.rows(_SQL[name], {"facilities": facilities, "limit": limit, **wanted})
+
+
+def _range(after: str | None, until: str | None) -> dict[str, uuid.UUID | None]:
+    return {
+        "after": None if after is None else from_wire(after),
+        "until": None if until is None else from_wire(until),
+    }
 
 
 def apply(tx: Tx, actor: Actor, receipts: Sequence[str], *, account_code: str, hand_on: HandOn) -> Money:

@@ -35,6 +35,10 @@ LEFT JOIN LATERAL (
 ) AS task ON true
 LEFT JOIN fee AS proposed ON proposed.id = task.proposed_fee_id
 WHERE receipt.state = 'unapplied' AND receipt_payee(receipt.id) = ANY(%(facilities)s::uuid[])
+    AND (%(after)s::uuid IS NULL OR (receipt.created_at, receipt.id)
+         > (SELECT row.created_at, row.id FROM receipt AS row WHERE row.id = %(after)s))
+    AND (%(until)s::uuid IS NULL OR (receipt.created_at, receipt.id)
+         <= (SELECT row.created_at, row.id FROM receipt AS row WHERE row.id = %(until)s))
 ORDER BY receipt.created_at, receipt.id
 LIMIT %(limit)s
 
@@ -42,7 +46,11 @@ LIMIT %(limit)s
 SELECT refund.*, receipt.number AS receipt_number, fee.account_code
 FROM refund JOIN receipt ON receipt.id = refund.receipt_id LEFT JOIN fee ON fee.id = refund.fee_id
 WHERE receipt_payee(refund.receipt_id) = ANY(%(facilities)s::uuid[])
-ORDER BY refund.created_at DESC, refund.id
+    AND (%(after)s::uuid IS NULL OR (refund.created_at, refund.id)
+         < (SELECT row.created_at, row.id FROM refund AS row WHERE row.id = %(after)s))
+    AND (%(until)s::uuid IS NULL OR (refund.created_at, refund.id)
+         >= (SELECT row.created_at, row.id FROM refund AS row WHERE row.id = %(until)s))
+ORDER BY refund.created_at DESC, refund.id DESC
 LIMIT %(limit)s
 
 -- name: fee

@@ -317,7 +317,7 @@ export declare const api: {
   receipts: {
     /** These receipts, in this order, pay the fee of this account code; what is left of them goes on waiting. */
     apply: FunctionReference<"mutation", "public", { receiptIds: Array<string>; accountCode: string; demoUserId?: string | null }, Applied>;
-    /** Receipts of which something waits, oldest first, with the account code that is proposed. For finance people. */
+    /** Receipts of which something waits, oldest first, with the account code that is proposed; at most 200 without `paginationOpts`. For finance people. */
     listUnapplied: FunctionReference<"query", "public", { demoUserId?: string | null }, Array<UnappliedReceipt>>;
     /** Say that the M-Pesa message with this code pays the referral. M-Pesa has the last word. */
     typeCode: FunctionReference<"mutation", "public", { referralId: string; code: string; demoUserId?: string | null }, TypedCode>;
@@ -361,7 +361,7 @@ export declare const api: {
     approve: FunctionReference<"mutation", "public", { refundId: string; demoUserId?: string | null }, RefundAnswer>;
     /** What M-Pesa does not tell, as a person saw it in the statement: the money went back, or it did not. */
     conclude: FunctionReference<"mutation", "public", { refundId: string; went: boolean; reason: string; receiptNumber?: string | null; demoUserId?: string | null }, RefundAnswer>;
-    /** Refunds of this person's facilities, newest first. */
+    /** Refunds of this person's facilities, newest first; at most 200 without `paginationOpts`. */
     listUnderWay: FunctionReference<"query", "public", { demoUserId?: string | null }, Array<Refund>>;
     /** The first of two people. With `accountCode` it is what paid a cancelled referral, else money that waits. */
     propose: FunctionReference<"mutation", "public", { receiptId: string; reason: string; amount?: number | null; phoneNumber?: string | null; accountCode?: string | null; demoUserId?: string | null }, RefundAnswer>;
@@ -388,6 +388,10 @@ export declare const paginated: {
     /** Prices of referrals from facilities that the caller administers, and of those that pay a facility whose finance they do, in the order in which they were first set. The one for a receiving facility wins over the one for any. */
     list: FunctionReference<"query", "public", { paginationOpts: PaginationOptions; demoUserId?: string | null }, PaginationResult<Price>>;
   };
+  receipts: {
+    /** Receipts of which something waits, oldest first, with the account code that is proposed; at most 200 without `paginationOpts`. For finance people. */
+    listUnapplied: FunctionReference<"query", "public", { paginationOpts: PaginationOptions; demoUserId?: string | null }, PaginationResult<UnappliedReceipt>>;
+  };
   referrals: {
     /** Completed referrals, newest first. */
     getCompletedReferrals: FunctionReference<"query", "public", { paginationOpts: PaginationOptions; demoUserId?: string | null }, PaginationResult<Referral>>;
@@ -401,6 +405,10 @@ export declare const paginated: {
     getReferralsByPhysician: FunctionReference<"query", "public", { physicianId?: string | null; paginationOpts: PaginationOptions; demoUserId?: string | null }, PaginationResult<Referral>>;
     /** Referrals of one status, newest first. */
     getReferralsByStatus: FunctionReference<"query", "public", { status: "pending-admin" | "awaiting-biodata" | "pending-payment" | "paid" | "confirmed" | "completed" | "rejected" | "cancelled"; paginationOpts: PaginationOptions; demoUserId?: string | null }, PaginationResult<Referral>>;
+  };
+  refunds: {
+    /** Refunds of this person's facilities, newest first; at most 200 without `paginationOpts`. */
+    listUnderWay: FunctionReference<"query", "public", { paginationOpts: PaginationOptions; demoUserId?: string | null }, PaginationResult<Refund>>;
   };
   tasks: {
     /** Open tasks about this person's money, oldest first; at most 200 without `paginationOpts`. `kind` and `referralId` list those of a kind, or about a referral's fee. For finance people. */
