@@ -1,5 +1,7 @@
 """``make sim SEED=1 PAYMENTS=2000 PROCS=2``: many seeds, each in a process and a database of its own.
 
+With ``MINUTES=90`` no seed is begun after that time, and what was done until then is told.
+
 ``PAYMENTS`` are fees that somebody is to pay; a seed has at most ``PER_SEED`` of them, so many payments are many seeds,
 and each seed has faults of its own. What fails is printed with its trace and the command that replays it, and kept in
 ``seeds.txt``. Exits with 1 if anything failed, or if a run of ``WHOLE`` payments and more never met something that it
@@ -12,8 +14,10 @@ import argparse
 import multiprocessing
 import os
 import sys
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -37,13 +41,16 @@ def main() -> int:
     options = _options()
     jobs = _jobs(options.seed, options.payments, options.procs)
     began = time.monotonic()
+    room = threading.Semaphore(options.procs)
     outcomes: list[Outcome] = []
     if conftest._POSTGRES is not None:
         conftest._POSTGRES.start()
     try:
         _template()
         with multiprocessing.get_context("fork").Pool(options.procs, maxtasksperchild=1) as pool:
-            for outcome in pool.imap_unordered(_one, jobs, chunksize=1):
+            begun = _begun(jobs, room, until=began + options.minutes * 60)
+            for outcome in pool.imap_unordered(_one, begun, chunksize=1):
+                room.release()
                 outcomes.append(outcome)
                 _tell(outcome, began, done=sum(each.payments for each in outcomes), of=options.payments)
     finally:
@@ -57,7 +64,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--payments", type=int, default=500)
     parser.add_argument("--procs", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=24 * 60.0, help="begin no seed after so long")
     return parser.parse_args()
+
+
+def _begun(jobs: list[tuple[int, int]], room: threading.Semaphore, *, until: float) -> Iterator[tuple[int, int]]:
+    """Each job when there is a process for it, as long as there is time."""
+    for job in jobs:
+        room.acquire()
+        if time.monotonic() >= until:
+            return
+        yield job
 
 
 def _jobs(seed: int, payments: int, procs: int) -> list[tuple[int, int]]:
