@@ -549,9 +549,9 @@ class StrandPool:
         self._room = threads
         self._queue: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
 
-    def submit(self, work: Callable[[], Any]) -> Future[Any]:
+    def submit(self, work: Callable[..., Any], *args: Any) -> Future[Any]:
         future: Future[Any] = Future()
-        self._queue.append((future, work))
+        self._queue.append((future, partial(work, *args)))
         self._start()
         return future
 
