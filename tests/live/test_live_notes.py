@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -125,3 +126,18 @@ def test_every_table_that_a_query_may_read_tells(database: str) -> None:
     }
 
     assert telling == set(KINDS)
+
+
+WRITES: Final = re.compile(r"(?:UPDATE|INSERT INTO|DELETE FROM)\s+(\w+)")
+
+
+def test_what_a_trigger_writes_is_told_by_the_trigger_of_the_table_that_it_is_of(database: str) -> None:
+    """They tell of the statement's own table alone: a telling for each row of a batch would cost too much."""
+    found = rows("SELECT proname AS name, prosrc AS text FROM pg_proc WHERE prorettype = 'trigger'::regtype")
+    nested = {(each["name"], table) for each in found for table in WRITES.findall(each["text"]) if table in KINDS}
+    assert nested == {("application_fits", "receipt"), ("refund_promises", "receipt")}
+
+    told = rows(
+        "SELECT pg_get_triggerdef(oid) AS text FROM pg_trigger WHERE tgname ~ '^live_(insert|update|delete|moved)'"
+    )
+    assert all("pg_trigger_depth() = 0" in each["text"] for each in told)
