@@ -327,6 +327,21 @@ def test_who_comes_later_sees_nothing_older_than_the_coming(database: str) -> No
     play(database, story)
 
 
+def test_who_comes_during_a_run_is_not_told_what_it_saw_before(database: str) -> None:
+    async def story(here: Setting) -> None:
+        here.town.hold = asyncio.Event()
+        first = Screen(here.live, "look", {"name": "a"})
+        await here.town.until_running(1)
+        here.town.numbers["a"] = 2.0
+        await here.tell("number:a")
+        later = Screen(here.live, "look", {"name": "a"})
+        here.town.hold.set()
+        await later.until(2.0)
+        await first.until(1.0, 2.0)
+
+    play(database, story)
+
+
 def test_after_a_lost_connection_everything_runs_again(database: str) -> None:
     async def story(here: Setting) -> None:
         screen = Screen(here.live, "look", {"name": "a"})
