@@ -233,6 +233,8 @@ _described(
     "This process's connections by pool and state. waiting: threads that have none and want one.",
     {"pool": ("functions", "callbacks"), "state": ("used", "idle", "waiting")},
 )
+_described("rufaa_sync_connections", "gauge", "Open WebSockets of this process, of which each watches queries.", {})
+_described("rufaa_sync_watches", "gauge", "Queries that they watch, each counted once for every one who does.", {})
 _described("rufaa_inbox_unsettled", "gauge", f"Stored callbacks that are not settled yet.{_COUNTED}", {})
 _described("rufaa_inbox_oldest_age_seconds", "gauge", "Age of the oldest callback that is not settled; 0: none.", {})
 _described(

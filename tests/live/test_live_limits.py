@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -254,6 +255,20 @@ def test_one_too_many_connections_is_sent_away_unless_somebody_has_said_nothing_
                 assert fourth.rest() == ([], (1013, "TooManyConcurrentRequests"))
             first.mutate(0, "no:such")
             first.hear_until("MutationResponse")
+
+
+def test_open_screens_are_counted(database: str, world: World) -> None:
+    token = "a token of the tests that is long enough"
+    with running_gateway(database, RUFAA_METRICS_TOKEN=token) as running, raw(running.url) as client:
+        client.hello()
+        client.modify(1, *({"type": "Add", "queryId": query, **GET} for query in range(3)))
+        while not client.hear_until("Transition")["modifications"]:
+            pass
+        request = urllib.request.Request(f"{running.url}/metrics", headers={"Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, timeout=20) as response:
+            told = response.read().decode()
+    assert "\nrufaa_sync_connections 1.0\n" in told
+    assert "\nrufaa_sync_watches 3.0\n" in told
 
 
 def test_screens_leave_connections_to_callbacks(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,7 +188,11 @@ class Gateway:
         assert self._pool is not None
         size, idle = self._pool.get_size(), self._pool.get_idle_size()
         callbacks = monitor.connections_of("callbacks", used=size - idle, idle=idle, waiting=0)
-        return [*monitor.function_connections(), *callbacks]
+        screens: list[Sample] = [
+            ("rufaa_sync_connections", {}, float(self.sync.connections)),
+            ("rufaa_sync_watches", {}, float(self.sync.watches)),
+        ]
+        return [*monitor.function_connections(), *callbacks, *screens]
 
 
 async def _send(send: Send, answer: Answer) -> None:
