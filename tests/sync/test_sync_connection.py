@@ -100,6 +100,14 @@ def test_who_signs_in_and_watches_nothing_is_confirmed_soon(talk: Talk) -> None:
     assert (sent["endVersion"]["querySet"], sent["endVersion"]["identity"]) == (0, 1)
 
 
+def test_signing_in_again_puts_the_confirmation_off_no_further(talk: Talk) -> None:
+    talk.connect()
+    talk.say(type="Authenticate", baseVersion=0, tokenType="User", value="jane")
+    talk.now_s = talk.limits.opening_s - 0.01
+    talk.say(type="Authenticate", baseVersion=1, tokenType="User", value="jane")
+    assert talk.connection.look_again_s() == talk.limits.opening_s
+
+
 def test_an_empty_query_set_moves_the_version_on(talk: Talk) -> None:
     talk.connect()
     talk.modify(0)
@@ -154,6 +162,13 @@ def test_the_clocks_of_both_are_compared_at_connect(talk: Talk) -> None:
     assert (first["clientClockSkew"], first["serverTs"]) == (300, START_NS)
 
 
+def test_a_clock_that_is_nonsense_is_compared_with_nothing(talk: Talk) -> None:
+    talk.connect(clientTs=10**19)
+    talk.modify(0)
+    (first,) = talk.settle()
+    assert "clientClockSkew" not in first
+
+
 # --- what changes -----------------------------------------------------------------------------------------------------
 
 
@@ -204,6 +219,32 @@ def test_a_removed_query_is_told_removed_with_its_version(talk: Talk) -> None:
 
     assert sent["endVersion"]["querySet"] == 2
     assert sent["modifications"] == [{"type": "QueryRemoved", "queryId": 0}]
+
+
+def test_a_removal_is_told_once(talk: Talk, counter: Counter) -> None:
+    opened(talk, add(0), add(1))
+    talk.modify(1, {"type": "Remove", "queryId": 0})
+    talk.settle()
+    counter.count = 1
+    (sent,) = talk.settle()
+    assert [each["type"] for each in sent["modifications"]] == ["QueryUpdated"]
+
+
+def test_a_query_that_is_back_before_its_removal_was_told_is_told_once(talk: Talk) -> None:
+    opened(talk, add(0))
+    talk.modify(1, {"type": "Remove", "queryId": 0})
+    talk.modify(2, add(0, **WHO))
+    (sent,) = talk.settle()
+    assert [(each["type"], each["value"]) for each in sent["modifications"]] == [("QueryUpdated", None)]
+
+
+def test_a_query_that_cannot_be_run_stays_as_it_is_whoever_asks(talk: Talk) -> None:
+    opened(talk, add(0, udfPath="../x", args=[{}]))
+    talk.say(type="Authenticate", baseVersion=0, tokenType="User", value="jane")
+    assert talk.watching == {}
+    sent = talk.send()
+    assert sent is not None
+    assert sent["modifications"] == []
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------
@@ -263,6 +304,15 @@ def test_a_border_that_was_asked_for_is_left_alone() -> None:
     (sent,) = talk.settle()
     assert sent["modifications"][0]["value"]["page"] == [10]
     assert sent["modifications"][0]["journal"] is None
+
+
+@pytest.mark.parametrize(
+    "answer", ["null", "[]", '{"page":[]}', '{"continueCursor":1}', f'{{"continueCursor":"{"x" * 5000}"}}']
+)
+def test_an_answer_that_is_no_page_has_no_border(answer: str) -> None:
+    talk = opened(Talk(lambda *_: Success(answer)), page(0))
+    assert talk.client.heard[0]["modifications"][0]["journal"] is None
+    assert "endCursor" not in str(talk.watching[0].args)
 
 
 def test_a_journal_of_what_is_no_page_is_not_looked_at(talk: Talk) -> None:
@@ -385,6 +435,75 @@ def test_actions_run_side_by_side_and_are_answered_as_they_end(talk: Talk) -> No
     assert [each["requestId"] for each in sent] == [2, 1, 0]
 
 
+def test_what_was_committed_after_the_mark_is_not_taken_for_heard(talk: Talk) -> None:
+    opened(talk, add(0))
+    for request in range(2):
+        talk.say(type="Mutation", requestId=request, **INC)
+    talk.begin()
+    talk.finish()
+    mark = talk.connection.mark()
+    talk.now_s = talk.limits.hold_s
+    talk.begin()
+    talk.finish()
+    talk.send()
+    talk.send()
+    talk.connection.caught_up(mark)
+
+    sent = talk.send()
+
+    assert sent is not None
+    assert sent["type"] == "Transition"
+    assert talk.client.resolved == {0}
+    assert talk.connection.behind
+
+
+def test_a_failure_does_not_take_back_the_timestamp_of_the_one_before(talk: Talk) -> None:
+    opened(talk)
+    talk.say(type="Mutation", requestId=0, **INC)
+    talk.say(type="Mutation", requestId=1, udfPath="../x", args=[{}])
+    talk.begin()
+    talk.finish()
+    talk.now_s = talk.limits.hold_s
+    talk.begin()  # answers the second, which cannot be run
+    talk.settle()
+    assert talk.client.resolved == {0, 1}
+
+
+def test_an_action_that_runs_already_is_fatal(talk: Talk) -> None:
+    opened(talk)
+    for _ in range(2):
+        talk.say(type="Action", requestId=0, **INC)
+    assert talk.connection.end == End(1000, "")
+    assert talk.settle()[0] == {"type": "FatalError", "error": "Action 0 is running already"}
+
+
+def test_none_is_begun_while_one_runs_or_after_the_end(talk: Talk) -> None:
+    opened(talk)
+    for request in range(3):
+        talk.say(type="Mutation", requestId=request, **INC)
+    talk.begin()
+    assert talk.connection.turn_s() is None
+    assert talk.connection.next_mutation(now_s=talk.now_s) is None
+    talk.finish()
+    talk.mark()
+    talk.catch_up()
+    assert talk.send() is not None
+    assert talk.send() is not None
+    assert talk.connection.turn_s() is not None
+    talk.connection.end = End(1013, "x")
+    assert talk.connection.next_mutation(now_s=talk.now_s) is None
+
+
+def test_after_the_end_nothing_has_to_be_heard_any_more(talk: Talk) -> None:
+    opened(talk)
+    talk.say(type="Mutation", requestId=0, **INC)
+    talk.begin()
+    talk.finish()
+    assert talk.connection.behind
+    talk.connection.end = End(1013, "x")
+    assert not talk.connection.behind
+
+
 def test_a_mutation_is_run_as_whoever_asked_for_it(talk: Talk, counter: Counter) -> None:
     opened(talk)
     talk.say(type="Authenticate", baseVersion=0, tokenType="User", value="jane")
@@ -405,6 +524,7 @@ WHO = {"udfPath": "auth:whoami", "args": [{}]}
 def test_another_identity_has_every_query_asked_anew(talk: Talk) -> None:
     opened(talk, add(0, **WHO), add(1))
     assert talk.client.shown[0] == ("value", "null")
+    talk.now_s = 100.0
     talk.say(type="Authenticate", baseVersion=0, tokenType="User", value="jane")
     assert talk.send() is None, "the answers of before are nobody's now"
 
@@ -446,6 +566,20 @@ def test_an_admin_key_is_refused_like_a_bad_token(talk: Talk) -> None:
     talk.say(type="Authenticate", baseVersion=0, tokenType="Admin", value="key")
     (sent,) = talk.settle()
     assert (sent["type"], sent["authUpdateAttempted"]) == ("AuthError", True)
+
+
+def test_a_token_that_cannot_be_encoded_is_looked_at_by_nobody(talk: Talk) -> None:
+    talk.connect()
+    talk.say(type="Authenticate", baseVersion=0, tokenType="User", value="\ud800")
+    (sent,) = talk.settle()
+    assert (sent["type"], sent["error"]) == ("AuthError", "This is not a token.")
+
+
+def test_a_token_that_runs_out_after_the_end_is_not_spoken_of(talk: Talk) -> None:
+    opened(talk)
+    talk.say_text("nonsense")
+    talk.connection.refused("The token has expired.", attempted=False)
+    assert types(talk.settle()) == ["FatalError"]
 
 
 def test_a_token_that_runs_out_ends_it_without_an_attempt(talk: Talk) -> None:
@@ -605,6 +739,11 @@ def test_what_does_not_fit_one_transition_comes_in_the_next(counter: Counter) ->
     talk = opened(Talk(counter, Limits(transition=1200)), *(add(query, **BIG) for query in range(5)))
     assert types(talk.client.heard) == ["Transition"] * 3
     assert talk.client.shown.keys() == {0, 1, 2, 3, 4}
+
+
+def test_one_answer_that_is_larger_than_a_transition_is_told_all_the_same(counter: Counter) -> None:
+    talk = opened(Talk(counter, Limits(transition=100)), add(0, **BIG), add(1, **BIG))
+    assert talk.client.shown.keys() == {0, 1}
 
 
 def test_a_failure_before_any_function_reads_like_others(talk: Talk) -> None:

@@ -279,8 +279,6 @@ class Connection:
         """When a Transition may be sent, if nothing happens before; None: there is nothing to tell."""
         if self.end is not None or self.unsettled or not self._has_news:
             return None
-        if not self._opened and self._opens_at_s is None:
-            return None
         if self._followed < self._answered and self._heard == self._followed:
             return None  # caught_up will be called
         waits = [self._queries.complete_at_s()]
@@ -301,12 +299,12 @@ class Connection:
         )
 
     def _transition(self, *, now_ns: int) -> str:
-        modifications, whole = self._queries.tell()
+        modifications = self._queries.tell()
         end = Version(self._query_set, self._identities, self.ts_ns)
         written = messages.transition(self._told, end, modifications, skew_ms=self._skew_ms, now_ns=now_ns)
         self._told = end
         self._followed = self._heard
-        self._forced = not whole
+        self._forced = False
         self._transitions += 1
         if not self.chunked or len(written) <= self.limits.chunk:
             return written

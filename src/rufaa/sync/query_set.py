@@ -103,8 +103,8 @@ class QuerySet:
         missing = (query.since_s for query in self._queries.values() if query.outcome is None)
         return max((since_s + self._limits.patience_s for since_s in missing), default=0.0)
 
-    def tell(self) -> tuple[list[str], bool]:
-        """The modifications that make true what the client shows, and whether all of them fitted."""
+    def tell(self) -> list[str]:
+        """The modifications that make true what the client shows, as many as fit: the others are news still."""
         modifications = [messages.removed(query) for query in sorted(self._removed)]
         self._removed.clear()
         size = 0
@@ -114,8 +114,8 @@ class QuerySet:
             assert query.outcome is not None
             text = messages.updated(number, query.outcome, journal=query.journal)
             if size and size + len(text) > self._limits.transition:
-                return modifications, False
+                break
             size += len(text)
             modifications.append(text)
             query.told = query.outcome
-        return modifications, True
+        return modifications
