@@ -438,6 +438,21 @@ def test_a_claim_that_money_stands_behind_pays_by_a_person(world: World, move: M
     check_books()
 
 
+def test_a_code_of_the_time_before_can_be_typed(world: World, move: Move, gateway: Running) -> None:
+    """The fee was owed there since October 2025, so a payment of then may be its own; one of before may not."""
+    move(tables(referral(1, status="paid")))
+
+    def typed(code: str) -> dict[str, Any]:
+        args = {"referralId": convex_id(1), "code": code}
+        return gateway.call("mutation", "receipts:typeCode", args, by=world.admin)
+
+    early, fits = typed("TJ16AAAA01"), typed("TJC6AAAA01")  # of the 1st and of the 12th
+
+    assert early["errorData"]["code"] == "receipt-of-another-day"
+    assert fits["value"]["status"] == "asked"
+    assert [row["number"] for row in rows("SELECT number FROM claim")] == ["TJC6AAAA01"]
+
+
 @pytest.mark.parametrize("status", ["rejected", "cancelled"])
 def test_money_that_is_claimed_for_what_ended_has_a_fee_to_be_claimed_for(
     world: World, move: Move, status: str

@@ -138,6 +138,11 @@ def raise_fee(
     return Raised(fee, price["payee"])
 
 
+def owed_since(tx: Tx, fee: uuid.UUID, at: datetime) -> None:
+    """It was owed before it was raised here, in another app: payments since ``at`` may be its own."""
+    tx.execute(_SQL["owed_since"], {"fee": fee, "at": at})
+
+
 def lock_fee(tx: Tx, fee: uuid.UUID) -> dict[str, Any]:
     row = tx.row(_SQL["lock_fee"], {"fee": fee})
     if row is None:

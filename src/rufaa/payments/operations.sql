@@ -9,6 +9,9 @@ LIMIT 1
 INSERT INTO fee (id, state, event, account_code, payee_id, account_id, amount_cents)
 VALUES (%(id)s, %(state)s, %(event)s, %(account_code)s, %(payee)s, %(account)s, %(amount_cents)s)
 
+-- name: owed_since
+UPDATE fee SET created_at = %(at)s WHERE id = %(fee)s AND created_at > %(at)s
+
 -- name: lock_fee
 SELECT * FROM fee WHERE id = %(fee)s FOR NO KEY UPDATE
 

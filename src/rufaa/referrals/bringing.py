@@ -18,6 +18,7 @@ from rufaa.db.atomic import Tx
 from rufaa.facilities.models import Facility
 from rufaa.law import Moved
 from rufaa.patients.models import Particulars
+from rufaa.payments import operations as payments
 from rufaa.phone import Phone
 from rufaa.referrals import actions, machine, operations
 from rufaa.referrals.machine import Event, Priority, Status
@@ -115,4 +116,6 @@ def bring(tx: Tx, former: Former, *, by: uuid.UUID, owed: bool = False) -> Refer
             raise AssertionError(f"{event} is not lawful from {row.state}")
         reason = former.reason if event in machine.NEEDS_REASON else ""
         operations.move(tx, row, decision.state, event, reason)
+    if row.fee_id is not None:
+        payments.owed_since(tx, row.fee_id, former.created_at)
     return row
