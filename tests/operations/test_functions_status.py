@@ -104,6 +104,21 @@ def test_a_prompt_that_was_not_paid_and_one_that_nobody_can_tell_of(world: World
     assert told[lost]["reasonNeeded"] is False
 
 
+def test_a_prompt_that_a_person_looks_at_wants_a_reason_whatever_came_after(world: World, gateway: Running) -> None:
+    referral, first = world.prompted("254708370003")
+    sent(first, "unknown")
+    execute("UPDATE prompt SET state = 'review', event = 'overdue', settled_at = rufaa_now() WHERE id = %(i)s", i=first)
+    second = world.ask(referral, RINGS, reason="the patient says that nothing rang")
+    sent(second)
+    call_back(second, code=1032)
+
+    told = status(gateway, world.admin, referralId=referral)
+
+    assert (told["paymentId"], told["status"], told["reasonNeeded"]) == (second.hex, "not-paid", True)
+    error = gateway.error("mutation", "referralPayments:retrySTKPush", {"referralId": referral}, by=world.admin)
+    assert error["code"] == "prompt-in-review"
+
+
 def test_after_a_code_that_wants_a_pause_the_pause_is_told(world: World, gateway: Running) -> None:
     referral, prompt = world.prompted(RINGS)
     sent(prompt)

@@ -259,8 +259,11 @@ _AT_A_GLANCE: Final[
 }
 
 
-def prompt_status(seen: Seen, money: Summary | None, row: Attempt | None) -> shapes.PromptStatus:
-    """What a page shows. No countdown is in it, so that it stays the same until something happens."""
+def prompt_status(
+    seen: Seen, money: Summary | None, attempts: Sequence[Attempt], row: Attempt | None
+) -> shapes.PromptStatus:
+    """What a page shows of ``row``, one of the fee's ``attempts``. No countdown is in it, so that it stays the same
+    until something happens."""
     document: shapes.PromptStatus = {
         "referralId": seen.referral.pk.hex,
         "paymentId": None,
@@ -270,7 +273,7 @@ def prompt_status(seen: Seen, money: Summary | None, row: Attempt | None) -> sha
         "attemptNumber": 0.0,
         "live": False,
         "againAt": None,
-        "reasonNeeded": False,
+        "reasonNeeded": any(attempt.state is PromptState.REVIEW for attempt in attempts),
         "receipt": None if money is None else money.receipt_number,
         "amount": None if money is None else float(money.amount.shillings),
         "feeStatus": None if money is None else money.state,
@@ -285,7 +288,6 @@ def prompt_status(seen: Seen, money: Summary | None, row: Attempt | None) -> sha
         document["attemptNumber"] = float(row.attempt)
         document["live"] = row.live
         document["againAt"] = None if row.again_at is None else clock.to_ms(row.again_at)
-        document["reasonNeeded"] = row.state is PromptState.REVIEW
     if money is not None and money.paid and (row is None or row.state is not PromptState.PAID):
         document["message"] = f"Paid. M-Pesa receipt {money.receipt_number}." if money.receipt_number else "Paid."
     return document

@@ -45,8 +45,8 @@ def getPromptStatus(
     except ReferralNotFound:
         return None
     fee = seen.referral.fee_id
-    money = None if fee is None else payments.summaries(caller.tx, [fee])[fee]
-    if money is None or paymentId is None:
-        return documents.prompt_status(seen, money, None if money is None else money.last)
-    row = next(each for each in payments.attempts(caller.tx, money.fee) if each.id.hex == paymentId)
-    return documents.prompt_status(seen, money, row)
+    if fee is None:
+        return documents.prompt_status(seen, None, [], None)
+    attempts = payments.attempts(caller.tx, fee)
+    wanted = (each for each in attempts if paymentId in {None, each.id.hex})
+    return documents.prompt_status(seen, payments.summaries(caller.tx, [fee])[fee], attempts, next(wanted, None))

@@ -173,7 +173,7 @@ class PromptStatus(TypedDict):
     attemptNumber: float
     live: bool  # it may ring, or its answer is awaited: nothing else is sent
     againAt: float | None  # not before then does it make sense to ask again; null: nothing to wait for
-    reasonNeeded: bool  # a person looks at this one: to ask again, a reason is needed
+    reasonNeeded: bool  # a person looks at this prompt or another of the fee: to ask again, give a reason
     receipt: str | None
     amount: float | None
     feeStatus: FeeState | None  # null: no fee was raised yet
