@@ -258,7 +258,7 @@ def test_one_too_many_connections_is_sent_away_unless_somebody_has_said_nothing_
 
 
 def test_open_screens_are_counted(database: str, world: World) -> None:
-    token = "a token of the tests that is long enough"
+    token = "a-token-of-the-tests-that-is-long-enough"
     with running_gateway(database, RUFAA_METRICS_TOKEN=token) as running, raw(running.url) as client:
         client.hello()
         client.modify(1, *({"type": "Add", "queryId": query, **GET} for query in range(3)))
