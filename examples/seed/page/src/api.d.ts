@@ -161,7 +161,7 @@ export interface PromptStatus {
   live: boolean;
   /** not before then does it make sense to ask again; null: nothing to wait for */
   againAt: number | null;
-  /** a person looks at this one: to ask again, a reason is needed */
+  /** a person looks at this prompt or another of the fee: to ask again, give a reason */
   reasonNeeded: boolean;
   receipt: string | null;
   amount: number | null;
