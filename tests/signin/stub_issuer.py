@@ -46,7 +46,8 @@ def part(fields: object) -> str:
 
 
 class StubIssuer:
-    """``answers`` are what it serves by path: anything that JSON can say, bytes as they are, or a status."""
+    """``answers`` are what it serves by path: anything that JSON can say, bytes as they are, a status, or
+    a status with one of these."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -100,7 +101,8 @@ def running_issuer() -> Iterator[StubIssuer]:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
-            status, body = (answer, b"") if isinstance(answer, int) else (200, answer)
+            status, body = answer if isinstance(answer, tuple) else (200, answer)
+            status, body = (answer, b"") if isinstance(answer, int) else (status, body)
             body = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))

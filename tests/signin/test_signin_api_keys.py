@@ -212,6 +212,14 @@ def test_a_token_needs_a_key(production: Running, header: str | None, status: in
     assert (refused.status, refused.json["code"]) == (status, code)
 
 
+def test_what_a_request_has_for_a_body_is_not_looked_at(world: World, production: Running) -> None:
+    key = made(world.admin)
+    for body in (b"", b"{", b"x" * 1_000_000):
+        for bearer, status in ((key, 200), (NOBODYS, 401)):
+            answer = post(f"{production.url}/api/token", body, Authorization=f"Bearer {bearer}")
+            assert answer.status == status
+
+
 def test_a_page_of_another_origin_gets_no_token_that_it_could_read(world: World, production: Running) -> None:
     request = urllib.request.Request(
         f"{production.url}/api/token",

@@ -305,6 +305,18 @@ def test_keys_that_cannot_be_read_are_no_reason_to_refuse(stub: StubIssuer, answ
 
 
 @pytest.mark.parametrize("path", [DISCOVERY, KEYS])
+def test_an_answer_counts_only_as_what_it_says_it_is(stub: StubIssuer, path: str) -> None:
+    """What stands in an error, or goes on beyond all measure, may look as good as it likes."""
+    good = json.dumps(stub.answers[path]).encode()
+    for answer in ((500, good), (404, good), (203, good), good + b" " * issuers.MOST_BYTES):
+        stub.answers[path] = answer
+        silent(stub)
+
+    stub.answers[path] = good + b" " * (issuers.MOST_BYTES - len(good))  # the control
+    assert verified(stub, stub.token()).subject == SUBJECT
+
+
+@pytest.mark.parametrize("path", [DISCOVERY, KEYS])
 def test_no_redirect_is_followed(stub: StubIssuer, path: str) -> None:
     with running_issuer() as elsewhere:
         elsewhere.answers["/there"] = stub.answers[path]

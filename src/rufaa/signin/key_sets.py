@@ -20,7 +20,6 @@ _ALGORITHMS: Final[Mapping[tuple[str, str | None], tuple[str, ...]]] = {
     ("EC", "P-521"): ("ES512",),
     ("OKP", "Ed25519"): ("EdDSA",),
 }
-ALGORITHMS: Final = frozenset(name for names in _ALGORITHMS.values() for name in names)
 _MOST_KEYS: Final = 100
 _RSA_BITS: Final = range(2048, 16384 + 1)  # beyond, a check takes long
 _PUBLIC: Final = ("kty", "n", "e", "crv", "x", "y")
