@@ -293,7 +293,7 @@ TROUBLES: Final[dict[str, dict[str, Any]]] = {
     "the keys are no set": {KEYS: ["ES256"]},
     "no keys": {KEYS: {"keys": []}},
     "no key that is taken": {KEYS: {"keys": [{"kty": "oct", "k": "AA"}]}},
-    "too many keys": {KEYS: {"keys": [{}] * 101}},
+    "too many keys": {KEYS: {"keys": [jwk_of(MADE["ES256"], "ES256")] * 101}},
     "more keys than are read": {KEYS: b'{"keys": [' + b"1," * issuers.MOST_BYTES + b"1]}"},
 }
 

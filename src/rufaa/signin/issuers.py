@@ -218,7 +218,7 @@ def _header(header: Mapping[str, object]) -> tuple[str, str | None]:
     algorithm, name, kind = header.get("alg"), header.get("kid"), header.get("typ")
     if not isinstance(algorithm, str):
         raise BadToken
-    if not isinstance(name, str | None) or ("kid" in header and name is None):
+    if not isinstance(name, str | None):
         raise BadToken
     if not isinstance(kind, str | None) or (kind.lower() if kind is not None else None) not in _TYPES:
         raise BadToken
