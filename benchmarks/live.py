@@ -21,6 +21,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
@@ -239,12 +240,22 @@ class Gateway:
         from rufaa.db.listen import Listener
         from rufaa.functions.runtime import Runtime
         from rufaa.gateway.app import FUNCTION_THREADS
+        from rufaa.signin.issuers import Issuers
+        from rufaa.signin.tokens import LOCAL
         from rufaa.sync.calls import Calls
         from rufaa.sync.live import LiveQueries
 
         self.listener = Listener(database_url)
         self.aside = Aside(threads=FUNCTION_THREADS, name="function")
-        runtime = Runtime(self.aside, self.listener, keys=("a secret of the tests",), demo=False)
+        runtime = Runtime(
+            self.aside,
+            self.listener,
+            keys=("a secret of the benchmarks",),
+            issuer=LOCAL,
+            token_life=timedelta(minutes=10),
+            issuers=Issuers(()),
+            demo=False,
+        )
         self.calls = Calls(functions.load(), runtime, development=False, deadline_s=60, most_running=100_000)
         self.live = LiveQueries(self.calls, self.listener)
 
