@@ -21,8 +21,8 @@ WHOLE: Final = 2000
 
 _NEVER_DRAWN: Final = frozenset({FaultKind.ANSWER_REPLACED, FaultKind.ID_REPEATED})
 """Presets take the first one's place. The second answers a push with another's id: where the other is known,
-tests/money/test_money_unknown.py has it. Where the other's own answer was lost, a query about the id tells of the other's
-payment, and nobody can know: that Safaricom gives no id twice is assumed."""
+tests/money/test_money_unknown.py has it. Where the other's own answer was lost, a query about the id tells of the
+other's payment, and nobody can know: that Safaricom gives no id twice is assumed."""
 _RARE_STEPS: Final = frozenset({Step.SETTLE_GIVE_UP, Step.STRAY_CLAIM, Step.STRAY_CALL, Step.STRAY_NOTE})
 """A callback that can never be settled would be a fault of ours; strays come of restored backups alone."""
 
