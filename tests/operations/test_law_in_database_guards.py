@@ -185,7 +185,13 @@ def test_every_trigger_is_in_the_table_of_guards(sql: Town) -> None:
         "live_delete",
         "live_truncate",
     }  # tests/live
-    found = {row["tgname"] for row in sql.rows("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")}
+    found = {
+        row["tgname"]
+        for row in sql.rows(
+            "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+            " AND tgrelid::regclass::text NOT IN ('api_key', 'openid_link')"  # tests/signin
+        )
+    }
 
     assert found - tellers == {guard.name for guard in TRIGGERS} | set(WRITERS) | {COUNTS}
 
