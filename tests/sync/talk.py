@@ -185,7 +185,7 @@ class Talk:
             self.act()
             self.mark()
             self.catch_up()
-            moved = self.send() is not None or self.running is not None or bool(self.acting)
+            moved = self.send() is not None or self.running is not None or bool(self.acting or self.marks)
         return self.client.heard[before:]
 
 
