@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol
 from rufaa import reads
 from rufaa.log import trace
 from rufaa.reads import EVERYTHING, Reads
-from rufaa.sync.calls import ApplicationFailure, Calls, Failure, Form, Outcome, TookTooLong
+from rufaa.sync.calls import Calls, Failure, Form, Outcome, TookTooLong, same
 from rufaa.sync.registry import FunctionKind
 from rufaa.sync.runtime import Identity, Overloaded
 from rufaa.sync.values import JsonValue
@@ -259,7 +259,7 @@ class LiveQueries:
 
     def _show(self, query: _Query, outcome: Outcome) -> None:
         """The answer of a run, and who has to be told of it."""
-        changed = query.outcome is None or not _same(query.outcome, outcome)
+        changed = query.outcome is None or not same(query.outcome, outcome)
         if changed:
             query.outcome = outcome
         assert query.outcome is not None
@@ -342,21 +342,6 @@ def _topics(outcome: Outcome, read: Reads) -> frozenset[str]:
     if isinstance(outcome, Failure):
         return frozenset() if outcome.invalid else frozenset({EVERYTHING})
     return frozenset(read.topics or {EVERYTHING})
-
-
-def _same(one: Outcome, other: Outcome) -> bool:
-    """Whether a client would see no difference; each failure has a request id of its own, which is none."""
-    match one, other:
-        case (Failure(), Failure()):
-            return _words(one.message) == _words(other.message)
-        case (ApplicationFailure(), ApplicationFailure()):
-            return one.data == other.data and _words(one.message) == _words(other.message)
-        case _:
-            return one == other
-
-
-def _words(message: str) -> str:
-    return message.partition("]")[2]
 
 
 def _stop_timer(query: _Query) -> None:

@@ -1,0 +1,120 @@
+"""The processes that are measured: the gateway as it is run, and a worker that settles when it is told to."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from town import environment, set_up
+
+START_S = 60.0
+
+
+class Gateway:
+    """``rufaa gateway`` on a free port of 127.0.0.1."""
+
+    def __init__(self, database_url: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "rufaa", "gateway"],
+            env=os.environ | environment(database_url) | {"RUFAA_HOST": "127.0.0.1", "RUFAA_PORT": str(port)},
+            stderr=subprocess.DEVNULL,
+        )
+        until = time.monotonic() + START_S
+        while not self._ready():
+            if self._process.poll() is not None or time.monotonic() > until:
+                self.close()
+                raise RuntimeError("the gateway did not start")
+            time.sleep(0.1)
+
+    def _ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    @property
+    def resident(self) -> int:
+        """Bytes of it in memory."""
+        statm = Path(f"/proc/{self._process.pid}/statm").read_text()
+        return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor time that it has used."""
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+
+    def close(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Worker:
+    """Settles what is in the inbox, in a process of its own."""
+
+    def __init__(self, database_url: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | environment(database_url),
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._in, self._out = self._process.stdin, self._process.stdout
+        while self._out.readline().strip() != "ready":
+            if self._process.poll() is not None:
+                raise RuntimeError("the worker did not start")
+
+    def settle(self) -> dict[str, float]:
+        """How many callbacks it ``taken``, and when it ``began``, sent its ``commit``, and was ``done``: on the
+        system's monotonic clock, in seconds."""
+        self._in.write("\n")
+        self._in.flush()
+        while not (line := self._out.readline()).startswith("{"):
+            if not line:
+                raise RuntimeError("the worker ended")
+        told: dict[str, float] = json.loads(line)
+        return told
+
+    def close(self) -> None:
+        self._in.close()
+        self._process.wait(30)
+
+
+def settle_for_ever() -> None:
+    """The worker's own process: for each line on standard input, settle."""
+    set_up(os.environ["DATABASE_URL"])
+    from rufaa.cli.work import HANDLERS
+    from rufaa.db import failpoints
+    from rufaa.ingest.loop import settle_inbox
+
+    reached: dict[str, float] = {}
+    failpoints.listen(lambda point: reached.__setitem__(point, time.monotonic()))
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        began = time.monotonic()
+        taken = settle_inbox(HANDLERS)
+        step = failpoints.Step.SETTLE_BATCH
+        told = {"taken": taken, "began": began, "commit": reached[step.before], "done": reached[step.after]}
+        print(json.dumps(told), flush=True)
+
+
+if __name__ == "__main__":
+    settle_for_ever()
