@@ -72,10 +72,9 @@ class Town:
         from rufaa import clock
         from rufaa.db.atomic import Tx, unit
         from rufaa.facilities import operations as facilities
-        from rufaa.facilities.queries import actor_named
         from rufaa.facilities.rights import Role
         from rufaa.signin import tokens
-        from support import make_world
+        from support import make_world, someone
 
         self.world = make_world()
 
@@ -86,7 +85,7 @@ class Town:
         for name in names:
             unit(lambda tx, name=name: person(tx, name))  # type: ignore[misc]
         self.tokens = [
-            tokens.issue(actor_named(name).user, keys=(SECRET,), now=clock.now(), lifetime=timedelta(hours=12))
+            tokens.issue(someone(name).user, keys=(SECRET,), now=clock.now(), lifetime=timedelta(hours=12))
             for name in names
         ]
         self._phones = 0

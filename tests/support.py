@@ -30,7 +30,7 @@ from rufaa.config import Config, load
 from rufaa.daraja.client import AccountKind, Credentials, Daraja, Environment, MemoryTokens, new_session
 from rufaa.daraja.registration import Registered
 from rufaa.db.aside import Aside
-from rufaa.db.atomic import Tx, unit
+from rufaa.db.atomic import Tx, look, unit
 from rufaa.db.listen import Listener
 from rufaa.facilities import operations as facilities
 from rufaa.facilities.models import Facility, MpesaAccount
@@ -240,7 +240,7 @@ def make_world(base_url: str = "http://127.0.0.1:1", *, queries_per_min: float =
             user = facilities.add_user(tx, name, full_name=name.title(), operator=operator)
             for facility, role in roles:
                 facilities.add_member(tx, user, facility, role)
-            return actor_named(name)
+            return actor_named(tx, name)
 
         return World(
             uhuru=uhuru,
@@ -258,6 +258,11 @@ def make_world(base_url: str = "http://127.0.0.1:1", *, queries_per_min: float =
         )
 
     return unit(fill)
+
+
+def someone(name: str) -> Actor:
+    """The person with this sign-in name, and the roles that they have now."""
+    return look(lambda tx: actor_named(tx, name))
 
 
 def credentials(base_url: str) -> Credentials:

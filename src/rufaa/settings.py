@@ -76,6 +76,9 @@ def _database(url: str | None) -> dict[str, Any]:
             "keepalives_count": 3,
             "tcp_user_timeout": 15_000,
             "application_name": "rufaa",
+            # Statements that come again are planned once: planning takes longer than most of them
+            "server_side_binding": True,
+            "prepare_threshold": 5,
             "options": "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=20s"
             " -c timezone=UTC",
             "pool": {

@@ -16,7 +16,7 @@ from live.verify import Hall, check_screens, hall, verify_live
 from rufaa import functions
 from rufaa.db.atomic import Tx, unit
 from rufaa.facilities import operations as facilities
-from rufaa.facilities.queries import Actor, actor_named
+from rufaa.facilities.queries import Actor
 from rufaa.facilities.rights import Role
 from rufaa.payments import hold
 from rufaa.referrals.machine import Status
@@ -36,6 +36,7 @@ from support import (
     give_operator,
     register_c2b,
     rows,
+    someone,
     value,
     wait_until,
 )
@@ -181,7 +182,7 @@ def stage(database: str, town: World, simulator: RunningSimulator, gateway: Runn
 
     unit(add)
     with hall(database) as here:
-        stage = Stage(here, town, simulator, worker, actor_named("second-finance"))
+        stage = Stage(here, town, simulator, worker, someone("second-finance"))
         stage.watch()
         yield stage
 

@@ -57,7 +57,7 @@ def unnoted(function: Function, args: dict[str, Any], who: Actor) -> set[str]:
 
     def run(tx: Tx) -> set[str]:
         with reads.recording() as read:
-            actor = facilities.actor(who.user)
+            actor = facilities.actor(tx, who.user)
             tables = looked_into(tx, lambda: function.handler(Caller(actor, tx), **args))
         kinds = {topic.partition(":")[0] for topic in read.topics}
         return {table for table in tables if kinds.isdisjoint(KINDS.get(table, set()))}

@@ -12,7 +12,7 @@ from rufaa.daraja.client import Daraja, MemoryTokens, new_session
 from rufaa.daraja.outcomes_orders import Acknowledged
 from rufaa.db.atomic import Tx, unit
 from rufaa.facilities import operations as facilities
-from rufaa.facilities.queries import Actor, actor_named
+from rufaa.facilities.queries import Actor
 from rufaa.facilities.rights import Role
 from rufaa.ingest.address import result_url, timeout_url
 from rufaa.money import Money
@@ -36,6 +36,7 @@ from support import (
     register_c2b,
     rows,
     running_gateway,
+    someone,
     value,
 )
 
@@ -53,7 +54,7 @@ class Office:
             facilities.add_member(tx, facilities.add_user(tx, "second-finance"), world.tumaini, Role.FINANCE)
 
         unit(add)
-        self.second: Actor = actor_named("second-finance")
+        self.second: Actor = someone("second-finance")
 
     def waits(self, shillings: int = 1000) -> str:
         number = self.simulator.pay(PAYER, DEMO_SHORT_CODE, "RENT", shillings)

@@ -8,7 +8,7 @@ import pytest
 
 from rufaa.db.atomic import Tx, unit
 from rufaa.facilities import operations as facilities
-from rufaa.facilities.queries import Actor, actor_named
+from rufaa.facilities.queries import Actor
 from rufaa.facilities.rights import Role
 from rufaa.money import Money
 from rufaa.simulator.config import DEMO_SHORT_CODE
@@ -23,6 +23,7 @@ from support import (
     open_tasks,
     register_c2b,
     rows,
+    someone,
     unchanged,
     value,
 )
@@ -42,7 +43,7 @@ class Office:
             facilities.add_member(tx, facilities.add_user(tx, name), self.world.tumaini, Role.FINANCE)
 
         unit(add)
-        return actor_named(name)
+        return someone(name)
 
     def waits(self, shillings: int = 1000) -> str:
         number = self.simulator.pay(PAYER, DEMO_SHORT_CODE, "RENT", shillings)

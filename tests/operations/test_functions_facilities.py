@@ -10,10 +10,10 @@ import pytest
 from rufaa.db.atomic import Tx, unit
 from rufaa.facilities import operations as facilities
 from rufaa.facilities.models import Facility
-from rufaa.facilities.queries import Actor, actor_named
+from rufaa.facilities.queries import Actor
 from rufaa.facilities.rights import Role
 from rufaa.money import Money
-from support import Running, World, execute, unchanged
+from support import Running, World, execute, someone, unchanged
 
 ELSEWHERE, TUMAINI, UHURU = "Elsewhere Clinic", "Tumaini Referral Hospital", "Uhuru Health Centre"
 
@@ -62,7 +62,7 @@ def test_the_price_is_the_one_that_a_referral_would_have(world: World, gateway: 
 
 def test_who_may_refer_from_several_says_from_where(world: World, gateway: Running) -> None:
     unit(lambda tx: facilities.add_member(tx, facilities.add_user(tx, "physician"), world.elsewhere, Role.PHYSICIAN))
-    both = actor_named("physician")
+    both = someone("physician")
 
     assert [(row["name"], row["price"]) for row in destinations(gateway, both)] == [
         (ELSEWHERE, None), (TUMAINI, None), (UHURU, None),

@@ -16,14 +16,14 @@ import pytest
 from operations.test_functions_rights_money import CASES as MONEY
 from rufaa.db.atomic import unit
 from rufaa.facilities import operations as facilities
-from rufaa.facilities.queries import Actor, actor_named
+from rufaa.facilities.queries import Actor
 from rufaa.facilities.rights import Role
 from rufaa.functions import load, runtime
 from rufaa.payments.machine import FeeEvent
 from rufaa.referrals import operations as referrals
 from rufaa.referrals.machine import Priority, Status
 from rufaa.sync.registry import FunctionKind
-from support import RINGS, Running, World, call_back, execute, referral_in, unchanged, value
+from support import RINGS, Running, World, call_back, execute, referral_in, someone, unchanged, value
 
 S = Status
 NF, NO, NOBODY, OK = "referral-not-found", "forbidden", "not-signed-in", "ok"
@@ -289,7 +289,7 @@ def person(world: World, who: str) -> Actor | None:
         found: Actor = getattr(world, who)
         return found
     unit(lambda tx: facilities.add_member(tx, facilities.add_user(tx, "colleague"), world.uhuru, Role.PHYSICIAN))
-    return actor_named("colleague")
+    return someone("colleague")
 
 
 @pytest.mark.parametrize("who", PEOPLE)

@@ -13,7 +13,7 @@ import pytest
 
 from rufaa.db.atomic import Tx, unit
 from rufaa.facilities import operations as facilities
-from rufaa.facilities.queries import Actor, actor_named
+from rufaa.facilities.queries import Actor
 from rufaa.facilities.rights import Role
 from rufaa.functions import load
 from rufaa.money import Money
@@ -21,7 +21,7 @@ from rufaa.payments import arrivals, refunds
 from rufaa.payments.arrival_plan import Arrival
 from rufaa.payments.machine import Channel
 from rufaa.referrals.operations import fees_paid
-from support import Running, World, execute, number_of_today, rows, unchanged, value
+from support import Running, World, execute, number_of_today, rows, someone, unchanged, value
 
 NO, NF, NO_RECEIPT, NO_REFUND, NOBODY, OK = (
     *("forbidden", "referral-not-found", "no-such-receipt", "no-such-refund", "not-signed-in", "ok"),
@@ -123,7 +123,7 @@ def person(world: World, who: str) -> Actor:
         facilities.add_member(tx, facilities.add_user(tx, "second-finance"), world.tumaini, Role.FINANCE)
 
     unit(add)
-    return actor_named("second-finance")
+    return someone("second-finance")
 
 
 KINDS: Final = {function.name: function.kinds[0] for function in load().functions()}

@@ -17,11 +17,10 @@ from rufaa.errors import InvalidArgument
 from rufaa.facilities import operations as facilities
 from rufaa.facilities.models import Facility, Membership, MpesaAccount, Price, User
 from rufaa.facilities.operations import InvalidName
-from rufaa.facilities.queries import actor_named
 from rufaa.facilities.rights import Role
 from rufaa.money import Money
 from rufaa.secret import seal, unseal
-from support import KEYS, World, credentials, execute, rows, value
+from support import KEYS, World, credentials, execute, rows, someone, value
 
 
 def test_a_facility_is_made_once_whatever_the_spaces(world: World) -> None:
@@ -62,8 +61,8 @@ def test_an_operator_is_made_one_and_never_unmade_by_saying_it_again(world: Worl
     unit(lambda tx: facilities.add_user(tx, "admin", full_name="Someone Else"))
 
     assert User.objects.get(username="admin").is_superuser is True
-    assert actor_named("admin").is_operator is True
-    assert actor_named("physician").is_operator is False
+    assert someone("admin").is_operator is True
+    assert someone("physician").is_operator is False
 
 
 def test_a_membership_is_given_once_and_again_after_it_was_revoked(world: World) -> None:
@@ -75,11 +74,11 @@ def test_a_membership_is_given_once_and_again_after_it_was_revoked(world: World)
     give()
     assert Membership.objects.filter(user=user).count() == 1
     execute("UPDATE membership SET revoked_at = rufaa_now() WHERE user_id = %(id)s", id=user.pk)
-    assert actor_named("physician").memberships == frozenset()
+    assert someone("physician").memberships == frozenset()
     give()
 
     assert Membership.objects.filter(user=user).count() == 2
-    assert actor_named("physician").memberships == {(world.uhuru.pk, Role.PHYSICIAN)}
+    assert someone("physician").memberships == {(world.uhuru.pk, Role.PHYSICIAN)}
 
 
 def test_a_price_is_kept_once_for_each_pair(world: World) -> None:

@@ -12,13 +12,13 @@ from rufaa.db.atomic import unit
 from rufaa.errors import InvalidArgument, RufaaError
 from rufaa.facilities import operations as facilities
 from rufaa.facilities.models import User
-from rufaa.facilities.queries import Actor, Forbidden, actor_named
+from rufaa.facilities.queries import Actor, Forbidden
 from rufaa.facilities.rights import Role
 from rufaa.ids import is_account_code
 from rufaa.referrals import operations as referrals
 from rufaa.referrals.machine import Priority
 from rufaa.referrals.models import Referral
-from support import World, rows, unchanged
+from support import World, rows, someone, unchanged
 
 TEXTS: dict[str, Any] = {
     "patient_name": "Jane Wafula",
@@ -74,7 +74,7 @@ def test_facilities_are_given_by_name_or_id(world: World, form: Callable[[Any], 
 def test_who_works_in_two_facilities_names_the_one_that_refers(world: World) -> None:
     user = User.objects.get(pk=world.physician.user)
     unit(lambda tx: facilities.add_member(tx, user, world.elsewhere, Role.PHYSICIAN))
-    twice = actor_named("physician")
+    twice = someone("physician")
 
     with unchanged(), pytest.raises(InvalidArgument) as refused:
         create(twice)

@@ -9,14 +9,26 @@ import pytest
 from rufaa.db.atomic import Tx, unit
 from rufaa.facilities import operations as facilities
 from rufaa.facilities.models import Price
-from rufaa.facilities.queries import actor_named
 from rufaa.facilities.rights import Role
 from rufaa.money import Money
 from rufaa.payments.operations import NoPrice, Requested
 from rufaa.phone import Phone
 from rufaa.referrals.machine import Priority, Status
 from rufaa.referrals.operations import UnlawfulMove
-from support import FEE, PAYS, RINGS, World, call_back, check_books, execute, referral_in, rows, unchanged, value
+from support import (
+    FEE,
+    PAYS,
+    RINGS,
+    World,
+    call_back,
+    check_books,
+    execute,
+    referral_in,
+    rows,
+    someone,
+    unchanged,
+    value,
+)
 
 S = Status
 
@@ -176,7 +188,7 @@ def test_who_works_on_both_sides_is_told_why_it_cannot_be_confirmed_yet(world: W
     referral = world.waiting()
 
     with unchanged(), pytest.raises(UnlawfulMove, match="neither paid, waived nor deferred") as refused:
-        world.move(referral, S.CONFIRMED, by=actor_named("both"))
+        world.move(referral, S.CONFIRMED, by=someone("both"))
     assert refused.value.data["allowed"] == ["cancelled"]
 
 

@@ -9,12 +9,14 @@ import pytest
 from rufaa.db.atomic import unit
 from rufaa.facilities import operations as facilities
 from rufaa.facilities.models import Membership, User
-from rufaa.facilities.queries import Actor, actor_named
+from rufaa.facilities.queries import Actor
 from rufaa.facilities.rights import Role
 from rufaa.payments.machine import FeeEvent
 from rufaa.referrals import operations as referrals
+from rufaa.referrals import queries
 from rufaa.referrals.machine import Priority, Status
-from support import RINGS, Running, World, call_back, execute, referral_in, unchanged, value
+from rufaa.referrals.queries import ReferralNotFound
+from support import RINGS, Running, World, call_back, execute, referral_in, someone, unchanged, value
 
 S = Status
 
@@ -148,7 +150,7 @@ def test_a_second_role_shows_no_colleagues_patient(world: World, gateway: Runnin
     unit(lambda tx: facilities.add_member(tx, user, world.uhuru, Role.PHYSICIAN))
 
     assert set(read(gateway, world.approved(), world.finance)) == FOR_FINANCE
-    own = world.approved(by=actor_named("finance"))
+    own = world.approved(by=someone("finance"))
     assert set(read(gateway, own, world.finance)) == FOR_FINANCE | MEDICAL_AND_PERSONAL
 
 
@@ -176,6 +178,46 @@ def test_finance_reads_a_proposal_before_agreeing(world: World, gateway: Running
 
     assert document["exemptionProposal"] == {"kind": "waive", "reason": "poor family"}
     assert document["allowedActions"] == ["secondExemption"]
+
+
+# --- one by one and in lists ---------------------------------------------------------------------------------------
+
+
+def test_everybody_sees_the_same_one_by_one_and_in_lists(world: World) -> None:
+    """Two ways to rows, and each person's roles, sides and times: whoever may see it here may see it there."""
+    for name, *roles in (
+        ("both", (world.uhuru, Role.PHYSICIAN), (world.tumaini, Role.FINANCE)),
+        ("colleague", (world.uhuru, Role.PHYSICIAN)),
+        ("elsewhere", *((world.elsewhere, role) for role in Role)),
+        ("all-there", *((world.tumaini, role) for role in Role)),
+        ("nobody",),
+    ):
+        user = unit(lambda tx, name=name: facilities.add_user(tx, name))  # type: ignore[misc]
+        for facility, role in roles:
+            unit(lambda tx, at=facility, role=role, user=user: facilities.add_member(tx, user, at, role))  # type: ignore[misc]
+    referred = [referral_in(world, status) for status in Status]
+    referred += [world.approved(by=someone("both")), world.referral(priority=Priority.EMERGENCY), world.prompted()[0]]
+    everybody = [someone(name) for name in User.objects.values_list("username", flat=True)]
+
+    shown: dict[str, int] = {}
+    for by in everybody:
+        listed = {seen.referral.pk.hex: seen for seen in unit(lambda tx, by=by: queries.listed(tx, by, limit=100))}  # type: ignore[misc]
+        for referral in referred:
+            try:
+                seen = unit(lambda tx, by=by, referral=referral: queries.see(tx, by, referral))  # type: ignore[misc]
+            except ReferralNotFound:
+                assert referral not in listed, (by.name, referral)
+            else:
+                assert (seen.rights, seen.referral.fee_id) == (
+                    listed[referral].rights,
+                    listed[referral].referral.fee_id,
+                )
+        shown[by.name] = len(listed)
+
+    assert [shown[name] for name in ("nobody", "elsewhere", "colleague", "Operator")] == [0, 0, 0, 0]
+    assert 0 < shown["Receiver"] < shown["all-there"] <= shown["Admin"] == len(referred)
+    assert 1 < shown["both"] < len(referred)
+    assert shown["Physician"] == len(referred) - 1
 
 
 # --- who leaves ----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Units of work whose process froze: PostgreSQL ended the transaction, and nothing of it is there."""
+"""Units of work that PostgreSQL ended, or asks to be done again."""
 
 from __future__ import annotations
 
@@ -28,3 +28,25 @@ def test_a_transaction_that_slept_too_long_is_a_lost_connection_and_no_fault_of_
         unit(freezes)
 
     assert rows("SELECT name FROM facility WHERE name = 'Half a name'") == []
+
+
+def test_a_table_that_another_node_alters_meanwhile_is_read_all_the_same(database: str) -> None:
+    """PostgreSQL refuses a prepared statement whose columns became others; a server that goes on has prepared many."""
+
+    def read(tx: Tx) -> list[dict[str, object]]:
+        return tx.rows("SELECT * FROM altered")
+
+    def prepared(tx: Tx) -> bool:
+        read(tx)
+        return bool(tx.rows("SELECT FROM pg_prepared_statements WHERE statement = 'SELECT * FROM altered'"))
+
+    with psycopg.connect(database, autocommit=True) as other:
+        other.execute("CREATE TABLE altered (one int)")
+        other.execute("INSERT INTO altered VALUES (1)")
+        try:
+            wait_until(lambda: all(unit(prepared) for _ in range(20)), what="every connection's statement")
+            other.execute("ALTER TABLE altered ADD two int DEFAULT 2")
+
+            assert [unit(read) for _ in range(20)] == [[{"one": 1, "two": 2}]] * 20
+        finally:
+            other.execute("DROP TABLE altered")

@@ -70,7 +70,7 @@ def build(tx: Tx, *, certificate: str) -> Town:
         user = facilities.add_user(tx, name, full_name=name.title())
         for facility, role in roles:
             facilities.add_member(tx, user, facility, role)
-        return actor_named(name)
+        return actor_named(tx, name)
 
     houses = []
     for number, shillings in enumerate(_AMOUNTS):

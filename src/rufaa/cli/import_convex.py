@@ -56,12 +56,12 @@ def command(
 
 def moved(export: Path, choices: Choices, *, yes: bool, report: Path) -> list[str]:
     """Do it, or try it, and say what became of it. Needs Django set up. Raises what ``moving.operations`` raises."""
-    from rufaa.db.atomic import Tx, unit  # noqa: PLC0415 - needs Django set up
+    from rufaa.db.atomic import Tx, look, unit  # noqa: PLC0415 - needs Django set up
     from rufaa.facilities.queries import actor_named  # noqa: PLC0415
     from rufaa.moving import export as exports  # noqa: PLC0415
     from rufaa.moving.operations import bring  # noqa: PLC0415
 
-    by = actor_named(choices.by).user
+    by = look(lambda tx: actor_named(tx, choices.by)).user
     part = report.with_name(f"{report.name}.part")
     with exports.opened(export) as opened:
         opened.check()

@@ -43,7 +43,7 @@ def add(
         from rufaa.signin import api_keys  # noqa: PLC0415
 
         def work(tx: Tx) -> str:
-            return api_keys.add(tx, actor_named(user).user, name=name, expires_at=until)
+            return api_keys.add(tx, actor_named(tx, user).user, name=name, expires_at=until)
 
         print(unit(work))
     if sys.stderr.isatty():

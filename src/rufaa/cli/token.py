@@ -23,9 +23,9 @@ def command(
 
 def token_for(name: str, *, config: Config, lifetime: timedelta) -> str:
     """A token for the person with this sign-in name. Raises ``UnknownUser``."""
-    from rufaa.db.atomic import unit  # noqa: PLC0415 - needs Django set up
+    from rufaa.db.atomic import look  # noqa: PLC0415 - needs Django set up
     from rufaa.facilities import queries  # noqa: PLC0415
     from rufaa.signin import tokens  # noqa: PLC0415
 
-    actor = unit(lambda _: queries.actor_named(name))
+    actor = look(lambda tx: queries.actor_named(tx, name))
     return tokens.issue(actor.user, keys=config.secret_keys, now=clock.now(), lifetime=lifetime)

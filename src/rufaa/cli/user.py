@@ -58,7 +58,7 @@ def link(name: Name, issuer: Issuer, subject: Subject) -> None:
         from rufaa.signin import links  # noqa: PLC0415
 
         _need_known(issuer, config)
-        unit(lambda tx: links.link(tx, actor_named(name).user, issuer=issuer, subject=subject))
+        unit(lambda tx: links.link(tx, actor_named(tx, name).user, issuer=issuer, subject=subject))
     print(f"{subject} of {issuer} is {name}.")
 
 

@@ -1,7 +1,7 @@
 """Transactions: one way to open them, and the handle that whoever joins one takes as its first argument.
 
-A unit of work is run by ``unit``: it commits or leaves nothing, is repeated when PostgreSQL asks for it (deadlock,
-serialization), and gives its connection back to the pool, so that none goes stale between units.
+A unit of work is run by ``unit``: it commits or leaves nothing, is repeated when PostgreSQL asks for it, and gives its
+connection back to the pool, so that none goes stale between units.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
-from django.db import DatabaseError, InternalError, OperationalError, connection, transaction
-from django.db.backends.utils import CursorWrapper
+from django.db import DatabaseError, InternalError, NotSupportedError, OperationalError, connection, transaction
+from psycopg.pq import ExecStatus
+from psycopg.rows import dict_row
 
 from rufaa.db import failpoints
 from rufaa.db.aside import nobody_waits
@@ -25,7 +26,9 @@ WORK: Final = "rufaa_work"
 CHANGED: Final = "rufaa_changed"
 """NOTIFY channel on which triggers tell what a commit changed: topics (``rufaa.reads``) with spaces between them."""
 
-_REPEAT: Final = frozenset({"40001", "40P01"})
+_TABLE_CHANGED: Final = "0A000"
+_REPEAT: Final = frozenset({"40001", "40P01", _TABLE_CHANGED})
+"""Serialization, deadlock, and a table that changed after its statement was prepared: a rollback forgets that one."""
 _SLEPT_TOO_LONG: Final = "25P03"
 _ATTEMPTS: Final = 4
 
@@ -39,8 +42,19 @@ class Tx:
 
     def rows(self, sql: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         with connection.cursor() as cursor:
+            cursor.cursor.row_factory = dict_row
             cursor.execute(sql, params)
-            return _as_dicts(cursor)
+            if cursor.cursor.pgresult.status != ExecStatus.TUPLES_OK:  # it told no rows
+                return []
+            found: list[dict[str, Any]] = cursor.fetchall()
+            return found
+
+    def tuples(self, sql: str, params: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """The rows of a query whose columns the caller counts."""
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+            return found
 
     def row(self, sql: str, params: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         rows = self.rows(sql, params)
@@ -63,13 +77,6 @@ class Tx:
     def wake_workers(self) -> None:
         """At the commit: tell every worker that something is due."""
         self.execute("SELECT pg_notify(%(channel)s, '')", {"channel": WORK})
-
-
-def _as_dicts(cursor: CursorWrapper) -> list[dict[str, Any]]:
-    if cursor.description is None:
-        return []
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 @contextmanager
@@ -101,7 +108,7 @@ def unit(work: Callable[[Tx], T], *, actor: uuid.UUID | None = None, step: Step 
                 if step is not None:
                     failpoints.reach(step.after)
                 return result
-            except OperationalError as error:
+            except (OperationalError, NotSupportedError) as error:
                 if _sqlstate(error) not in _REPEAT or attempt == _ATTEMPTS:
                     raise
             except InternalError as error:

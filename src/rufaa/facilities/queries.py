@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,7 +12,7 @@ from rufaa import ids, reads
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.errors import InvalidArgument, Kind, RufaaError
-from rufaa.facilities.models import Facility, Membership, MpesaAccount, User
+from rufaa.facilities.models import Facility, MpesaAccount
 from rufaa.facilities.rights import RIGHTS, Right, Role, Side, rights
 from rufaa.money import Money
 
@@ -68,34 +69,34 @@ class Actor:
         )
 
 
-def actor(user: uuid.UUID) -> Actor:
+def actor(tx: Tx, user: uuid.UUID) -> Actor:
     """The person and their present roles. Raises ``UnknownUser``."""
     reads.note(reads.topic("person", user))
-    return _actor(User.objects.filter(pk=user, is_active=True).first())
+    return _actor(tx.rows(_SQL["actor"], {"user": user}))
 
 
-def actor_named(name: str) -> Actor:
+def actor_named(tx: Tx, name: str) -> Actor:
     """As ``actor``, by sign-in name or by id."""
     if "\x00" in name:
         reads.note(reads.NOTHING)
         raise UnknownUser(_NOBODY)
     by_id = ids.from_wire(name)
     if by_id:
-        return actor(by_id)
-    user = User.objects.filter(is_active=True, username=name).first()
-    reads.note("people" if user is None else reads.topic("person", user.pk))
-    return _actor(user)
+        return actor(tx, by_id)
+    rows = tx.rows(_SQL["actor_named"], {"name": name})
+    reads.note(reads.topic("person", rows[0]["id"]) if rows else "people")
+    return _actor(rows)
 
 
-def _actor(user: User | None) -> Actor:
-    if user is None:
+def _actor(rows: Sequence[Mapping[str, Any]]) -> Actor:
+    """A row for each role; one without where there is none."""
+    if not rows:
         raise UnknownUser(_NOBODY)
-    rows = Membership.objects.filter(user=user, revoked_at=None).values_list("facility_id", "role")
     return Actor(
-        user=user.pk,
-        name=user.full_name or user.username,
-        memberships=frozenset((facility, Role(role)) for facility, role in rows),
-        is_operator=user.is_superuser,
+        user=rows[0]["id"],
+        name=rows[0]["name"],
+        memberships=frozenset((row["facility_id"], Role(row["role"])) for row in rows if row["role"] is not None),
+        is_operator=rows[0]["is_superuser"],
     )
 
 

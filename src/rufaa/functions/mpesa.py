@@ -37,9 +37,9 @@ def getPromptStatus(
     nothing to see."""
     try:
         if paymentId is not None and referralId is None:
-            seen = queries.see_by_prompt(caller.actor, paymentId)
+            seen = queries.see_by_prompt(caller.tx, caller.actor, paymentId)
         elif referralId is not None and paymentId is None:
-            seen = queries.see(caller.actor, referralId)
+            seen = queries.see(caller.tx, caller.actor, referralId)
         else:
             raise InvalidArgument("Say which: give referralId or paymentId, and not both.", argument="referralId")
     except ReferralNotFound:

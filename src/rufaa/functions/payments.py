@@ -16,7 +16,7 @@ def getByReferral(caller: Caller, *, referralId: str) -> list[shapes.PaymentAtte
     """Every attempt to collect the referral's fee, newest first, with its receipt where the money came. ``held``: it
     waits until prompts are sent again; ``paybill`` then says how to pay by hand."""
     try:
-        row = queries.see(caller.actor, referralId).referral
+        row = queries.see(caller.tx, caller.actor, referralId).referral
     except ReferralNotFound:
         return []
     if row.fee_id is None:

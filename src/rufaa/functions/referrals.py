@@ -129,7 +129,7 @@ def _listed(
 ) -> shapes.Page[shapes.Referral] | list[shapes.Referral]:
     def read(after: str | None, until: str | None, limit: int) -> Sequence[Seen]:
         return queries.listed(
-            caller.actor, box, status=status, physician=physician, after=after, until=until, limit=limit
+            caller.tx, caller.actor, box, status=status, physician=physician, after=after, until=until, limit=limit
         )
 
     def render(rows: Sequence[Seen]) -> list[shapes.Referral]:
@@ -144,7 +144,7 @@ def getReferral(caller: Caller, *, referralId: str) -> shapes.Referral | None:
     is open, ``payment.paybill`` says how to pay it by hand; ``payment.held``: no prompts are sent at the moment. The
     ``secondsLeft`` of a prompt go down in steps of 10 (on hold, of 60)."""
     try:
-        seen = queries.see(caller.actor, referralId)
+        seen = queries.see(caller.tx, caller.actor, referralId)
     except ReferralNotFound:
         return None
     return documents.referral(caller.tx, caller.actor, seen)
@@ -153,7 +153,7 @@ def getReferral(caller: Caller, *, referralId: str) -> shapes.Referral | None:
 @register.query
 def getReferralByToken(caller: Caller, *, referralToken: str) -> shapes.Referral | None:
     """One referral by the token of the patient's link; null if there is none to see."""
-    seen = queries.see_by_token(caller.actor, referralToken)
+    seen = queries.see_by_token(caller.tx, caller.actor, referralToken)
     return None if seen is None else documents.referral(caller.tx, caller.actor, seen)
 
 

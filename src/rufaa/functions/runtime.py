@@ -88,13 +88,16 @@ class Runtime:
     async def run(
         self,
         function: Function,
-        kind: FunctionKind,  # noqa: ARG002 - queries and mutations run alike here
+        kind: FunctionKind,
         who: Identity | None,
         ambient: Mapping[str, Value],
         args: Mapping[str, Value],
         /,
     ) -> object:
-        call = self._call(who, ambient, args, lambda tx, actor: function.handler(Caller(actor, tx), **args))
+        def work(tx: Tx, actor: Actor) -> object:
+            return function.handler(Caller(actor, tx), **args)
+
+        call = self._call(who, ambient, args, work, writes=kind is not FunctionKind.QUERY)
         result = await self._database(call, committed=False)
         return await self._wait_for(result) if isinstance(result, Waiting) else result
 
@@ -113,7 +116,7 @@ class Runtime:
                 kept = records.keep(tx, once, function.handler(Caller(actor, tx), **args))
             return kept
 
-        kept = await self._database(self._call(who, ambient, args, work), committed=False)
+        kept = await self._database(self._call(who, ambient, args, work, writes=True), committed=False)
         answer = kept.answer
         text = once.write(await self._wait_for(answer)) if isinstance(answer, Waiting) else answer
         return Committed(text, kept.ts_ns)
@@ -137,6 +140,8 @@ class Runtime:
         ambient: Mapping[str, Value],
         args: Mapping[str, Value],
         work: Callable[[Tx, Actor], T],
+        *,
+        writes: bool,
     ) -> Callable[[], T]:
         """``work`` in a transaction of its own, as the one who calls. Raises ``Overloaded``."""
         if self._aside.waiting >= _QUEUE:
@@ -145,20 +150,28 @@ class Runtime:
         user = None if who is None else who.user
         demo_name = ambient.get("demoUserId")
 
-        def call() -> T:
+        def read() -> T:
+            def as_caller(tx: Tx) -> T:
+                actor = self._actor(tx, user, demo_name)
+                with _noting():
+                    return work(tx, actor)
+
+            return look(as_caller)
+
+        def write() -> T:
             # Who acts is read first and apart, since the history's triggers are told at the transaction's start.
-            actor = look(lambda _: self._actor(user, demo_name))
+            actor = look(lambda tx: self._actor(tx, user, demo_name))
             with _noting():
                 return unit(lambda tx: work(tx, actor), actor=actor.user, step=Step.FUNCTION_COMMIT)
 
-        return call
+        return write if writes else read
 
-    def _actor(self, user: uuid.UUID | None, demo_name: object) -> Actor:
+    def _actor(self, tx: Tx, user: uuid.UUID | None, demo_name: object) -> Actor:
         """In the demo the name in the arguments counts, since it is about this one call; elsewhere only the token."""
         if self._demo and isinstance(demo_name, str):
-            return queries.actor_named(demo_name)
+            return queries.actor_named(tx, demo_name)
         if user is not None:
-            return queries.actor(user)
+            return queries.actor(tx, user)
         reads.note(reads.NOTHING)
         if demo_name is not None:
             raise NotSignedIn("demoUserId names nobody outside the demo. Call setAuth with a token of this server.")

@@ -28,7 +28,7 @@ def listOpen(
     ``referralId`` list those of a kind, or about a referral's fee. For finance people."""
     fee = None
     if referralId is not None:
-        row = queries.see(caller.actor, referralId).referral
+        row = queries.see(caller.tx, caller.actor, referralId).referral
         fee = row.fee_id or row.pk  # no fee yet: no task can be about it
 
     def read(after: str | None, until: str | None, limit: int) -> Sequence[dict[str, Any]]:

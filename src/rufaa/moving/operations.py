@@ -106,10 +106,10 @@ class _Run:
         self._export = export
         self._choices = choices
         self._tell = tell
-        self._by = actor_named(choices.by).user
-        self._physician = None if choices.physician is None else actor_named(choices.physician).user
+        self._by = actor_named(tx, choices.by).user
+        self._physician = None if choices.physician is None else actor_named(tx, choices.physician).user
         self._places = {there: facility_named(here, argument=there) for there, here in choices.facilities.items()}
-        self._people = {there: actor_named(here).user for there, here in choices.people.items()}
+        self._people = {there: actor_named(tx, here).user for there, here in choices.people.items()}
         self._names = self._read_names(FACILITIES, "name")
         self._users = self._read_names(PEOPLE, "username", "email")
         self._owed = self._read_owed()

@@ -1,6 +1,6 @@
 """Reading money: a fee with its last prompt and receipt, and every attempt of a fee.
 
-Whoever asks has passed the gate of what the fee belongs to (``referrals.queries.visible_to``).
+Whoever asks has passed the gate of what the fee belongs to (``referrals.queries``).
 """
 
 from __future__ import annotations

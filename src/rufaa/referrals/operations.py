@@ -398,7 +398,7 @@ def _locked(tx: Tx, actor: Actor, referral: str) -> tuple[Referral, frozenset[Ri
     """The referral as ``actor`` may see it, its fee locked before it: the order in which settlement locks."""
     while True:
         before = transaction.savepoint()
-        seen = see(actor, referral)
+        seen = see(tx, actor, referral)
         fee = seen.referral.fee_id
         if fee is not None:
             payments.lock_fee(tx, fee)

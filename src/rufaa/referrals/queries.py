@@ -1,4 +1,7 @@
-"""Reading referrals. ``visible_to`` is the only way to rows: nobody sees what no membership lets them see."""
+"""Reading referrals. Nobody sees what no membership lets them see.
+
+One referral is shown by ``_visible`` alone, lists come through ``_gates`` alone, and a test holds the two together.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,13 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import reduce
-from operator import or_
 from typing import Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from rufaa import ids, reads
+from rufaa.db.atomic import Tx
+from rufaa.db.joined import Joined
 from rufaa.errors import Kind, RufaaError
 from rufaa.facilities.queries import Actor
 from rufaa.facilities.rights import Right, Side
@@ -62,19 +65,19 @@ def _gates(actor: Actor) -> list[Q]:
     return gates
 
 
-def visible_to(actor: Actor) -> QuerySet[Referral]:
-    """The gate: the referrals that ``actor`` may see, whichever way they are looked for."""
-    gates = _gates(actor)
-    if not gates:
-        return Referral.objects.none()
-    return _whole(Referral.objects.filter(reduce(or_, gates)))
+_WHOLE: Final = Joined(Referral, "particulars", "fee", "referring", "receiving", "physician")
+_SEES: Final = frozenset({Right.SEE, Right.SEE_OWN, Right.SEE_MONEY})
 
 
-def _whole(rows: QuerySet[Referral]) -> QuerySet[Referral]:
-    return rows.select_related("particulars", "fee", "referring", "receiving", "physician")
+def _visible(tx: Tx, actor: Actor, referral: uuid.UUID | None) -> Seen | None:
+    """One referral, if ``actor`` may see it."""
+    reads.note(reads.topic("referral", referral) if referral else reads.NOTHING)
+    rows = _WHOLE.rows(tx, "WHERE referral.id = %(id)s", {"id": referral}) if referral else []
+    seen = [_seen(actor, row) for row in rows if rights_on(actor, row) & _SEES]
+    return seen[0] if seen else None
 
 
-def see(actor: Actor, referral: object) -> Seen:
+def see(tx: Tx, actor: Actor, referral: object) -> Seen:
     """One referral by its id as written outside, or by the one that it had in the app that it was brought from.
 
     Raises ``ReferralNotFound``.
@@ -82,19 +85,15 @@ def see(actor: Actor, referral: object) -> Seen:
     by_id = ids.from_wire(referral)
     if by_id is None and isinstance(referral, str) and FORMER_ID.fullmatch(referral):
         by_id = Referral.objects.filter(former_id=referral).values_list("pk", flat=True).first()
-    reads.note(reads.topic("referral", by_id) if by_id else reads.NOTHING)
-    found = visible_to(actor).filter(pk=by_id).first() if by_id else None
-    if found is None:
+    seen = _visible(tx, actor, by_id)
+    if seen is None:
         raise ReferralNotFound
-    return _seen(actor, found)
+    return seen
 
 
-def see_by_token(actor: Actor, token: str) -> Seen | None:
-    # it may be there, and become visible
-    hidden = Referral.objects.filter(token=token).values_list("pk", flat=True).first()
-    reads.note(reads.topic("referral", hidden) if hidden else reads.NOTHING)
-    found = visible_to(actor).filter(pk=hidden).first() if hidden else None
-    return _seen(actor, found) if found else None
+def see_by_token(tx: Tx, actor: Actor, token: str) -> Seen | None:
+    """One referral by the token of the patient's link."""
+    return _visible(tx, actor, Referral.objects.filter(token=token).values_list("pk", flat=True).first())
 
 
 def _seen(actor: Actor, row: Referral) -> Seen:
@@ -110,14 +109,14 @@ def _seen(actor: Actor, row: Referral) -> Seen:
     return Seen(row, rights_on(actor, row))
 
 
-def see_by_prompt(actor: Actor, prompt: object) -> Seen:
+def see_by_prompt(tx: Tx, actor: Actor, prompt: object) -> Seen:
     """The referral whose fee a prompt asks for, by the prompt's id as written outside. Raises ``ReferralNotFound``."""
     by_id = ids.from_wire(prompt)
     hidden = Referral.objects.filter(fee__prompt=by_id).values_list("pk", flat=True).first() if by_id else None
     if hidden is None:
         reads.note(reads.NOTHING)
         raise ReferralNotFound
-    return see(actor, hidden.hex)
+    return see(tx, actor, hidden.hex)
 
 
 def of_fees(fees: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
@@ -153,6 +152,7 @@ _STATES: Final = {Box.PENDING: [Status.PENDING_ADMIN], Box.COMPLETED: [Status.CO
 
 
 def listed(
+    tx: Tx,
     actor: Actor,
     box: Box = Box.ALL,
     *,
@@ -176,7 +176,7 @@ def listed(
     if until is not None:
         wanted &= Q(pk__gte=ids.from_wire(until) or uuid.UUID(int=0))
     _note_lists(actor, [status] if status is not None else _STATES.get(box, list(Status)))
-    return [_seen(actor, referral) for referral in _newest(actor, wanted, limit)]
+    return [_seen(actor, referral) for referral in _newest(tx, actor, wanted, limit)]
 
 
 def _box(actor: Actor, box: Box) -> Q:
@@ -221,9 +221,10 @@ def _note_lists(actor: Actor, states: Sequence[Status]) -> None:
         reads.note(*(f"{reads.topic('list', facility)}:{state}" for facility in facilities))
 
 
-def _newest(actor: Actor, wanted: Q, limit: int) -> list[Referral]:
+def _newest(tx: Tx, actor: Actor, wanted: Q, limit: int) -> list[Referral]:
     """The newest of what each gate shows, so that each is read from its index and never more than ``limit`` of it."""
     keys: set[uuid.UUID] = set()
     for gate in _gates(actor):
         keys.update(Referral.objects.filter(gate & wanted).order_by("-pk").values_list("pk", flat=True)[:limit])
-    return list(_whole(Referral.objects.filter(pk__in=sorted(keys)[-limit:])).order_by("-pk"))
+    newest = {"newest": sorted(keys)[-limit:]}
+    return _WHOLE.rows(tx, "WHERE referral.id = ANY(%(newest)s::uuid[]) ORDER BY referral.id DESC", newest)
