@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import signal
 import time
@@ -28,6 +29,9 @@ def command() -> None:
     from rufaa.gateway.connections import Connection  # noqa: PLC0415 - as above
 
     app = Gateway(settings)
+    # What is there now stays: if the collector looked at all of it again and again, every answer would wait for that.
+    gc.collect()
+    gc.freeze()
     server = Server(
         uvicorn.Config(
             app,

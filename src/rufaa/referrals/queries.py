@@ -226,5 +226,7 @@ def _newest(tx: Tx, actor: Actor, wanted: Q, limit: int) -> list[Referral]:
     keys: set[uuid.UUID] = set()
     for gate in _gates(actor):
         keys.update(Referral.objects.filter(gate & wanted).order_by("-pk").values_list("pk", flat=True)[:limit])
+    if not keys:
+        return []
     newest = {"newest": sorted(keys)[-limit:]}
     return _WHOLE.rows(tx, "WHERE referral.id = ANY(%(newest)s::uuid[]) ORDER BY referral.id DESC", newest)
