@@ -11,7 +11,7 @@ SELECT digest, caller, result, waiting, ts_ns FROM mutation_record WHERE session
 -- name: keep
 UPDATE mutation_record SET
     result = %(result)s, waiting = %(waiting)s,
-    ts_ns = greatest((extract(epoch FROM rufaa_now()) * 1000000)::bigint * 1000, %(floor_ns)s + 1)
+    ts_ns = greatest((extract(epoch FROM rufaa_now()) * 1000000)::bigint * 1000, %(floor_ns)s::bigint + 1)
 WHERE session = %(session)s AND request = %(request)s
 RETURNING ts_ns;
 

@@ -116,7 +116,7 @@ RETURNING id
 UPDATE prompt SET sent_at = rufaa_now(), lease_until = rufaa_now() + %(lease_s)s * interval '1 second'
 WHERE id IN (
     SELECT id FROM prompt
-    WHERE lease_until > rufaa_now() + (%(lease_s)s + %(slack_s)s) * interval '1 second' AND state = 'sending'
+    WHERE lease_until > rufaa_now() + (%(lease_s)s::float8 + %(slack_s)s) * interval '1 second' AND state = 'sending'
     ORDER BY id FOR UPDATE SKIP LOCKED
 )
 RETURNING id
