@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rufaa.cli import story_words as words
+from rufaa.cli.story_events import said
 from rufaa.daraja import codes
 from rufaa.ingest.address import Kind
 from rufaa.metrics import VERDICTS
@@ -60,3 +61,19 @@ def test_every_end_of_a_claim_has_its_words() -> None:
 @pytest.mark.parametrize("code", sorted(codes.KNOWN_CODES))
 def test_every_known_code_is_a_sentence(code: str) -> None:
     assert codes.in_plain_words(code).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("code", "spoken"),
+    [
+        ("4999", "M-Pesa is still working on the payment"),
+        ("500.001.1001", "M-Pesa is still working on it, or knows nothing of it now"),
+        ("500.009.9999", "a code that Rufaa does not know"),
+    ],
+)
+def test_an_error_that_is_common_is_no_unknown_code(code: str, spoken: str) -> None:
+    row = {"claim_id": None, "refund_id": None, "channel": "query", "verdict": Verdict.NO_NEWS, "attempt": 1}
+
+    told = said(row | {"result_code": code, "receipt_number": None})
+
+    assert f"about prompt 1 says {code} ({spoken}): " in told

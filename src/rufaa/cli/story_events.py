@@ -140,9 +140,10 @@ def said(row: Mapping[str, Any]) -> str:
             f"{words.SOURCES[channel]} tells of {money}receipt {row['receipt_number']}:"
             f" {words.ARRIVAL_MEANS[ArrivalVerdict(row['verdict'])]}"
         )
-    known = row["result_code"] in codes.KNOWN_CODES
-    # the words beside a code that nobody knows may come from anybody
-    spoken = codes.in_plain_words(row["result_code"]) if known else "a code that Rufaa does not know"
+    if row["result_code"] in codes.KNOWN_CODES:
+        spoken = codes.in_plain_words(row["result_code"])
+    else:  # the words beside a code that nobody knows may come from anybody
+        spoken = words.NO_VERDICTS.get(row["result_code"], "a code that Rufaa does not know")
     number = f", receipt {row['receipt_number']}" if row["receipt_number"] else ""
     about = f" about prompt {row['attempt']}" if row.get("attempt") else ""
     code = codes.loggable(row["result_code"])

@@ -196,3 +196,9 @@ def outcome(kind: str, word: str) -> str:
 
 def _strings(table: Mapping[Verdict, str] | Mapping[ArrivalVerdict, str]) -> Mapping[str, str]:
     return {str(word): text for word, text in table.items()}
+
+
+NO_VERDICTS: Final[Mapping[str, str]] = {
+    "500.001.1001": "M-Pesa is still working on it, or knows nothing of it now",
+}
+"""Errors of the status query's own that are common and are no verdict (daraja.md §5)."""
