@@ -33,7 +33,7 @@ from rufaa.phone import Phone
 from rufaa.referrals import actions, machine, texts
 from rufaa.referrals.machine import Event, Priority, Status
 from rufaa.referrals.models import Referral
-from rufaa.referrals.queries import Seen, rights_on, see
+from rufaa.referrals.queries import Seen, rights_on, see, whole
 
 _SQL: Final = sql.load(__file__, "operations.sql")
 
@@ -164,7 +164,7 @@ def update_status(
     if status is target:
         _require_any(rights, actions.RIGHT_TO_REACH[target], f"move this referral to {target}")
         _store_payer_phone(row, new_phone)
-        return Changed(_seen(actor, row))
+        return Changed(_seen(tx, actor, row))
     event = machine.event_to(status, target, priority)
     held = actions.RIGHT_TO_REACH[target] if event is None else actions.RIGHT_FOR[event]
     if not rights & set(held) and Right.CONFIRM in held and _works_at_receiving(actor, row):
@@ -186,7 +186,7 @@ def update_status(
         case Refused(why=refused):
             raise _unlawful(row, rights, refused, not_paid=event is Event.MONEY_SEEN)
     prompt = _ask_for_payment(tx, row) if event is Event.ASK_PAYMENT else None
-    return Changed(_seen(actor, row), prompt)
+    return Changed(_seen(tx, actor, row), prompt)
 
 
 def _works_at_receiving(actor: Actor, row: Referral) -> bool:
@@ -275,10 +275,10 @@ def save_particulars(
     Particulars.objects.filter(pk=row.particulars_id).update(**given)
     row.refresh_from_db()
     if Status(row.state) is not Status.AWAITING_BIODATA:
-        return Changed(_seen(actor, row))
+        return Changed(_seen(tx, actor, row))
     move(tx, row, Status.PENDING_PAYMENT, Event.ASK_PAYMENT, "")
     prompt = _ask_for_payment(tx, row)
-    return Changed(_seen(actor, row), prompt)
+    return Changed(_seen(tx, actor, row), prompt)
 
 
 def update_phones(tx: Tx, actor: Actor, referral: str, *, patient_phone: str, payer_phone: str) -> Changed:
@@ -290,7 +290,7 @@ def update_phones(tx: Tx, actor: Actor, referral: str, *, patient_phone: str, pa
     _check_open_for_particulars(row, rights)
     Particulars.objects.filter(pk=row.particulars_id).update(phone=phone, payer_phone=payer)
     row.refresh_from_db()
-    return Changed(_seen(actor, row))
+    return Changed(_seen(tx, actor, row))
 
 
 def _check_open_for_particulars(row: Referral, rights: frozenset[Right]) -> None:
@@ -321,7 +321,7 @@ def send_prompt(
     asked = payments.request_prompt(tx, row.fee_id, phone=payer, amount=amount, reason=why)
     if isinstance(asked, Requested):
         _store_payer_phone(row, payer)
-    return asked, _seen(actor, row)
+    return asked, _seen(tx, actor, row)
 
 
 def retry_prompt(tx: Tx, actor: Actor, referral: str, *, reason: str = "") -> tuple[Requested, Seen]:
@@ -339,7 +339,7 @@ def retry_prompt(tx: Tx, actor: Actor, referral: str, *, reason: str = "") -> tu
         retry=True,
     )
     assert isinstance(asked, Requested)
-    return asked, _seen(actor, row)
+    return asked, _seen(tx, actor, row)
 
 
 def type_receipt_code(tx: Tx, actor: Actor, referral: str, *, code: str) -> claims.Answer:
@@ -372,7 +372,7 @@ def propose_exemption(tx: Tx, actor: Actor, referral: str, *, kind: FeeEvent, re
     row, rights = _locked(tx, actor, referral)
     _require(rights, Right.PROPOSE_EXEMPTION, "waive or defer the fee of")
     payments.propose_exemption(tx, _fee_of(row), kind=kind, reason=why, by=actor.user)
-    return _seen(actor, row)
+    return _seen(tx, actor, row)
 
 
 def second_exemption(tx: Tx, actor: Actor, referral: str) -> Seen:
@@ -382,7 +382,7 @@ def second_exemption(tx: Tx, actor: Actor, referral: str) -> Seen:
     payments.second_exemption(tx, _fee_of(row), by=actor.user)
     tx.execute(_SQL["release"], {"referral": row.pk})
     row.refresh_from_db()
-    return _seen(actor, row)
+    return _seen(tx, actor, row)
 
 
 def _fee_of(row: Referral) -> uuid.UUID:
@@ -411,8 +411,9 @@ def _locked(tx: Tx, actor: Actor, referral: str) -> tuple[Referral, frozenset[Ri
         transaction.savepoint_rollback(before)  # approved meanwhile: let the row go, and lock its fee first
 
 
-def _seen(actor: Actor, row: Referral) -> Seen:
-    fresh = Referral.objects.select_related("particulars", "fee", "referring", "receiving", "physician").get(pk=row.pk)
+def _seen(tx: Tx, actor: Actor, row: Referral) -> Seen:
+    fresh = whole(tx, row.pk)
+    assert fresh is not None
     return Seen(fresh, rights_on(actor, fresh))
 
 

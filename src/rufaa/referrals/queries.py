@@ -69,12 +69,17 @@ _WHOLE: Final = Joined(Referral, "particulars", "fee", "referring", "receiving",
 _SEES: Final = frozenset({Right.SEE, Right.SEE_OWN, Right.SEE_MONEY})
 
 
+def whole(tx: Tx, referral: uuid.UUID) -> Referral | None:
+    """A referral as it is now, with all that it refers to; whether anybody may see it is not asked here."""
+    rows = _WHOLE.rows(tx, "WHERE referral.id = %(id)s", {"id": referral})
+    return rows[0] if rows else None
+
+
 def _visible(tx: Tx, actor: Actor, referral: uuid.UUID | None) -> Seen | None:
     """One referral, if ``actor`` may see it."""
     reads.note(reads.topic("referral", referral) if referral else reads.NOTHING)
-    rows = _WHOLE.rows(tx, "WHERE referral.id = %(id)s", {"id": referral}) if referral else []
-    seen = [_seen(actor, row) for row in rows if rights_on(actor, row) & _SEES]
-    return seen[0] if seen else None
+    row = whole(tx, referral) if referral else None
+    return _seen(actor, row) if row is not None and rights_on(actor, row) & _SEES else None
 
 
 def see(tx: Tx, actor: Actor, referral: object) -> Seen:
