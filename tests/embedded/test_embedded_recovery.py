@@ -60,8 +60,23 @@ def busy() -> Iterator[Callable[[str], None]]:
         assert not thread.is_alive()
 
 
+def title(pid: int) -> bytes:
+    """What the process says that it does; nothing if it ended meanwhile, as a server's helpers do at any time."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
 def is_running_statement(cluster: Path) -> bool:
-    return any(b"SELECT" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in _pg_processes.at_work_in(cluster))
+    return any(b"SELECT" in title(pid) for pid in _pg_processes.at_work_in(cluster))
+
+
+def test_a_process_that_has_ended_says_nothing() -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+
+    assert title(ended.pid) == b""
 
 
 def test_a_killed_postmaster_is_started_again_under_the_same_url(durable: EmbeddedPostgres) -> None:
