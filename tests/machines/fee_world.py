@@ -430,7 +430,7 @@ def _sibling(world: World, number: int) -> Sibling:
     row, receipt = world.prompts[number - 1], world.receipt_of(number)
     return Sibling(
         prompt=_prompt_uuid(number),
-        sent_at=at(row.sent_s) if row.sent_s is not None else None,
+        sent_at=at(row.sent_s) if row.sent_s is not None and row.state is not PromptState.REFUSED else None,
         receipt=_uuid(receipt.id) if receipt is not None else None,
         awaits_number=receipt is not None and receipt.number is None,
     )
@@ -548,17 +548,18 @@ def _arrive(world: World, arrival: Arrival) -> tuple[World, frozenset[int]]:
 
 def _awaiting(world: World, row: Receipt) -> AwaitingReceipt:
     assert row.prompt is not None
-    sent = [prompt.sent_s for prompt in world.prompts]
+    own = world.prompts[row.prompt - 1].sent_s
+    rang = [prompt.sent_s if prompt.state is not PromptState.REFUSED else None for prompt in world.prompts]
     return AwaitingReceipt(
         id=_uuid(row.id),
         account=ACCOUNT,
         amount=AMOUNT,
         account_code=CODE,
         phone=PHONE,
-        sent_at=at(sent[row.prompt - 1] or 0),
+        sent_at=at(own or 0),
         rivals=tuple(
             at(sent_s)
-            for number, sent_s in enumerate(sent, 1)
+            for number, sent_s in enumerate(rang, 1)
             if number != row.prompt and sent_s is not None and world.receipt_of(number) is None
         ),
     )

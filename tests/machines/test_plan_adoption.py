@@ -31,6 +31,7 @@ OTHER: Final = uuid.UUID(int=501)
 PROMPT: Final = uuid.UUID(int=1)
 LIFE: Final = timedelta(seconds=90)
 SLACK: Final = timedelta(minutes=5)
+ASKED_ABOUT: Final = timedelta(minutes=30)
 
 
 def loose(**other: Any) -> LooseReceipt:
@@ -160,6 +161,9 @@ def test_an_untrusted_number_that_pays_another_fee_is_not_adopted() -> None:
         loose(paid_at=SENT + LIFE + SLACK),
         loose(paid_at=SENT + LIFE + SLACK + timedelta(hours=3), doubt=timedelta(hours=3)),
         loose(pays=frozenset(), names=None, unreferenced=True, free=AMOUNT),
+        loose(paid_at=SENT + timedelta(days=1)),  # as late as one likes with the fee's code
+        loose(names=None, paid_at=SENT + LIFE + ASKED_ABOUT + SLACK),
+        loose(pays=frozenset(), names=None, unreferenced=True, free=AMOUNT, paid_at=SENT + LIFE + ASKED_ABOUT + SLACK),
     ],
 )
 def test_a_query_adopts_the_receipt_that_agrees_with_its_prompt(receipt: LooseReceipt) -> None:
@@ -179,7 +183,15 @@ def test_a_query_adopts_the_receipt_that_agrees_with_its_prompt(receipt: LooseRe
         loose(pays=frozenset(), names=None, free=AMOUNT),  # its reference was another
         loose(phone_shown=phone_of(2)),
         loose(paid_at=SENT - SLACK - timedelta(seconds=1)),
-        loose(paid_at=SENT + LIFE + SLACK + timedelta(seconds=1)),
+        loose(names=None, paid_at=SENT + LIFE + ASKED_ABOUT + SLACK + timedelta(seconds=1)),
+        loose(names=None, paid_at=SENT + LIFE + SLACK + timedelta(seconds=1), noticed=False),
+        loose(
+            pays=frozenset(),
+            names=None,
+            unreferenced=True,
+            free=AMOUNT,
+            paid_at=SENT + LIFE + ASKED_ABOUT + SLACK * 2,
+        ),
         loose(pays=frozenset(), names=None, unreferenced=True, free=AMOUNT, phone_shown=None),
         loose(pays=frozenset(), names=None, unreferenced=True, free=AMOUNT, phone_shown="****"),
         loose(pays=frozenset(), names=None, unreferenced=True, free=AMOUNT, paid_at=None),

@@ -25,7 +25,7 @@ def sql(database_url: str) -> Iterator[Town]:
 def prompt(sql: Town, fee: uuid.UUID, minute: int | None, **other: object) -> uuid.UUID:
     """A prompt that failed and was sent then; None: it never was."""
     sent_at = SENT + timedelta(minutes=minute) if minute is not None else None
-    return sql.prompt(fee, state="unpaid", **({"payer_phone": PHONE, "sent_at": sent_at} | other))
+    return sql.prompt(fee, **({"state": "unpaid", "payer_phone": PHONE, "sent_at": sent_at} | other))
 
 
 def others(sql: Town, fee: uuid.UUID) -> None:
@@ -38,6 +38,7 @@ def test_the_siblings_of_a_prompt_are_those_whose_money_could_be_taken_for_its_o
     fee = sql.fee()
     one, unpaid, awaits, numbered = (prompt(sql, fee, minute) for minute in (0, 1, 2, 3))
     first, second = sql.receipt(awaits), sql.receipt(numbered, number="UCB7XY0001")
+    refused = prompt(sql, fee, 4, state="refused")
     others(sql, fee)
 
     found = sql.rows(settle._SQL["siblings"], prompts=[one])
@@ -46,6 +47,7 @@ def test_the_siblings_of_a_prompt_are_those_whose_money_could_be_taken_for_its_o
         (unpaid, SENT + timedelta(minutes=1), None, False),
         (awaits, SENT + timedelta(minutes=2), first, True),
         (numbered, SENT + timedelta(minutes=3), second, False),
+        (refused, None, None, False),  # nobody can have paid by it
     ]
     assert sorted((row["id"], row["sent_at"], row["receipt"], row["awaits_number"]) for row in found) == sorted(
         expected
@@ -60,6 +62,7 @@ def test_the_rivals_of_a_receipt_that_awaits_its_number_are_the_prompts_without_
     sql.receipt(numbered, number="UCB7XY0001")
     prompt(sql, fee, 2)
     prompt(sql, fee, None)
+    prompt(sql, fee, 4, state="refused")
     others(sql, fee)
 
     (by_code,) = sql.rows(arrivals._SQL["lock_awaiting"], codes=["2345677A"], accounts=[], amounts=[])

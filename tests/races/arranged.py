@@ -81,16 +81,21 @@ def code_of(referral: str) -> str:
 def sent(world: World, phone: str = RINGS) -> tuple[str, uuid.UUID]:
     """A referral and its prompt, whose answer was lost."""
     referral, prompt = world.prompted(phone)
-    execute(
-        "UPDATE prompt SET state = 'sending', event = 'claim', sent_at = rufaa_now(), next_at = NULL,"
-        " lease_until = rufaa_now() + interval '1 minute' WHERE id = %(id)s",
-        id=prompt,
-    )
+    sends(prompt)
     execute(
         "UPDATE prompt SET state = 'unknown', event = 'answer-lost', next_at = rufaa_now() WHERE id = %(id)s",
         id=prompt,
     )
     return referral, prompt
+
+
+def sends(prompt: uuid.UUID) -> None:
+    """A worker has it."""
+    execute(
+        "UPDATE prompt SET state = 'sending', event = 'claim', sent_at = rufaa_now(), next_at = NULL,"
+        " lease_until = rufaa_now() + interval '1 minute' WHERE id = %(id)s",
+        id=prompt,
+    )
 
 
 def waiting_money(world: World, shillings: int = 1000, *, number: str = NUMBER, reference: str = "RENT") -> uuid.UUID:

@@ -169,7 +169,7 @@ def test_control_without_the_receipts_lock_the_success_applies_what_is_promised_
     _, prompt = sent(world)
     receipt = waiting_money(world, number=NUMBER)
     unlocked(monkeypatch, refunds, "lock_receipt")
-    unlocked(monkeypatch, settlement, "lock_loose")
+    unlocked(monkeypatch, settlement, "lock_loose", lock="FOR NO KEY UPDATE OF receipt")
     meet(monkeypatch, (refunds, "lock_receipt"), (settlement, "_lock_loose"))
 
     found = ends(*racers.start(lambda: proposes(receipt), lambda: settles(callback(prompt, NUMBER))))

@@ -21,6 +21,7 @@ UNAPPLIED: Final = "tests/money/test_money_unapplied.py"
 IN_DATABASE: Final = "tests/operations/test_law_in_database_guards.py"
 RACE_PROMPTS: Final = "tests/races/test_race_prompts.py"
 RACE_ARRIVALS: Final = "tests/races/test_race_arrivals.py"
+ONE_PAYMENT: Final = "tests/operations/test_one_payment.py"
 RACE_REFUNDS: Final = "tests/races/test_race_refunds.py"
 RACE_SETTLEMENT: Final = "tests/races/test_race_settlement.py"
 
@@ -337,6 +338,30 @@ GUARDS: Final = (
         "verdict, receipt = self._fill(arrival) or self._book(arrival)",
         "verdict, receipt = self._book(arrival)",
         (f"{PAYBILL}::test_a_payment_whose_callback_is_lost_gets_its_number_from_the_notice",),
+    ),
+    Guard(
+        "late-payment",
+        "a payment long after its prompt is two, by query and by number",
+        f"{PAYMENTS}/plan.py",
+        "    return how_late is None or out_of_life(paid_at, sent_at, doubt=doubt) <= CLOCKS_APART + how_late",
+        "    return out_of_life(paid_at, sent_at, doubt=doubt) <= CLOCKS_APART",
+        (f"{ONE_PAYMENT}::test_one_payment_is_one_receipt_whoever_tells_it_first",),
+    ),
+    Guard(
+        "refused-rival-of-a-query",
+        "a prompt that M-Pesa refused keeps the notice's receipt from the one that was paid",
+        f"{PAYMENTS}/settle.sql",
+        "CASE WHEN other.state <> 'refused' THEN other.sent_at END AS sent_at",
+        "other.sent_at AS sent_at",
+        (f"{ONE_PAYMENT}::test_a_payment_is_not_left_to_a_later_prompt_that_mpesa_refused",),
+    ),
+    Guard(
+        "refused-rival-of-a-notice",
+        "a prompt that M-Pesa refused keeps the number from the one that was paid",
+        f"{PAYMENTS}/arrivals.sql",
+        "              AND other.state <> 'refused' -- what M-Pesa did not take rang no phone\n",
+        "",
+        (f"{ONE_PAYMENT}::test_a_payment_is_not_left_to_a_later_prompt_that_mpesa_refused",),
     ),
     Guard(
         "lock-of-the-account",

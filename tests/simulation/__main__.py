@@ -32,7 +32,7 @@ from rufaa.config import config
 from simulation import coverage
 from simulation.run import Outcome, run
 
-PER_SEED: Final = 250
+PER_SEED: Final = 1_000
 SEEDS: Final = Path(__file__).with_name("seeds.txt")
 _SHOWN: Final = 400
 

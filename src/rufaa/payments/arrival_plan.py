@@ -18,7 +18,7 @@ from rufaa import ids
 from rufaa.money import Money
 from rufaa.payments import account_codes
 from rufaa.payments.machine import OPEN_FEE, ArrivalVerdict, Channel, FeeState
-from rufaa.payments.plan import CLOCKS_APART, out_of_life, shows_somebody
+from rufaa.payments.plan import CLOCKS_APART, can_be_of, latest, out_of_life, shows_somebody
 from rufaa.payments.plan_rows import NewReceipt, NumberFound
 from rufaa.phone import Phone, agrees
 
@@ -424,24 +424,21 @@ def _fits(arrival: Arrival, awaiting: AwaitingReceipt) -> bool:
     """Whether a report can be of the payment of which a query told no number.
 
     The push itself gave the reference, so it is exact where it is told; else phone and time have to be, and to agree.
-    With a reference the end of the prompt's life is no condition: a payment by hand that takes this place is set right
-    when the prompt's own number comes, while a receipt too many would stay in the books.
     """
     if (awaiting.account, awaiting.amount) != (arrival.account, arrival.amount):
         return False
     shown, paid_at = arrival.phone_shown, arrival.paid_at
     if shown is not None and not agrees(shown, awaiting.phone):
         return False
-    slack = CLOCKS_APART + arrival.doubt
-    if paid_at is not None and paid_at < awaiting.sent_at - slack:
-        return False
     if any(_off(arrival, sent_at) < _off(arrival, awaiting.sent_at) for sent_at in awaiting.rivals):
         return False  # it is rather the money of a prompt that will say so
-    if arrival.reference.strip():
-        return account_codes.read(arrival.reference) == awaiting.account_code
-    if paid_at is None or not shows_somebody(shown):
+    referenced = account_codes.read(arrival.reference) == awaiting.account_code
+    if not referenced and (arrival.reference.strip() or paid_at is None or not shows_somebody(shown)):
         return False
-    return _off(arrival, awaiting.sent_at) <= CLOCKS_APART
+    if paid_at is None:
+        return True
+    how_late = latest(referenced=referenced, noticed=arrival.channel in {Channel.C2B, Channel.PULL})
+    return can_be_of(paid_at, awaiting.sent_at, doubt=arrival.doubt, how_late=how_late)
 
 
 def _off(arrival: Arrival, sent_at: datetime) -> timedelta:

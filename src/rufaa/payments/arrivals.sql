@@ -20,6 +20,7 @@ SELECT receipt.id, receipt.account_id, receipt.amount_cents, fee.account_code, p
     coalesce(prompt.sent_at, prompt.created_at) AS sent_at,
     ARRAY(SELECT other.sent_at FROM prompt AS other
           WHERE other.fee_id = prompt.fee_id AND other.id <> prompt.id AND other.sent_at IS NOT NULL
+              AND other.state <> 'refused' -- what M-Pesa did not take rang no phone
               AND other.payer_phone = prompt.payer_phone -- a fee's prompts all have its account and amount
               AND NOT EXISTS (SELECT FROM receipt AS own WHERE own.prompt_id = other.id)) AS rivals
 FROM receipt JOIN prompt ON prompt.id = receipt.prompt_id JOIN fee ON fee.id = prompt.fee_id

@@ -22,6 +22,7 @@ from rufaa.daraja import codes
 from rufaa.law import Moved, Refused
 from rufaa.money import Money
 from rufaa.payments.machine import (
+    GIVE_UP_ASKING_S,
     LIVE,
     OPEN_FEE,
     PROMPT,
@@ -55,6 +56,7 @@ from rufaa.phone import agrees
 _FILLS_NUMBER: Final = frozenset({Verdict.CONFIRMS, Verdict.ASK})
 CLOCKS_APART: Final = timedelta(minutes=5)
 """How far M-Pesa's clock and ours may be apart before a payment is no longer taken for a prompt's."""
+_ASKED_ABOUT: Final = timedelta(seconds=GIVE_UP_ASKING_S)
 
 
 def plan(
@@ -270,9 +272,10 @@ class _Batch:
             return True
         off = out_of_life(loose.paid_at, prompt.row.sent_at, doubt=loose.doubt)
         rivals = [each.sent_at for each in self._siblings(prompt) if each.receipt is None and each.sent_at is not None]
-        return off <= CLOCKS_APART and all(
-            off <= out_of_life(loose.paid_at, sent_at, doubt=loose.doubt) for sent_at in rivals
-        )
+        if any(out_of_life(loose.paid_at, sent_at, doubt=loose.doubt) < off for sent_at in rivals):
+            return False
+        how_late = latest(referenced=loose.names == prompt.row.fee, noticed=loose.noticed)
+        return can_be_of(loose.paid_at, prompt.row.sent_at, doubt=loose.doubt, how_late=how_late)
 
     def _siblings(self, prompt: Working) -> list[Sibling]:
         """As they are now: some may have changed in this batch."""
@@ -398,6 +401,26 @@ def out_of_life(paid_at: datetime, sent_at: datetime, *, doubt: timedelta = time
     after = paid_at - sent_at
     off = max(-after, after - timedelta(seconds=PROMPT_LIFE_S))
     return max(off - doubt, timedelta(0))
+
+
+def latest(*, referenced: bool, noticed: bool) -> timedelta | None:
+    """How long after a prompt's life a payment of its amount and phone is still taken for the prompt's own; None: ever.
+
+    To take it wrongly is set right when the number of the prompt's own payment comes, while a receipt too many stays in
+    the books. So it is taken as long as that number will come: ``referenced`` by the fee's code, or at least
+    ``noticed`` by C2B or Pull, which tell of every payment of an account. Without code not for ever: a masked phone is
+    that of others too.
+    """
+    if referenced:
+        return None
+    return _ASKED_ABOUT if noticed else timedelta(0)
+
+
+def can_be_of(paid_at: datetime, sent_at: datetime, *, doubt: timedelta, how_late: timedelta | None) -> bool:
+    """Whether a payment can have been made by a prompt that was sent then."""
+    if paid_at < sent_at:
+        return out_of_life(paid_at, sent_at, doubt=doubt) <= CLOCKS_APART
+    return how_late is None or out_of_life(paid_at, sent_at, doubt=doubt) <= CLOCKS_APART + how_late
 
 
 def shows_somebody(phone_shown: str | None) -> bool:

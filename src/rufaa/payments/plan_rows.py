@@ -26,7 +26,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Sibling:
-    """Another prompt of the same fee, account, amount and phone: its money could be taken for this prompt's."""
+    """Another prompt of the same fee, account, amount and phone: its money could be taken for this prompt's.
+
+    ``sent_at``: last; None: it was not, or M-Pesa refused it, so that nobody can have paid by it then.
+    """
 
     prompt: uuid.UUID
     sent_at: datetime | None
@@ -65,7 +68,7 @@ class LooseReceipt:
     reference, or of whose prompt a trusted callback told it; None: neither. ``unreferenced``: no trusted report gave a
     reference (a till's, or a status alone). ``free``: what of it is neither applied, nor given back, nor promised to
     be. ``phone_shown``: as its reports show it; None: not at all. ``doubt``: how far ``paid_at`` may be off either way
-    (``pull.ZONE_DOUBT`` where only Pull told it).
+    (``pull.ZONE_DOUBT`` where only Pull told it). ``noticed``: C2B or Pull told it.
     """
 
     id: uuid.UUID
@@ -79,6 +82,7 @@ class LooseReceipt:
     phone_shown: str | None
     unreferenced: bool = False
     doubt: timedelta = timedelta(0)
+    noticed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

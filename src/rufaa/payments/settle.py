@@ -120,6 +120,7 @@ def _lock_loose(tx: Tx, prompts: Iterable[PromptRow], numbers: Sequence[str | No
             phone_shown=row["phone_shown"] or None,
             unreferenced=row["account_reference"] == "",
             doubt=ZONE_DOUBT if row["only_pulled"] else timedelta(0),
+            noticed=row["noticed"],
         )
         for row in tx.rows(_SQL["lock_loose"], wanted)
     ]

@@ -24,7 +24,8 @@ FOR NO KEY UPDATE
 
 -- name: siblings
 -- The other prompts of the same fee whose money could be taken for theirs. The fees are locked: nobody else settles them.
-SELECT prompt.id AS of, other.id, other.sent_at, receipt.id AS receipt,
+SELECT prompt.id AS of, other.id, receipt.id AS receipt,
+    CASE WHEN other.state <> 'refused' THEN other.sent_at END AS sent_at, -- what M-Pesa did not take rang no phone
     receipt.id IS NOT NULL AND receipt.number IS NULL AS awaits_number
 FROM prompt
 JOIN prompt AS other ON other.fee_id = prompt.fee_id AND other.id <> prompt.id
@@ -47,10 +48,12 @@ SELECT pg_advisory_xact_lock(hashtextextended(%(account)s::uuid::text, 0))
 SELECT receipt.id, receipt.account_id, receipt.amount_cents, receipt.number, receipt.paid_at, receipt.names_id,
     receipt.free_cents, receipt.phone_shown, receipt.account_reference,
     ARRAY(SELECT fee_id FROM application WHERE receipt_id = receipt.id) AS pays,
-    coalesce((SELECT bool_and(channel = 'pull') FROM evidence
-              WHERE evidence.account_id = receipt.account_id AND evidence.receipt_number = receipt.number),
-             false) AS only_pulled
-FROM receipt WHERE receipt.prompt_id IS NULL AND receipt.number IS NOT NULL AND receipt.id IN (
+    coalesce(told.only_pulled, false) AS only_pulled, coalesce(told.noticed, false) AS noticed
+FROM receipt CROSS JOIN LATERAL (
+    SELECT bool_and(channel = 'pull') AS only_pulled, bool_or(channel IN ('c2b', 'pull')) AS noticed FROM evidence
+    WHERE evidence.account_id = receipt.account_id AND evidence.receipt_number = receipt.number
+) AS told
+WHERE receipt.prompt_id IS NULL AND receipt.number IS NOT NULL AND receipt.id IN (
     SELECT id FROM receipt WHERE number = ANY(%(numbers)s)
     UNION SELECT receipt_id FROM application WHERE fee_id = ANY(%(fees)s::uuid[])
     UNION SELECT id FROM receipt WHERE names_id = ANY(%(fees)s::uuid[])
@@ -60,7 +63,7 @@ FROM receipt WHERE receipt.prompt_id IS NULL AND receipt.number IS NOT NULL AND 
             AND receipt.prompt_id IS NULL AND receipt.account_reference = '' AND receipt.state = 'unapplied'
 )
 ORDER BY receipt.id
-FOR NO KEY UPDATE
+FOR NO KEY UPDATE OF receipt
 
 -- name: adopt
 UPDATE receipt SET prompt_id = new.prompt, paid_at = coalesce(receipt.paid_at, new.paid_at)

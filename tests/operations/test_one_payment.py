@@ -1,0 +1,79 @@
+"""One payment by a prompt, told by its notice, a query and its callback in every order: one receipt and its number."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+
+from races.arranged import NUMBER, UNREFERENCED, arrives, callback, code_of, notice, query, sends, sent, settles
+from rufaa.payments.machine import Channel
+from support import World, advance, check_books, execute, open_tasks, receipts, rows
+
+ORDERS = list(permutations(("notice", "query", "callback")))
+SOON = timedelta(seconds=100)
+"""After the prompt's life, as clocks may differ."""
+LATE = timedelta(minutes=11)
+"""Long after it, as a success that follows a failure may come."""
+
+
+def tells(
+    world: World,
+    referral: str,
+    prompt: uuid.UUID,
+    order: Sequence[str],
+    *,
+    after: timedelta,
+    channel: Channel = Channel.C2B,
+    by_till: bool = False,
+) -> None:
+    """Each report of a payment made ``after`` the prompt is settled before the next is heard."""
+    advance(after.total_seconds())
+    told = notice(world, reference=UNREFERENCED if by_till else code_of(referral), channel=channel)
+    for each in order:
+        match each:
+            case "notice":
+                arrives(told)
+            case "query":
+                settles(query(prompt))
+            case "callback":
+                settles(callback(prompt))
+
+
+def is_one_payment(world: World, referral: str, prompt: uuid.UUID) -> None:
+    assert receipts() == [(NUMBER, "applied")]
+    assert rows("SELECT prompt_id FROM receipt") == [{"prompt_id": prompt}]
+    assert world.status(referral) == "paid"
+    assert open_tasks() == []
+    check_books()
+
+
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
+@pytest.mark.parametrize("after", [SOON, LATE], ids=["soon", "late"])
+@pytest.mark.parametrize("by_till", [False, True], ids=["paybill", "till"])
+@pytest.mark.parametrize("channel", [Channel.C2B, Channel.PULL])
+def test_one_payment_is_one_receipt_whoever_tells_it_first(
+    world: World, order: Sequence[str], after: timedelta, by_till: bool, channel: Channel
+) -> None:
+    referral, prompt = sent(world)
+
+    tells(world, referral, prompt, order, after=after, by_till=by_till, channel=channel)
+
+    is_one_payment(world, referral, prompt)
+
+
+@pytest.mark.parametrize("order", [order for order in ORDERS if order[-1] == "callback"], ids="-".join)
+def test_a_payment_is_not_left_to_a_later_prompt_that_mpesa_refused(world: World, order: Sequence[str]) -> None:
+    """In time it would be rather the later one's, which rang no phone."""
+    referral, refused = world.prompted()
+    sends(refused)
+    execute("UPDATE prompt SET state = 'refused', event = 'declined', sent_at = sent_at + interval '1 minute'")
+    prompt = world.ask(referral)
+    sends(prompt)
+
+    tells(world, referral, prompt, order[:2], after=SOON)
+
+    is_one_payment(world, referral, prompt)
