@@ -23,7 +23,8 @@ from machines.plan_world import (
 )
 from rufaa.money import Money
 from rufaa.payments.machine import FeeState, PromptState, Verdict
-from rufaa.payments.plan import Adopted, Item, LooseReceipt, Plan, PromptRow, Sibling, out_of_life, plan
+from rufaa.payments.paid_when import out_of_life
+from rufaa.payments.plan import Adopted, Item, LooseReceipt, Plan, PromptRow, Sibling, plan
 
 SENT: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LOOSE: Final = uuid.UUID(int=500)

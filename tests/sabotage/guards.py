@@ -342,7 +342,7 @@ GUARDS: Final = (
     Guard(
         "late-payment",
         "a payment long after its prompt is two, by query and by number",
-        f"{PAYMENTS}/plan.py",
+        f"{PAYMENTS}/paid_when.py",
         "    return how_late is None or out_of_life(paid_at, sent_at, doubt=doubt) <= CLOCKS_APART + how_late",
         "    return out_of_life(paid_at, sent_at, doubt=doubt) <= CLOCKS_APART",
         (f"{ONE_PAYMENT}::test_one_payment_is_one_receipt_whoever_tells_it_first",),

@@ -18,7 +18,7 @@ from rufaa import ids
 from rufaa.money import Money
 from rufaa.payments import account_codes
 from rufaa.payments.machine import OPEN_FEE, ArrivalVerdict, Channel, FeeState
-from rufaa.payments.plan import CLOCKS_APART, can_be_of, latest, out_of_life, shows_somebody
+from rufaa.payments.paid_when import CLOCKS_APART, can_be_of, latest, out_of_life, shows_somebody
 from rufaa.payments.plan_rows import NewReceipt, NumberFound
 from rufaa.phone import Phone, agrees
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from rufaa import ids
@@ -22,11 +22,9 @@ from rufaa.daraja import codes
 from rufaa.law import Moved, Refused
 from rufaa.money import Money
 from rufaa.payments.machine import (
-    GIVE_UP_ASKING_S,
     LIVE,
     OPEN_FEE,
     PROMPT,
-    PROMPT_LIFE_S,
     Channel,
     FeeState,
     PromptEvent,
@@ -37,6 +35,7 @@ from rufaa.payments.machine import (
     judge,
     next_query_s,
 )
+from rufaa.payments.paid_when import can_be_of, latest, out_of_life, shows_somebody
 from rufaa.payments.plan_rows import (
     Adopted,
     FeeRow,
@@ -54,9 +53,6 @@ from rufaa.payments.plan_working import Working, change_of, schedule, working_of
 from rufaa.phone import agrees
 
 _FILLS_NUMBER: Final = frozenset({Verdict.CONFIRMS, Verdict.ASK})
-CLOCKS_APART: Final = timedelta(minutes=5)
-"""How far M-Pesa's clock and ours may be apart before a payment is no longer taken for a prompt's."""
-_ASKED_ABOUT: Final = timedelta(seconds=GIVE_UP_ASKING_S)
 
 
 def plan(
@@ -394,38 +390,6 @@ _REVIEW_WHY: Final[Mapping[Verdict, str]] = {
     Verdict.FAILS_FOR_NOW: "M-Pesa did not tell what became of this prompt.",
 }
 _REVIEW_WHY_ELSE: Final = "A callback reports a success that cannot be believed without another source."
-
-
-def out_of_life(paid_at: datetime, sent_at: datetime, *, doubt: timedelta = timedelta(0)) -> timedelta:
-    """How far a payment lies outside the time in which a prompt can be paid (daraja.md §12); zero within it."""
-    after = paid_at - sent_at
-    off = max(-after, after - timedelta(seconds=PROMPT_LIFE_S))
-    return max(off - doubt, timedelta(0))
-
-
-def latest(*, referenced: bool, noticed: bool) -> timedelta | None:
-    """How long after a prompt's life a payment of its amount and phone is still taken for the prompt's own; None: ever.
-
-    To take it wrongly is set right when the number of the prompt's own payment comes, while a receipt too many stays in
-    the books. So it is taken as long as that number will come: ``referenced`` by the fee's code, or at least
-    ``noticed`` by C2B or Pull, which tell of every payment of an account. Without code not for ever: a masked phone is
-    that of others too.
-    """
-    if referenced:
-        return None
-    return _ASKED_ABOUT if noticed else timedelta(0)
-
-
-def can_be_of(paid_at: datetime, sent_at: datetime, *, doubt: timedelta, how_late: timedelta | None) -> bool:
-    """Whether a payment can have been made by a prompt that was sent then."""
-    if paid_at < sent_at:
-        return out_of_life(paid_at, sent_at, doubt=doubt) <= CLOCKS_APART
-    return how_late is None or out_of_life(paid_at, sent_at, doubt=doubt) <= CLOCKS_APART + how_late
-
-
-def shows_somebody(phone_shown: str | None) -> bool:
-    """Whether a phone as it is shown tells one payer from another; a wholly masked one agrees with everybody."""
-    return phone_shown is not None and any(letter.isalnum() for letter in phone_shown)
 
 
 def _claims_success(report: Report) -> bool:
