@@ -87,12 +87,18 @@ _UNREACHED: Final = frozenset(
     }
 )
 _MACHINES: Final = (*payments.MACHINES, REFUND, referrals.MACHINE)
+_LIES: Final = ("confirmed", "doubted", "failed")
 _NOT_HERE: Final[Mapping[tuple[str, str, str], str]] = {
     ("referral", "pending-admin", "reject"): "nothing of money",
     ("referral", "pending-admin", "cancel"): "nothing of money",
     ("referral", "awaiting-biodata", "cancel"): "nothing of money",
     ("referral", "awaiting-biodata", "confirm-emergency"): "the town confirms them later",
     ("referral", "pending-admin", "confirm-emergency"): "the town approves all",
+    # "Not sent" and "declined" are what the simulator says of what it has not taken; that M-Pesa took it all the same
+    # would be a lie, which tests/machines and tests/money tell by hand.
+    **{("prompt", state, event): "a lie of M-Pesa's" for state in ("created", "refused") for event in _LIES},
+    **{("refund", "approved", event): "a lie of M-Pesa's" for event in ("rejected", "silent", "succeeded")},
+    ("refund", "failed", "succeeded"): "a lie of M-Pesa's: it said that nothing went",
 }
 """Moves of the law that this town never makes, and why not; other tests do."""
 
@@ -115,11 +121,8 @@ def missed(counts: Counter[str], moves: Counter[tuple[str, str, str, str]]) -> l
     return [
         *(each for each in (*FAULTS, *PEOPLE) if not counts[each]),
         *(f"{point} passed" for point in points() if not counts[f"passed {point}"]),
-        *(" ".join(each) for each in expected_moves() if not moves[each] and each not in RARE_MOVES),
+        *(" ".join(each) for each in expected_moves() if not moves[each]),
     ]
-
-
-RARE_MOVES: Final[frozenset[tuple[str, str, str, str]]] = frozenset()
 
 
 def moved(counts: Counter[str]) -> int:

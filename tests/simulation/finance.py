@@ -15,6 +15,7 @@ from django.db import DatabaseError, InterfaceError
 from rufaa.db.atomic import Tx, unit
 from rufaa.errors import RufaaError
 from rufaa.facilities.queries import Actor
+from rufaa.money import Money
 from rufaa.payments import finance, hold
 from rufaa.phone import Phone
 from rufaa.referrals.operations import fees_paid
@@ -62,17 +63,30 @@ class Finance:
         return self._simulation.hub.quietly(lambda: unit(lambda tx: what(tx, who)))
 
     async def _waits(self, who: Actor, row: dict[str, Any]) -> None:
-        """Money that waits: it pays the fee that is proposed, or goes back."""
+        """Money that waits: it pays the fee that is proposed, or another that is open, or goes back, maybe in parts."""
         receipt, drawn = row["id"].hex, self._chance.random()
-        if row["proposed_code"] is not None and drawn < 0.7:
+        code = row["proposed_code"] or (self._open_code(row) if drawn < 0.35 else None)
+        if code is not None and drawn < 0.7:
             self._count("finance applied a receipt")
-            await self._do(
-                who, lambda tx: finance.apply(tx, who, [receipt], account_code=row["proposed_code"], hand_on=fees_paid)
-            )
+            await self._do(who, lambda tx: finance.apply(tx, who, [receipt], account_code=code, hand_on=fees_paid))
         elif drawn < 0.9:
-            phone = Phone(self._chance.choice(self._simulation.phones)) if self._chance.random() < 0.3 else None
+            part = row["free_cents"] < row["amount_cents"]
+            phone = Phone(self._chance.choice(self._simulation.phones)) if part or self._chance.random() < 0.3 else None
+            half = Money.from_shillings(row["free_cents"] // 200)
+            amount = half if phone is not None and half > Money(0) and self._chance.random() < 0.3 else None
             self._count("finance proposed to give back")
-            await self._do(who, lambda tx: finance.propose_refund(tx, who, receipt, why="not ours", phone=phone))
+            await self._do(
+                who, lambda tx: finance.propose_refund(tx, who, receipt, why="not ours", phone=phone, amount=amount)
+            )
+
+    def _open_code(self, row: dict[str, Any]) -> str | None:
+        """A fee that this money could pay: the payer rang, and said whose."""
+        codes = self._simulation.hub.peek(
+            "SELECT account_code FROM fee WHERE state IN ('due', 'deferred') AND account_id = %(account)s"
+            " AND amount_cents <= %(free)s ORDER BY id DESC LIMIT 1",
+            {"account": row["account_id"], "free": row["free_cents"]},
+        )
+        return str(codes[0][0]) if codes else None
 
     async def _task(self, who: Actor, row: dict[str, Any]) -> None:
         """A referral that was cancelled after it was paid: its money goes back."""

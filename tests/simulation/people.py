@@ -54,6 +54,8 @@ class Visit:
         emergency = chance.random() < 0.08
         self.referral = sim.hub.quietly(lambda: self.arrive(emergency=emergency))
         if emergency:
+            if chance.random() < 0.3:  # the clerk was faster than reception
+                await self.move(Status.PENDING_PAYMENT)
             await self.move(Status.CONFIRMED, by=sim.town.reception)
         if emergency or chance.random() < 0.5:
             if not emergency:
@@ -132,9 +134,9 @@ class Visit:
 
     async def _afterwards(self) -> None:
         if self._fee() == "paid":
-            if self.chance.random() < 0.05:  # who pays without looking
+            if self.chance.random() < 0.1:  # who pays without looking
                 await self._by_hand()
-            if self.chance.random() < 0.1:
+            if self.chance.random() < 0.2:
                 self._count("clerk cancelled what was paid")
                 await self.move(Status.CANCELLED, reason="not needed any more")
             elif self.chance.random() < 0.4:
@@ -142,6 +144,8 @@ class Visit:
                 await self.move(Status.COMPLETED, by=self.simulation.town.reception, reason="treated")
         elif self.chance.random() < 0.15:
             await self.exempt(FeeEvent.WAIVE)
+        if self._fee() in {"waived", "deferred"} and self.chance.random() < 0.5:
+            await self.move(Status.CONFIRMED, by=self.simulation.town.reception)
 
     # --- what a click does
 

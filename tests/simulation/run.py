@@ -113,7 +113,7 @@ class Simulation:
 
     def build(self) -> None:
         chance = self.chance
-        self.phones = town.phones(max(60, int(self.payments * chance.choice((0.2, 0.5, 1.0)))))
+        self.phones = town.phones(max(60, int(self.payments * chance.choice((0.5, 1.0, 2.0)))))
         self.spacing_s = chance.choice((0.1, 0.3, 1.0))
         settings = SimulatorSettings(
             merchants=town.MERCHANTS,

@@ -42,7 +42,7 @@ def test_a_town_under_all_faults_loses_no_shilling(database_url: str, seed: int,
 
     assert outcome.ok, failed(outcome)
     assert outcome.counts["looks at all rules"] >= 1
-    assert outcome.counts["money moved: stk"] > payments / 4
+    assert outcome.counts["money moved: stk"] > payments / 3
 
 
 def test_one_seed_is_one_story_statement_by_statement(database_url: str) -> None:
@@ -57,12 +57,13 @@ CAUGHT_BY: Final = {
     "trusts any callback": 60,
 }
 """Payments that are enough to notice, for each guard taken away; the others need hundreds of them."""
+_MANY: Final = 400
 _TRIES: Final = 6
 
 
 @pytest.mark.parametrize("name", [name for name in MUTANTS if _LONG or name in CAUGHT_BY])
 def test_a_guard_taken_away_is_noticed(database_url: str, name: str) -> None:
-    payments = CAUGHT_BY[name]
+    payments = CAUGHT_BY.get(name, _MANY)
 
     noticed = any(not run(seed, payments, broken_by=[MUTANTS[name]], harsh=True).ok for seed in range(1, _TRIES + 1))
 

@@ -111,6 +111,6 @@ AUTOMATIC: Final = ("0000", "0000", "0000", "1032", "0001", "1037", "2001", "101
 
 
 def phones(count: int) -> list[str]:
-    """Phones whose owners answer, and one in four that answers by its number. Families share them."""
-    automatic = [f"2547{number:02}00{AUTOMATIC[number % len(AUTOMATIC)]}" for number in range(count // 4)]
+    """Phones whose owners answer, and up to 100, one in four, that answer by their number. Families share them."""
+    automatic = [f"2547{number:02}00{AUTOMATIC[number % len(AUTOMATIC)]}" for number in range(min(count // 4, 100))]
     return automatic + [f"25410000{number:04}" for number in range(count - len(automatic))]
