@@ -235,6 +235,7 @@ _described(
 )
 _described("rufaa_sync_connections", "gauge", "Open WebSockets of this process, of which each watches queries.", {})
 _described("rufaa_sync_watches", "gauge", "Queries that they watch, each counted once for every one who does.", {})
+_described("rufaa_live_pages", "gauge", "Pages of people that listen for changes.", {})
 _described("rufaa_inbox_unsettled", "gauge", f"Stored callbacks that are not settled yet.{_COUNTED}", {})
 _described("rufaa_inbox_oldest_age_seconds", "gauge", "Age of the oldest callback that is not settled; 0: none.", {})
 _described(

@@ -1,9 +1,14 @@
-"""Which page answers which address. The gateway takes ``/h/`` and ``/api/`` before Django sees them."""
+"""Which page answers which address. The gateway takes ``/h/``, ``/api/`` and ``/live`` before Django sees them."""
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
-from rufaa.console import pages
+from rufaa.console import pages, work
 
-urlpatterns = [path("", pages.front_door)]
+urlpatterns = [
+    path("", pages.front_door),
+    path("work/", work.work),
+    path("sign-in/", include("rufaa.signin.urls")),
+    path("r/", include("rufaa.paypage.urls")),
+]

@@ -19,11 +19,12 @@ from rufaa.config import Config, Mode
 from rufaa.db.aside import Aside
 from rufaa.db.listen import Listener
 from rufaa.functions.runtime import Runtime
-from rufaa.gateway import exchange, monitor, published
+from rufaa.gateway import exchange, monitor, published, ticks
 from rufaa.gateway.connections import Connection
 from rufaa.gateway.exchange import Exchange
 from rufaa.gateway.monitor import Answer, Monitor
 from rufaa.gateway.published import Published
+from rufaa.gateway.ticks import Ticks
 from rufaa.gateway.vitals import Vitals
 from rufaa.ingest.address import PREFIX_LENGTH, PREFIXES, callback_networks
 from rufaa.ingest.batcher import BEHIND, Batcher
@@ -74,6 +75,7 @@ class Gateway:
         self.sync = SyncApi(
             self._api.calls, self._runtime, self._queries, limits=replace(SYNC_LIMITS, connections=screens)
         )
+        self.ticks = Ticks(self._listener, keys=config.secret_keys)
         self._published = Published(keys=config.secret_keys, issuer=config.public_url)
         self._pool: asyncpg.Pool | None = None
         self._batcher: Batcher | None = None
@@ -113,6 +115,8 @@ class Gateway:
             await self._exchange(scope, receive, send)
         elif path.startswith(API):
             await self._api(scope, receive, send)
+        elif path == ticks.PATH:
+            await self.ticks(scope, receive, send)
         elif path in published.PATHS:
             await self._published(scope, receive, send)
         elif path == monitor.HEALTH:
@@ -191,6 +195,7 @@ class Gateway:
         screens: list[Sample] = [
             ("rufaa_sync_connections", {}, float(self.sync.connections)),
             ("rufaa_sync_watches", {}, float(self.sync.watches)),
+            ("rufaa_live_pages", {}, float(self.ticks.open)),
         ]
         return [*monitor.function_connections(), *callbacks, *screens]
 

@@ -1,0 +1,130 @@
+"""How a page of staff is answered: who acts, one transaction, what it was made from, and what went wrong.
+
+A *screen* shows; an *act* changes something and sends the browser on to a screen. What is refused is shown where it was
+asked, with everything that was typed.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, Concatenate, Final, ParamSpec, TypeAlias
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from rufaa import reads, tickets
+from rufaa.config import config
+from rufaa.console.nav import Entry, entries
+from rufaa.db.atomic import Tx, look, unit
+from rufaa.errors import Kind, RufaaError
+from rufaa.facilities import queries
+from rufaa.facilities.queries import Actor
+
+P = ParamSpec("P")
+
+STATUS: Final = {
+    Kind.INVALID: 422,
+    Kind.UNAUTHENTICATED: 403,
+    Kind.FORBIDDEN: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.CONFLICT: 409,
+    Kind.UNAVAILABLE: 503,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """One request of somebody who is signed in, and the transaction that it runs in."""
+
+    request: HttpRequest
+    actor: Actor
+    tx: Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What to draw. A template gets ``context`` and, where something refused, ``problem`` and what was ``typed``."""
+
+    template: str
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an act did: where to go on, and what to say there."""
+
+    to: str
+    said: str = ""
+
+
+View: TypeAlias = Callable[Concatenate[Acting, P], Screen]
+Act: TypeAlias = Callable[Concatenate[Acting, P], Done]
+
+
+def screen(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """A page that shows. It hears by itself when what it was made from has changed (``tickets``)."""
+
+    @never_cache
+    @login_required
+    @require_safe
+    @wraps(view)
+    def shown(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        return _draw(request, lambda acting: view(acting, *args, **kwargs))
+
+    return shown  # type: ignore[return-value]
+
+
+def act(back: View[P]) -> Callable[[Act[P]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
+    """A form that changes something. What is refused is shown on ``back``, with the status that the refusal has."""
+
+    def acts(view: Act[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+        @never_cache
+        @login_required
+        @require_POST
+        @wraps(view)
+        def done(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            actor = look(lambda tx: queries.actor(tx, _who(request)))
+            try:
+                result = unit(lambda tx: view(Acting(request, actor, tx), *args, **kwargs), actor=actor.user)
+            except RufaaError as error:
+                return _draw(request, lambda acting: back(acting, *args, **kwargs), problem=error)
+            if result.said:
+                messages.success(request, result.said)
+            return HttpResponseRedirect(result.to)
+
+        return done  # type: ignore[return-value]
+
+    return acts
+
+
+def _who(request: HttpRequest) -> uuid.UUID:
+    assert request.user.pk is not None  # behind login_required
+    return request.user.pk
+
+
+def _draw(request: HttpRequest, view: Callable[[Acting], Screen], *, problem: RufaaError | None = None) -> HttpResponse:
+    def shown(tx: Tx) -> tuple[Screen, list[Entry]]:
+        acting = Acting(request, queries.actor(tx, _who(request)), tx)
+        return view(acting), entries(acting.actor, here=request.path)
+
+    with reads.recording() as read:
+        try:
+            drawn, nav = look(shown)
+        except RufaaError as error:
+            return render(request, "rufaa/refused.html", {"problem": error}, status=STATUS[error.kind])
+    context = {
+        **drawn.context,
+        "nav": nav,
+        "problem": problem,
+        "typed": request.POST if problem is not None else {},
+        "live": tickets.issue(config().secret_keys, read.topics or {reads.EVERYTHING}),
+        "again_s": read.again_s,
+    }
+    return render(request, drawn.template, context, status=200 if problem is None else STATUS[problem.kind])

@@ -1,0 +1,1 @@
+"""Django's name for the folder of what templates can write."""
