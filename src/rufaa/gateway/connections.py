@@ -19,6 +19,8 @@ HEAD_BYTES: Final = 32 * 1024
 """Of the request line and all headers. A token, cookies and what proxies add stay far below."""
 FRAMING: Final = 8
 """Bytes between chunks, for each byte of the body: chunks of one byte have five."""
+ENDLESS: Final = "rufaa.endless"
+"""An application that sets this in its scope answers without an end: the server's stop does not wait for it."""
 _FILES_FOR_OTHERS: Final = 100  # database connections, logs, modules
 _BAD: Final = b"400 Bad Request"
 _TOO_LARGE: Final = b"431 Request Header Fields Too Large"
@@ -63,6 +65,12 @@ class Connection(HttpToolsProtocol):
         self._stop()
         self._head_since = None
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete and self.cycle.scope.get(ENDLESS):
+            self.transport.close()
+        else:
+            super().shutdown()
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:

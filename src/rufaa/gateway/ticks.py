@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 from rufaa import tickets
+from rufaa.gateway.connections import ENDLESS
 from rufaa.sync.live import Changes
 
 Scope = MutableMapping[str, Any]
@@ -54,9 +55,10 @@ class Ticks:
         elif self._open >= MOST:
             await _answer(send, 503, b"Too many pages listen. Try again shortly.\n", (b"retry-after", b"30"))
         else:
-            await self._stream(words, receive, send)
+            await self._stream(words, scope, receive, send)
 
-    async def _stream(self, words: Collection[bytes], receive: Receive, send: Send) -> None:
+    async def _stream(self, words: Collection[bytes], scope: Scope, receive: Receive, send: Send) -> None:
+        scope[ENDLESS] = True
         stirred = asyncio.Event()
         for each in words:
             self._pages.setdefault(each, set()).add(stirred)

@@ -29,6 +29,9 @@
     if (source) source.close();
     source = new EventSource("/live?ticket=" + encodeURIComponent(ticket));
     source.addEventListener("tick", again);
+    source.onerror = () => { // a server that stops refuses, and nobody would try again
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => { ticket = undefined; listen(); }, 5000);
+    };
     // what was committed between the drawing and now was told to nobody here
     source.addEventListener("hello", again);
   }
