@@ -19,6 +19,7 @@ SECRET_KEY_FALLBACKS = [derive(key, "django").hex() for key in _config.secret_ke
 ALLOWED_HOSTS = ["*"]  # nothing here makes an address out of the Host header; links come from RUFAA_PUBLIC_URL
 
 INSTALLED_APPS = [
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",

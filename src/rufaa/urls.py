@@ -5,10 +5,12 @@ from __future__ import annotations
 from django.urls import include, path
 
 from rufaa.console import pages, work
+from rufaa.facilities import admin
 
 urlpatterns = [
     path("", pages.front_door),
     path("work/", work.work),
+    path("operator/", admin.registered().urls),
     path("sign-in/", include("rufaa.signin.urls")),
     path("r/", include("rufaa.paypage.urls")),
 ]

@@ -12,7 +12,9 @@ from support import World
 @pytest.fixture
 def admin(world: World) -> Client:
     client = Client()
-    client.force_login(User.objects.get(pk=world.admin.user), backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(
+        User.objects.get(pk=world.admin.user), backend="allauth.account.auth_backends.AuthenticationBackend"
+    )
     return client
 
 

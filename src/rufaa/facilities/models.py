@@ -32,6 +32,9 @@ class Facility(models.Model):
     class Meta:
         db_table = "facility"
 
+    def __str__(self) -> str:
+        return self.name
+
 
 class Membership(models.Model):
     id = models.UUIDField(primary_key=True, default=ids.new_id)
@@ -78,6 +81,9 @@ class MpesaAccount(models.Model):
                 condition=models.Q(pushes_per_s__gt=0, queries_per_min__gt=0), name="mpesa_account_rates"
             ),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.short_code} {self.till_number} ({self.environment})".replace("  ", " ")
 
 
 class AccountHold(models.Model):

@@ -67,7 +67,8 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        if self.cycle is not None and not self.cycle.response_complete and self.cycle.scope.get(ENDLESS):
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete and cycle.scope.get(ENDLESS):
             self.transport.close()
         else:
             super().shutdown()
