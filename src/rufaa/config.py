@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 
@@ -45,6 +46,9 @@ SETTINGS: Final[Mapping[str, str]] = {
     "RUFAA_WORKER_METRICS_PORT": "Where a worker shows /healthz, /readyz and /metrics, on 127.0.0.1. Default: nowhere",
     "RUFAA_DRAIN_S": "Seconds for which a gateway that was told to stop still takes requests, while /readyz says 503,"
     " so that a proxy can turn away. Default: 1",
+    "RUFAA_EMAIL_URL": "The mail server that sends invitations and links to a new password: smtp://name:password@host:587"
+    " (STARTTLS; to this machine in the clear) or smtps://…:465. Default: none, and such links are printed by commands",
+    "RUFAA_EMAIL_FROM": "The sender of those e-mails, which RUFAA_EMAIL_URL needs. Default: none",
     "RUFAA_LOG": "json or plain. Default: plain on a terminal, else json",
     "RUFAA_DIE_AT": "For tests, and refused in production: the failpoint at which the process dies by SIGKILL."
     " Default: none",
@@ -69,6 +73,7 @@ SETTINGS: Final[Mapping[str, str]] = {
 }
 
 
+_ADDRESS: Final = re.compile(r"[^\s@<>,]+@[^\s@<>,]+")
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -129,6 +134,19 @@ class OpenIdIssuer:
 
 
 @dataclass(frozen=True, slots=True)
+class Email:
+    """The mail server, and who its e-mails come from. Neither flag: in the clear, to this machine only."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    tls: bool
+    starttls: bool
+    sender: str
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The operator's settings."""
 
@@ -149,6 +167,7 @@ class Config:
     metrics_token: str | None
     worker_metrics_port: int | None
     drain_s: float
+    email: Email | None
     log: LogForm
     die_at: str | None
     pushes_per_s: float
@@ -215,6 +234,7 @@ def load(environ: Mapping[str, str]) -> Config:
         metrics_token=_metrics_token(environ.get("RUFAA_METRICS_TOKEN")),
         worker_metrics_port=_whole(environ, "RUFAA_WORKER_METRICS_PORT", 0, low=1, high=65535) or None,
         drain_s=_number(environ, "RUFAA_DRAIN_S", 1, low=0, high=60),
+        email=_email(environ.get("RUFAA_EMAIL_URL"), sender=environ.get("RUFAA_EMAIL_FROM") or ""),
         log=_choice(environ, "RUFAA_LOG", LogForm, LogForm.AUTO),
         die_at=_die_at(environ.get("RUFAA_DIE_AT"), mode=mode),
         pushes_per_s=_number(environ, "MPESA_PUSHES_PER_S", 5, low=0.01, high=1000),
@@ -311,6 +331,31 @@ def _oidc_issuers(text: str | None, *, mode: Mode, ours: str) -> tuple[OpenIdIss
             raise InvalidSetting(f"RUFAA_OIDC_ISSUERS: {url} is named twice, or is this server itself.")
         found[url] = issuer
     return tuple(found.values())
+
+
+def _email(text: str | None, *, sender: str) -> Email | None:
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        host, port = "", None
+    if not host or parts.scheme not in {"smtp", "smtps"} or parts.path not in {"", "/"} or parts.query or port == 0:
+        # not shown: there may be a password
+        raise InvalidSetting("RUFAA_EMAIL_URL: use smtp://name:password@host:587 or smtps://name:password@host:465.")
+    if not _ADDRESS.fullmatch(sender):
+        raise InvalidSetting("RUFAA_EMAIL_FROM: RUFAA_EMAIL_URL needs the address that e-mails come from.")
+    tls = parts.scheme == "smtps"
+    return Email(
+        host=host,
+        port=port or (465 if tls else 587),
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        tls=tls,
+        starttls=not tls and host not in _LOOPBACK,
+        sender=sender,
+    )
 
 
 def _networks(environ: Mapping[str, str], name: str) -> tuple[Network, ...] | None:

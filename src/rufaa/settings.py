@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -64,6 +66,40 @@ AUTHENTICATION_BACKENDS = [
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in (
+        ("UserAttributeSimilarityValidator", {"user_attributes": ("username", "full_name", "email")}),
+        ("MinimumLengthValidator", {"min_length": 10}),
+        ("CommonPasswordValidator", {}),
+    )
+]
+
+# Signing in (rufaa.signin). What people prove themselves with is checked by allauth; who guesses is stopped by axes.
+ACCOUNT_ADAPTER = "rufaa.signin.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]  # never shown: nobody signs up
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS = {
+    "login": "120/m/ip",  # a hospital has one address
+    "login_failed": "5/5m/key",  # of second factors; passwords are counted by axes
+}
+ACCOUNT_LOGOUT_REDIRECT_URL = "/sign-in/"
+MFA_ADAPTER = "rufaa.signin.adapter.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Rufaa"
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # nobody can lock out a colleague who sits elsewhere
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # the wait that is told is the wait
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+AXES_USERNAME_CALLABLE = "rufaa.signin.guessing.name_of"
+AXES_CLIENT_IP_CALLABLE = "rufaa.signin.guessing.address_of"
+AXES_LOCKOUT_CALLABLE = "rufaa.signin.pages.locked"
 ROOT_URLCONF = "rufaa.urls"
 TEMPLATES = [
     {
@@ -74,6 +110,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "rufaa.console.bar.bar",
             ],
         },
     }
@@ -100,10 +137,20 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = _SECURE
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 3600  # a working day; the patient's page has no session
 LANGUAGE_COOKIE_SAMESITE = "Lax"
-CSRF_TRUSTED_ORIGINS = [_config.public_url] if _SECURE else []
+CSRF_TRUSTED_ORIGINS = [f"https://{urlsplit(_config.public_url).netloc}"] if _SECURE else []
 LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/work/"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+_EMAIL = _config.email
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if _EMAIL else 'dummy'}.EmailBackend"
+EMAIL_TIMEOUT = 10
+if _EMAIL is not None:
+    EMAIL_HOST, EMAIL_PORT = _EMAIL.host, _EMAIL.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _EMAIL.user, _EMAIL.password
+    EMAIL_USE_SSL, EMAIL_USE_TLS = _EMAIL.tls, _EMAIL.starttls
+    DEFAULT_FROM_EMAIL = _EMAIL.sender
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "shared_count"}}
 
 USE_TZ = True
 TIME_ZONE = "UTC"

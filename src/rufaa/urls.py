@@ -12,5 +12,6 @@ urlpatterns = [
     path("work/", work.work),
     path("operator/", admin.registered().urls),
     path("sign-in/", include("rufaa.signin.urls")),
+    path("account/", include("rufaa.signin.account_urls")),
     path("r/", include("rufaa.paypage.urls")),
 ]

@@ -24,10 +24,10 @@ from rufaa.ingest.address import (
     may_speak_for_safaricom,
     report_at,
     result_url,
-    source_of,
     timeout_url,
     validation_url,
 )
+from rufaa.source import source_of
 
 # --- ids ------------------------------------------------------------------------------------------------------------
 

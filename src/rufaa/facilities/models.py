@@ -17,6 +17,8 @@ class User(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=ids.new_id)
     full_name = models.TextField(default="", blank=True)
+    language = models.TextField(default="", db_default="", blank=True)
+    """In which language this person wants to be answered; nothing: as the browser asks."""
 
     class Meta:
         db_table = "rufaa_user"
@@ -28,6 +30,8 @@ class Facility(models.Model):
     name = models.TextField(unique=True)
     prompts_at_once = models.BooleanField(default=True, db_default=True)
     """Whether a move into pending-payment that leaves a payer phone known sends the prompt by itself."""
+    second_factor_required = models.BooleanField(default=False, db_default=False)
+    """Whether whoever has a role here needs more than a password to see a page."""
 
     class Meta:
         db_table = "facility"

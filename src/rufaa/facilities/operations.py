@@ -16,6 +16,7 @@ from rufaa.facilities.rights import Role
 from rufaa.money import InvalidAmount, Money, stk_amount
 
 _USERNAME: Final = re.compile(r"[\w.@+-]{1,150}", re.ASCII)
+_EMAIL: Final = re.compile(r"[^\s@<>,;\x00]+@[^\s@<>,;\x00]+\.[^\s@<>,;\x00]+")
 
 
 class InvalidName(InvalidArgument):
@@ -33,10 +34,12 @@ def add_facility(_tx: Tx, name: str) -> Facility:
     return facility
 
 
-def add_user(_tx: Tx, username: str, *, full_name: str = "", operator: bool = False) -> User:
-    """A person by this sign-in name, made if not there yet. No password: they sign in by token."""
+def add_user(_tx: Tx, username: str, *, full_name: str = "", email: str = "", operator: bool = False) -> User:
+    """A person by this sign-in name, made if not there yet. No password: they sign in by token, or are invited."""
     if not _USERNAME.fullmatch(username):
         raise InvalidName("A user's name has 1 to 150 letters, digits and . @ + - _", argument="username")
+    if email and not (len(email) <= 254 and _EMAIL.fullmatch(email)):
+        raise InvalidArgument("This is no e-mail address.", argument="email")
     user, made = User.objects.get_or_create(
         username=username, defaults={"full_name": full_name, "is_superuser": operator, "is_staff": operator}
     )
@@ -47,7 +50,30 @@ def add_user(_tx: Tx, username: str, *, full_name: str = "", operator: bool = Fa
         user.full_name = full_name or user.full_name
         user.is_superuser = user.is_staff = user.is_superuser or operator
         user.save(update_fields=["full_name", "is_superuser", "is_staff"])
+    if email and user.email != email.lower():
+        user.email = email.lower()  # by which signing in finds it
+        user.save(update_fields=["email"])
     return user
+
+
+def rename(_tx: Tx, user: uuid.UUID, full_name: str) -> None:
+    """How other people write this person from now on. Raises ``InvalidName``."""
+    full_name = " ".join(full_name.split())
+    if not 1 <= len(full_name) <= 200 or not full_name.isprintable():
+        raise InvalidName("A person's name has 1 to 200 characters.", argument="full_name")
+    User.objects.filter(pk=user).update(full_name=full_name)
+
+
+def set_language(_tx: Tx, user: uuid.UUID, language: str) -> None:
+    """In which language this person is answered: ``en`` or ``sw``, or nothing for what the browser asks for."""
+    if language not in {"", "en", "sw"}:
+        raise InvalidArgument("There are en and sw.", argument="language")
+    User.objects.filter(pk=user).update(language=language)
+
+
+def require_second_factor(_tx: Tx, facility: Facility, required: bool) -> None:
+    """Whether, from the commit on, whoever has a role in ``facility`` needs more than a password to see a page."""
+    Facility.objects.filter(pk=facility.pk).update(second_factor_required=required)
 
 
 def add_member(_tx: Tx, user: User, facility: Facility, role: Role) -> None:

@@ -1,4 +1,4 @@
-"""The addresses that Safaricom posts to, and where a request really comes from. Pure.
+"""The addresses that Safaricom posts to, and from where it is believed. Pure.
 
 Each path is ``/<letter>/<id>-<secret>``: Safaricom keeps it as it is and puts nothing of ours in the body (daraja.md
 §4), so the letter says what kind of report it is, the id what it is about, and the secret that Safaricom was told by
@@ -24,6 +24,7 @@ from typing import Final
 from rufaa import secret
 from rufaa.config import Callbacks, Config, Network
 from rufaa.daraja.settings import CALLBACK_ADDRESSES
+from rufaa.source import within
 
 
 class Kind(StrEnum):
@@ -141,16 +142,6 @@ def report_at(path: str, *, keys: Sequence[str]) -> tuple[Kind, uuid.UUID] | Non
     return kind, uuid.UUID(hex=match[2])
 
 
-def source_of(peer: str, forwarded_for: str, *, trusted_proxies: Sequence[Network]) -> str:
-    """The sender's address: the peer's, or what its proxies say as long as each is one that the operator named."""
-    source = peer
-    for hop in reversed([part.strip() for part in forwarded_for.split(",") if part.strip()]):
-        if not _within(source, trusted_proxies):
-            break
-        source = hop
-    return source
-
-
 def callback_networks(config: Config) -> Sequence[Network] | None:
     """From where callbacks are believed: what the operator says, else Safaricom's published list in production."""
     if config.callbacks_from_safaricom_only:
@@ -160,14 +151,4 @@ def callback_networks(config: Config) -> Sequence[Network] | None:
 
 def may_speak_for_safaricom(source: str, networks: Sequence[Network] | None) -> bool:
     """Whether ``source`` is on the operator's list; every address is where there is no list."""
-    return networks is None or _within(source, networks)
-
-
-def _within(address: str, networks: Sequence[Network]) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    return any(parsed in network for network in networks)
+    return networks is None or within(source, networks)

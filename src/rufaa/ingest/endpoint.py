@@ -22,8 +22,9 @@ from rufaa import metrics
 from rufaa.config import Network
 from rufaa.daraja.c2b import validation_answer
 from rufaa.db.failpoints import Step, around
-from rufaa.ingest.address import PREFIX_LENGTH, PREFIXES, Kind, may_speak_for_safaricom, report_at, source_of
+from rufaa.ingest.address import PREFIX_LENGTH, PREFIXES, Kind, may_speak_for_safaricom, report_at
 from rufaa.ingest.batcher import Batcher, NotStored, Report
+from rufaa.source import source_of
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

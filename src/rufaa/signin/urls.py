@@ -1,7 +1,14 @@
-"""Addresses of signing in and of one's own account."""
+"""Addresses of signing in. Names with ``account_`` and ``mfa_`` are those by which allauth finds its pages."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from rufaa.signin import languages, pages
+
+urlpatterns: list[URLPattern] = [
+    path("", pages.SignIn.as_view(), name="account_login"),
+    path("as/", pages.sign_in_as, name="sign_in_as"),
+    path("language/", languages.language, name="language"),
+    path("out/", pages.sign_out, name="account_logout"),
+]
