@@ -141,6 +141,42 @@ def test_a_damaged_secret_is_not_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "secret.key").read_text() == "lost"
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("smtp://u:p%40ss@mail.example:2525", ("mail.example", 2525, "u", "p@ss", False, True)),
+        ("smtp://mail.example", ("mail.example", 587, "", "", False, True)),
+        ("smtps://mail.example/", ("mail.example", 465, "", "", True, False)),
+        ("smtp://localhost:25", ("localhost", 25, "", "", False, False)),
+    ],
+)
+def test_the_mail_server_is_read_from_its_address(url: str, expected: tuple[object, ...]) -> None:
+    email = load({"RUFAA_EMAIL_URL": url, "RUFAA_EMAIL_FROM": "rufaa@uhuru.example"}).email
+
+    assert email is not None
+    assert (email.host, email.port, email.user, email.password, email.tls, email.starttls) == expected
+    assert email.sender == "rufaa@uhuru.example"
+    assert load({}).email is None
+
+
+@pytest.mark.parametrize(
+    ("url", "sender", "said"),
+    [
+        ("http://u:hidden@mail.example", "a@b", "RUFAA_EMAIL_URL: use smtp"),
+        ("smtp://u:hidden@", "a@b", "RUFAA_EMAIL_URL: use smtp"),
+        ("smtp://u:hidden@mail.example:x", "a@b", "RUFAA_EMAIL_URL: use smtp"),
+        ("smtp://u:hidden@mail.example:0", "a@b", "RUFAA_EMAIL_URL: use smtp"),
+        ("smtp://u:hidden@mail.example/path", "a@b", "RUFAA_EMAIL_URL: use smtp"),
+        ("smtp://u:hidden@mail.example", "", "RUFAA_EMAIL_FROM"),
+        ("smtp://u:hidden@mail.example", "no address", "RUFAA_EMAIL_FROM"),
+    ],
+)
+def test_a_mail_server_that_cannot_be_one_is_refused_without_its_password(url: str, sender: str, said: str) -> None:
+    with pytest.raises(InvalidSetting, match=said) as refused:
+        load({"RUFAA_EMAIL_URL": url, "RUFAA_EMAIL_FROM": sender})
+    assert "hidden" not in refused.value.message
+
+
 BETWEEN_OUR_PARTS = {"RUFAA_SIMULATOR_URL", "RUFAA_DIE_WITH_PARENT"}
 """Said by one of our processes to another; nothing for an operator."""
 

@@ -239,7 +239,7 @@ def test_what_was_typed_as_password_is_nowhere(world: World) -> None:
 def test_in_the_demo_one_may_be_anybody(world: World) -> None:
     client = Client()
     page = text(client.get("/sign-in/?next=/referrals/new/"))
-    assert "administrator · Uhuru Health Centre" in page
+    assert "Administrator · Uhuru Health Centre" in page
 
     answer = client.post("/sign-in/as/", {"who": "admin", "next": "/referrals/new/"})
 

@@ -30,9 +30,11 @@ def add(
     facility: Annotated[str | None, typer.Option(help="A facility by name or id.")] = None,
     role: Annotated[Role | None, typer.Option(help="What the person is there.")] = None,
     full_name: Annotated[str, typer.Option(help="As other people write it.")] = "",
+    email: Annotated[str, typer.Option(help="Where invitations and links to a new password go.")] = "",
     operator: Annotated[bool, typer.Option(help="Runs the server; sees no patients.")] = False,
+    invite: Annotated[bool, typer.Option("--invite", help="Let them choose a password, too.")] = False,
 ) -> None:
-    """Add a person, or a role to a person. Prints the person's id; 'rufaa token' then lets them in."""
+    """Add a person, or a role to a person. Prints the person's id; --invite or 'rufaa token' then lets them in."""
     if (facility is None) != (role is None):
         raise InvalidArgument("Give --facility and --role together.", argument="--facility")
     with database():
@@ -41,12 +43,58 @@ def add(
         from rufaa.facilities.queries import facility_named  # noqa: PLC0415
 
         def work(tx: Tx) -> str:
-            person = add_user(tx, name, full_name=full_name, operator=operator)
+            person = add_user(tx, name, full_name=full_name, email=email, operator=operator)
             if facility is not None and role is not None:
                 add_member(tx, person, facility_named(facility, argument="--facility"), role)
             return person.pk.hex
 
         print(unit(work))
+        if invite:
+            _invite(name)
+
+
+@app.command("invite")
+def invite_(name: Name) -> None:
+    """Let a person choose a password, the first one or another: by a link that is good once, for seven days.
+
+    It goes to their e-mail address where they have one and RUFAA_EMAIL_URL is set; otherwise it is printed.
+    """
+    with database():
+        _invite(name)
+
+
+@app.command("switch-off")
+def switch_off(name: Name) -> None:
+    """Keep a person out from now on: their sessions end, and their tokens, API keys and links count no more."""
+    with database():
+        from rufaa.db.atomic import unit  # noqa: PLC0415 - needs Django set up
+        from rufaa.signin import people  # noqa: PLC0415
+
+        ended = unit(lambda tx: people.switch_off(tx, people.named(name)))
+        print(f"{name} may no longer sign in. Sessions that ended: {ended}.")
+
+
+@app.command("switch-on")
+def switch_on(name: Name) -> None:
+    """Let a person in again who was switched off, by the same password, keys and roles."""
+    with database():
+        from rufaa.db.atomic import unit  # noqa: PLC0415 - needs Django set up
+        from rufaa.signin import people  # noqa: PLC0415
+
+        unit(lambda tx: people.switch_on(tx, people.named(name)))
+        print(f"{name} may sign in.")
+
+
+def _invite(name: str) -> None:
+    from rufaa.db.atomic import look  # noqa: PLC0415 - needs Django set up
+    from rufaa.signin import people  # noqa: PLC0415
+
+    address, send = look(lambda tx: people.invitation(tx, people.named(name)))
+    if send is None:
+        print(address)
+    else:
+        send()
+        print(f"An invitation is on its way to {name}.")
 
 
 @app.command("link")

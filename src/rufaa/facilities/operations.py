@@ -71,6 +71,11 @@ def set_language(_tx: Tx, user: uuid.UUID, language: str) -> None:
     User.objects.filter(pk=user).update(language=language)
 
 
+def set_active(_tx: Tx, user: uuid.UUID, active: bool) -> None:
+    """Whether this person may sign in, by whatever means. Who may not is told so, and is nobody's colleague."""
+    User.objects.filter(pk=user).update(is_active=active)
+
+
 def require_second_factor(_tx: Tx, facility: Facility, required: bool) -> None:
     """Whether, from the commit on, whoever has a role in ``facility`` needs more than a password to see a page."""
     Facility.objects.filter(pk=facility.pk).update(second_factor_required=required)
