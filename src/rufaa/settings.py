@@ -90,6 +90,7 @@ MFA_ADAPTER = "rufaa.signin.adapter.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Rufaa"
+MFA_TOTP_TOLERANCE = 1  # cheap phones are half a minute off
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # nobody can lock out a colleague who sits elsewhere
@@ -151,6 +152,8 @@ if _EMAIL is not None:
     EMAIL_USE_SSL, EMAIL_USE_TLS = _EMAIL.tls, _EMAIL.starttls
     DEFAULT_FROM_EMAIL = _EMAIL.sender
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "shared_count"}}
+
+MESSAGE_TAGS = {30: "wait", 40: "bad"}  # warning, error: as the style sheet calls them
 
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -85,6 +85,20 @@ def switch_on(name: Name) -> None:
         print(f"{name} may sign in.")
 
 
+@app.command("forget-factors")
+def forget_factors(name: Name) -> None:
+    """Take a person's app, passkeys and recovery codes away, for who lost them: then the password alone lets them in.
+
+    Whether it is that person who asks is for you to know.
+    """
+    with database():
+        from rufaa.db.atomic import unit  # noqa: PLC0415 - needs Django set up
+        from rufaa.signin import people, second_factor  # noqa: PLC0415
+
+        gone = unit(lambda tx: second_factor.forget(tx, people.named(name).pk))
+        print(f"{name} has no second factor any more. Taken away: {gone}.")
+
+
 def _invite(name: str) -> None:
     from rufaa.db.atomic import look  # noqa: PLC0415 - needs Django set up
     from rufaa.signin import people  # noqa: PLC0415

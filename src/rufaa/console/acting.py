@@ -26,6 +26,7 @@ from rufaa.db.atomic import Tx, look, unit
 from rufaa.errors import Kind, RufaaError
 from rufaa.facilities import queries
 from rufaa.facilities.queries import Actor
+from rufaa.signin import second_factor
 
 P = ParamSpec("P")
 
@@ -73,12 +74,13 @@ def screen(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]
 
     @never_cache
     @login_required
+    @second_factor.needed
     @require_safe
     @wraps(view)
     def shown(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         return _draw(request, lambda acting: view(acting, *args, **kwargs))
 
-    return shown  # type: ignore[return-value]
+    return shown
 
 
 def act(back: View[P]) -> Callable[[Act[P]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
@@ -87,6 +89,7 @@ def act(back: View[P]) -> Callable[[Act[P]], Callable[Concatenate[HttpRequest, P
     def acts(view: Act[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
         @never_cache
         @login_required
+        @second_factor.needed
         @require_POST
         @wraps(view)
         def done(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -99,7 +102,7 @@ def act(back: View[P]) -> Callable[[Act[P]], Callable[Concatenate[HttpRequest, P
                 messages.success(request, result.said)
             return HttpResponseRedirect(result.to)
 
-        return done  # type: ignore[return-value]
+        return done
 
     return acts
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import base64
 import io
 import ipaddress
+import time
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 import segno
+from allauth.account import app_settings as account_settings
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.flows.reauthentication import get_reauthentication_flows
+from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -24,6 +29,7 @@ from rufaa.signin import guessing, languages
 from rufaa.signin.leading import leads_here
 
 _WRONG: Final = _("This name and this password do not belong together.")
+_WRONG_CODE: Final = _("This is wrong, or too old. Try again.")
 _TOO_MANY: Final = _("Too many tries. Wait five minutes, and try again.")
 _SAID: Final = {
     "mfa/messages/totp_activated.txt": _("Your authenticator app is set up."),
@@ -43,7 +49,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         "too_many_login_attempts": _TOO_MANY,
         "rate_limited": _TOO_MANY,
         "incorrect_password": _("This is not your password."),
-        "incorrect_code": _("This code is wrong, or too old."),
+        "incorrect_code": _WRONG_CODE,
         "enter_current_password": _("This is not your password."),
     }
 
@@ -68,9 +74,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             languages.remember(answer, user.language)
         return answer
 
+    def is_reauthentication_required(self, *, app: str, **more: Any) -> bool:  # noqa: ARG002
+        """Before second factors change, whoever did not sign in just now shows again that it is them; in a demo nobody
+        has anything to show."""
+        request = context.request
+        since = time.time() - account_settings.REAUTHENTICATION_TIMEOUT
+        fresh = any(record.get("at", 0) > since for record in get_authentication_records(request, request.user))
+        return not fresh and bool(get_reauthentication_flows(request.user))
+
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:  # noqa: ARG002
         """Nobody learns more from us than that it did not work."""
-        messages.error(request, str(_WRONG), extra_tags="bad")
+        messages.error(request, str(_WRONG))
         return HttpResponseRedirect("/sign-in/")
 
     def add_message(
@@ -93,7 +107,8 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no 
 
     error_messages: ClassVar = {
         **DefaultMFAAdapter.error_messages,
-        "incorrect_code": _("This code is wrong, or too old."),
+        "incorrect_code": _WRONG_CODE,
+        "cannot_generate_recovery_codes": _("Set up an app or a passkey first."),
     }
 
     def encrypt(self, text: str) -> str:

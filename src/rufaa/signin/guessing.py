@@ -30,11 +30,11 @@ def name_of(request: HttpRequest, credentials: Mapping[str, Any] | None = None) 
     return str(given).strip().lower()[:255]
 
 
-def wait(request: HttpRequest, *, now: datetime) -> timedelta:
-    """For how long the name that was typed is still kept out at this address; nothing: it is not."""
+def wait(request: HttpRequest, credentials: Mapping[str, Any] | None, *, now: datetime) -> timedelta:
+    """For how long the name of ``credentials`` is still kept out at this address; nothing: it is not."""
     last = (
         AccessAttempt.objects.filter(
-            username=name_of(request),
+            username=name_of(request, credentials),
             ip_address=address_of(request),
             failures_since_start__gte=settings.AXES_FAILURE_LIMIT,
         )

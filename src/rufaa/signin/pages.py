@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
 from allauth.account.forms import LoginForm
-from allauth.account.internal.flows.login import perform_login
+from allauth.account.internal.flows.login import perform_login, record_authentication
 from allauth.account.models import Login
 from allauth.account.utils import get_next_redirect_url
 from allauth.account.views import LoginView
@@ -59,9 +60,9 @@ def _door(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def locked(request: HttpRequest, _response: HttpResponse | None, _credentials: dict[str, Any]) -> HttpResponse:
+def locked(request: HttpRequest, _response: HttpResponse | None, credentials: Mapping[str, Any] | None) -> HttpResponse:
     """What axes answers with while a name is kept out at an address."""
-    left = guessing.wait(request, now=clock.now())
+    left = guessing.wait(request, credentials, now=clock.now())
     minutes = max(1, -(-left // timedelta(minutes=1)))
     said = ngettext(
         "Too many wrong tries. Wait %(minutes)d minute, and try again.",
@@ -94,5 +95,6 @@ def sign_in_as(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect("/sign-in/")
     if request.user.is_authenticated:
         logout(request)
+    record_authentication(request, who, method="demo")
     answer: HttpResponse = perform_login(request, Login(user=who, redirect_url=get_next_redirect_url(request)))
     return answer

@@ -16,3 +16,10 @@ WITH gone AS (
 )
 DELETE FROM django_session USING gone WHERE django_session.session_key = gone.session_key
 RETURNING django_session.session_key
+
+-- name: sessions
+SELECT usersessions_usersession.session_key, ip, user_agent, created_at
+FROM usersessions_usersession JOIN django_session USING (session_key)
+WHERE user_id = %(user)s AND expire_date > clock_timestamp()
+ORDER BY created_at DESC, usersessions_usersession.id DESC
+LIMIT 50
