@@ -97,7 +97,7 @@ def test_a_changed_password_ends_all_other_sessions_and_keeps_this_one(world: Wo
     [
         ("wrong", NEW, None, "This is not your password."),
         (PASSWORD, NEW, "another", "The two passwords differ."),
-        (PASSWORD, "short", None, "too short"),
+        (PASSWORD, "short", None, "at least ten characters"),
     ],
 )
 def test_a_change_that_is_refused_changes_nothing(

@@ -122,10 +122,10 @@ def test_who_is_switched_off_can_use_no_link_and_get_none(world: World, outbox: 
     ("password", "again", "said"),
     [
         (NEW, NEW + "!", "The two passwords differ."),
-        ("short", "short", "This password is too short."),
+        ("short", "short", "A password has at least ten characters."),
         ("password1234", "password1234", "This password is too common."),
         ("receiver-receiver"[:10], "receiver-receiver"[:10], "too similar to the username"),
-        ("", "", "This password is too short."),
+        ("", "", "A password has at least ten characters."),
         ("x" * 1001, "x" * 1001, "at most 1000 characters"),
         ("a long one \x00 with a null", "a long one \x00 with a null", "at most 1000 characters"),
     ],

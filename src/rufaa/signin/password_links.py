@@ -16,6 +16,7 @@ from typing import Final
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from rufaa import ids, secret
 from rufaa.db import sql
@@ -26,6 +27,7 @@ from rufaa.facilities.models import User
 _SQL: Final = sql.load(__file__, "password_links.sql")
 _LABEL: Final = "password-link"
 _FORM: Final = re.compile(r"([0-9a-f]{32})-([0-9a-f]{8})-([0-9a-f]{32})")
+_SHORTEST: Final = 10
 _LONGEST: Final = 1000
 INVITED: Final = timedelta(days=7)
 FORGOT: Final = timedelta(hours=1)
@@ -90,7 +92,9 @@ def use(tx: Tx, link: str, password: str, *, keys: Sequence[str]) -> Holder:
 def set_password(tx: Tx, user: uuid.UUID, password: str) -> str:
     """From the commit on ``user`` has this password, as it is stored. Their sessions end. Raises ``WeakPassword``."""
     if len(password) > _LONGEST or "\x00" in password:
-        raise WeakPassword("A password has at most 1000 characters.", argument="password")
+        raise WeakPassword(_("A password has at most 1000 characters."), argument="password")
+    if len(password) < _SHORTEST:
+        raise WeakPassword(_("A password has at least ten characters."), argument="password")
     try:
         validate_password(password, User.objects.get(pk=user))
     except ValidationError as error:
