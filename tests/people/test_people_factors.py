@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from people.signing import is_in, member, sign_in, text, with_password
+from rufaa.console.acting import Acting, Done, act
+from rufaa.console.work import work
 from rufaa.db.atomic import unit
 from rufaa.facilities import operations
 from rufaa.facilities.models import User
@@ -232,6 +234,26 @@ def test_who_is_asked_for_a_second_factor_is_led_to_set_one_up(world: World) -> 
     assert is_in(client)
     assert client.get("/account/second-factor/?next=/work/%3Fstatus=paid").headers["Location"] == "/work/?status=paid"
     assert client.get("/account/second-factor/?next=//evil.example").headers["Location"] == "/work/"
+
+
+def test_nothing_is_done_for_who_lacks_one(world: World) -> None:
+    unit(lambda tx: operations.require_second_factor(tx, world.uhuru, True))
+    done: list[str] = []
+
+    @act(back=work)  # type: ignore[arg-type]
+    def deed(acting: Acting) -> Done:
+        done.append(acting.actor.name)
+        return Done("/work/")
+
+    def post(name: str) -> str:
+        request = RequestFactory().post("/deed/")
+        request.user = User.objects.get(username=name)
+        return deed(request).headers["Location"]
+
+    assert post("admin") == "/account/second-factor/?next=%2Fwork%2F"
+    assert done == []
+    assert post("receiver") == "/work/"
+    assert done == ["Receiver"]
 
 
 def test_nobody_else_is_asked(world: World) -> None:

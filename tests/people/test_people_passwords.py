@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import smtplib
+import threading
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from django.core import mail
 from django.test import Client, override_settings
@@ -18,7 +20,7 @@ from rufaa.facilities.models import User
 from rufaa.facilities.queries import UnknownUser
 from rufaa.signin import password_links, people, post
 from rufaa.signin.password_links import BadLink
-from support import KEYS, Running, World, advance, execute, value
+from support import KEYS, Running, World, advance, execute, value, wait_until
 
 NEW = "three kites over Kisumu"
 
@@ -65,6 +67,30 @@ def test_an_invitation_is_good_once(world: World) -> None:
     assert "This link does not work" in text(again)
     assert Client().get(path).status_code == 404
     assert sign_in(Client(), "receiver", NEW).status_code == 302
+
+
+def test_two_at_once_with_one_link_are_not_both_taken(world: World, database: str) -> None:
+    """The one who comes second waits for the first, and looks again at what is stored then."""
+    link = invited("receiver").split("/")[3]
+    refused: list[BaseException] = []
+
+    def second() -> None:
+        try:
+            unit(lambda tx: password_links.use(tx, link, "another password of a thief", keys=KEYS))
+        except BadLink as error:
+            refused.append(error)
+
+    with psycopg.connect(database) as first, psycopg.connect(database, autocommit=True) as watch:
+        first.execute("UPDATE rufaa_user SET password = 'the first' WHERE username = 'receiver'")
+        other = threading.Thread(target=second)
+        other.start()
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        wait_until(lambda: watch.execute(waits).fetchone() == (1,), what="the second one's wait")
+        first.commit()
+        other.join()
+
+    assert len(refused) == 1
+    assert User.objects.get(username="receiver").password == "the first"
 
 
 def test_an_invitation_is_good_for_seven_days(world: World) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
 import rufaa
 from people.signing import sign_in, text, with_password
@@ -53,6 +54,16 @@ def test_everything_is_translated_and_compiled() -> None:
     for english, swahili in entries:
         assert compiled[english.replace("\\n", "\n")] == swahili.replace("\\n", "\n")
         assert sorted(re.findall(r"%\(\w+\)[sd]", english)) == sorted(re.findall(r"%\(\w+\)[sd]", swahili))
+
+
+def test_no_other_part_says_it_otherwise() -> None:
+    """Django takes the first part that knows a sentence."""
+    with translation.override("sw"):
+        assert [
+            english
+            for english, swahili in written()
+            if translation.gettext(english.replace("\\n", "\n")) != swahili.replace("\\n", "\n")
+        ] == []
 
 
 @pytest.mark.parametrize("path", ["/sign-in/", "/sign-in/forgotten/", "/sign-in/password/x/"])
