@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -34,12 +37,9 @@ def forgotten(request: HttpRequest) -> HttpResponse:
     refused: HttpResponse | None = ratelimit.consume_or_429(request, action="reset_password", key=typed.lower())
     if refused is not None:
         return refused
-    if post.goes_out():
-        for letter in look(lambda tx: people.letters_for(tx, typed)):
-            try:
-                letter()
-            except post.NotSent:  # it is logged; what a stranger sees stays the same
-                continue
+    letters = look(lambda tx: people.letters_for(tx, typed)) if post.goes_out() else []
+    if letters:  # how long the mail server takes would tell a stranger that somebody was meant
+        threading.Thread(target=_send, args=(letters,), name="mail").start()
     return render(request, "signin/forgotten.html", {"goes_out": post.goes_out(), "asked": True})
 
 
@@ -68,6 +68,12 @@ def choose(request: HttpRequest, link: str) -> HttpResponse:
     guessing.forgive(found.username)
     messages.success(request, _("Your password is set. Sign in with it."))
     return HttpResponseRedirect("/sign-in/")
+
+
+def _send(letters: Sequence[Callable[[], None]]) -> None:
+    for letter in letters:
+        with suppress(post.NotSent):  # it is logged
+            letter()
 
 
 def _use(tx: Tx, link: str, password: str) -> Holder:
