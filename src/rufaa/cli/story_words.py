@@ -8,81 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from rufaa.payments.machine import (
-    ArrivalVerdict,
-    Channel,
-    FeeEvent,
-    PromptEvent,
-    ReceiptEvent,
-    Verdict,
-)
-from rufaa.payments.refund_machine import RefundEvent, RefundMethod
-from rufaa.referrals.machine import Event as Move
+from rufaa.payments.machine import ArrivalVerdict, Channel, Verdict
+from rufaa.payments.refund_machine import RefundMethod
+from rufaa.referrals.told import MOVES
 
-MOVES: Final[Mapping[tuple[str, str], str]] = {
-    ("referral", Move.CREATE): "The referral was made.",
-    ("referral", Move.APPROVE): "The referral was approved.",
-    ("referral", Move.REJECT): "The referral was rejected.",
-    ("referral", Move.ASK_PAYMENT): "The payment was asked for.",
-    ("referral", Move.MONEY_SEEN): "The money was seen: the referral is paid.",
-    ("referral", Move.CONFIRM): "The receiving facility confirmed.",
-    ("referral", Move.CONFIRM_EMERGENCY): "The receiving facility confirmed the emergency.",
-    ("referral", Move.COMPLETE): "The referral was completed.",
-    ("referral", Move.CANCEL): "The referral was cancelled.",
-    ("fee", FeeEvent.RAISE): "The fee was raised.",
-    ("fee", FeeEvent.RAISE_DEFERRED): "The fee was raised, deferred: an emergency does not wait for it.",
-    ("fee", FeeEvent.PAY): "The fee is paid.",
-    ("fee", FeeEvent.WAIVE): "Two people waived the fee.",
-    ("fee", FeeEvent.DEFER): "Two people deferred the fee.",
-    ("fee", FeeEvent.CANCEL): "The fee was given up with the referral.",
-    ("fee", FeeEvent.REFUND): "The fee was refunded.",
-    ("prompt", PromptEvent.CREATE): "Prompt {attempt} to {phone} was asked for.",
-    ("prompt", PromptEvent.CLAIM): "Prompt {attempt} is being sent.",
-    ("prompt", PromptEvent.ACCEPTED): "M-Pesa took prompt {attempt}: the phone rings.",
-    ("prompt", PromptEvent.DECLINED): "M-Pesa refused prompt {attempt}: no phone rang.",
-    ("prompt", PromptEvent.NOT_SENT): "M-Pesa did not take prompt {attempt}; it is sent again later.",
-    ("prompt", PromptEvent.GAVE_UP): "Prompt {attempt} could not be sent in time and was given up: no phone rang.",
-    ("prompt", PromptEvent.WITHDRAWN): "Prompt {attempt} was withdrawn before it was sent.",
-    ("prompt", PromptEvent.ANSWER_LOST): "M-Pesa's answer to prompt {attempt} was lost: the phone may ring."
-    " It is asked about, never sent again.",
-    ("prompt", PromptEvent.LEASE_EXPIRED): "The worker that was sending prompt {attempt} stopped: the phone may ring."
-    " It is asked about, never sent again.",
-    ("prompt", PromptEvent.CONFIRMED): "Prompt {attempt} is paid.",
-    ("prompt", PromptEvent.FAILED): "Prompt {attempt} brought no money.",
-    ("prompt", PromptEvent.DOUBTED): "Prompt {attempt} is in doubt: a person looks, and M-Pesa is asked.",
-    ("prompt", PromptEvent.OVERDUE): "M-Pesa did not tell what became of prompt {attempt}: a person looks.",
-    ("prompt", PromptEvent.RESTORED): "Prompt {attempt} was waiting when the backup was made that was restored here:"
-    " it may have been sent since. It is never sent again.",
-    ("receipt", ReceiptEvent.ARRIVE): "{receipt} is in the books with {amount}.",
-    ("receipt", ReceiptEvent.APPLY): "{receipt} pays: nothing of it waits.",
-    ("receipt", ReceiptEvent.PART_APPLY): "A part of {receipt} pays; the rest waits.",
-    ("receipt", ReceiptEvent.GIVE_BACK): "All of {receipt} was given back.",
-    ("receipt", ReceiptEvent.PART_GIVE_BACK): "A part of {receipt} was given back; the rest waits.",
-    ("receipt", ReceiptEvent.GIVE_BACK_REST): "What no fee needed of {receipt} was given back.",
-    ("receipt", ReceiptEvent.RETURN): "What {receipt} paid was given back: nothing of it is left here.",
-    ("receipt", ReceiptEvent.PART_RETURN): "What {receipt} paid of a fee was given back; the rest stays.",
-    ("refund", RefundEvent.PROPOSE): "To give {amount} of {receipt} back was proposed.",
-    ("refund", RefundEvent.WITHDRAW): "The refund of {amount} was withdrawn before anybody agreed to it.",
-    ("refund", RefundEvent.APPROVE): "A second person agreed to the refund of {amount}.",
-    ("refund", RefundEvent.CLAIM): "The refund of {amount} is being ordered.",
-    ("refund", RefundEvent.ACCEPTED): "M-Pesa took the order to give {amount} back; its result will come.",
-    ("refund", RefundEvent.DECLINED): "M-Pesa refused the order to give {amount} back: nothing was given back, and the"
-    " money is free again.",
-    ("refund", RefundEvent.NOT_SENT): "M-Pesa did not take the order to give {amount} back; it is given again later.",
-    ("refund", RefundEvent.ANSWER_LOST): "M-Pesa's answer to the order to give {amount} back was lost: the money may"
-    " have gone.",
-    ("refund", RefundEvent.LEASE_EXPIRED): "The worker that ordered {amount} back stopped: the money may have gone.",
-    ("refund", RefundEvent.SILENT): "M-Pesa did not tell what became of the order to give {amount} back: the money may"
-    " have gone.",
-    ("refund", RefundEvent.RESEND): "The order to give {amount} back is given again, as the same one: M-Pesa carries it"
-    " out once.",
-    ("refund", RefundEvent.SUCCEEDED): "{amount} went back.",
-    ("refund", RefundEvent.REJECTED): "The order to give {amount} back failed: nothing was given back, and the money is"
-    " free again.",
-    ("refund", RefundEvent.RESTORED): "The refund of {amount} was waiting when the backup was made that was restored"
-    " here: it may have been ordered since.",
-}
-"""Every event of every machine. ``receipt`` is "receipt UKN…", ``amount`` the money that the row is about."""
+__all__ = ["MOVES"]
 
 MEANS: Final[Mapping[Verdict, str]] = {
     Verdict.CONFIRMS: "it is believed",
