@@ -17,7 +17,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from rufaa import reads, tickets
 from rufaa.config import config
@@ -84,15 +84,20 @@ def screen(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
 def act(back: View[P]) -> Callable[[Act[P]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
-    """A form that changes something. What is refused is shown on ``back``, with the status that the refusal has."""
+    """A form that changes something. What is refused is shown on ``back``, with the status that the refusal has.
+
+    Its address shows ``back`` to who only looks: a page that was drawn there fetches itself again like any other.
+    """
 
     def acts(view: Act[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
         @never_cache
         @login_required
         @second_factor.needed
-        @require_POST
+        @require_http_methods(["GET", "HEAD", "POST"])
         @wraps(view)
         def done(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if request.method != "POST":
+                return _draw(request, lambda acting: back(acting, *args, **kwargs))
             actor = look(lambda tx: queries.actor(tx, _who(request)))
             try:
                 result = unit(lambda tx: view(Acting(request, actor, tx), *args, **kwargs), actor=actor.user)

@@ -39,6 +39,10 @@
   document.addEventListener("DOMContentLoaded", listen);
   document.addEventListener("htmx:after:swap", listen);
   document.addEventListener("visibilitychange", () => { if (!document.hidden && waiting) again(); });
+  // what somebody opened stays open, as it is
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches("details")) event.target.toggleAttribute("hx-morph-skip", event.target.open);
+  }, true);
   document.addEventListener("input", (event) => {
     if (event.target.form) event.target.form.setAttribute("hx-morph-skip", "");
   });
