@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from rufaa.console import pages, work
+from rufaa.console import pages
 from rufaa.facilities import admin
 
 urlpatterns = [
     path("", pages.front_door),
-    path("work/", work.work),
+    path("", include("rufaa.console.urls")),
     path("operator/", admin.registered().urls),
     path("sign-in/", include("rufaa.signin.urls")),
     path("account/", include("rufaa.signin.account_urls")),

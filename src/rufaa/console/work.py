@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from django.utils.translation import gettext_lazy as _
-
+from rufaa.console import words
 from rufaa.console.acting import Acting, Screen, screen
 from rufaa.referrals import queries
 from rufaa.referrals.machine import Status
 
-WORDS: Final = {
-    Status.PENDING_ADMIN: _("To approve"),
-    Status.AWAITING_BIODATA: _("Particulars"),
-    Status.PENDING_PAYMENT: _("To be paid"),
-    Status.PAID: _("Paid"),
-    Status.CONFIRMED: _("Confirmed"),
-    Status.COMPLETED: _("Completed"),
-    Status.REJECTED: _("Rejected"),
-    Status.CANCELLED: _("Cancelled"),
-}
 PAGE: Final = 50
 
 
@@ -33,10 +22,10 @@ def work(acting: Acting) -> Screen:
     return Screen(
         "console/work.html",
         {
-            "lanes": [(each, WORDS[each], counts[each]) for each in Status],
+            "lanes": [(each, words.STATUS[each], counts[each]) for each in Status],
             "status": status,
             "counted_to": queries.COUNTED_TO,
-            "rows": [(seen.referral, WORDS[Status(seen.referral.state)]) for seen in rows[:PAGE]],
+            "rows": [(seen.referral, words.STATUS[seen.referral.state]) for seen in rows[:PAGE]],
             "more": rows[PAGE - 1].referral.pk.hex if len(rows) > PAGE else None,
         },
     )

@@ -1,0 +1,52 @@
+"""A field of a form: label, input, hint, what was typed before a refusal, and which field the refusal is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import template
+from django.template import RequestContext
+from django.utils.translation import gettext
+
+register = template.Library()
+
+
+@register.inclusion_tag("console/field.html", takes_context=True)
+def field(
+    context: RequestContext,
+    form: str,
+    name: str,
+    label: str,
+    *,
+    value: object = "",
+    kind: str = "text",
+    hint: str = "",
+    needed: bool = False,
+    keyboard: str = "",
+    choices: Iterable[tuple[str, str]] = (),
+    most: int = 0,
+    list_of: str = "",
+) -> dict[str, Any]:
+    """One field ``name`` of the form ``form``. ``kind`` is an input's type, or textarea, select or radio.
+
+    ``form`` is the last word of the form's address; behind a dot it may say which of several forms to there.
+    """
+    problem, refused = context.get("problem"), context.get("doing") == form.partition(".")[0]
+    stands = context["typed"].get(name, "") if refused and context.get("typed") else value
+    wrong = refused and problem is not None and problem.data.get("argument") == name
+    return {
+        "id": f"{form.replace('.', '-')}-{name}",
+        "name": name,
+        "label": label,
+        "value": "" if stands is None else stands,
+        "kind": kind,
+        "hint": hint,
+        "needed": needed,
+        "optional": "" if needed else gettext("may stay empty"),
+        "keyboard": keyboard,
+        "choices": choices,
+        "most": most,
+        "list": list_of,
+        "wrong": problem.message if wrong and problem is not None else "",
+    }

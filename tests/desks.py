@@ -1,0 +1,45 @@
+"""Staff who are signed in, at Django's own client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from django.http import HttpResponse
+from django.test import Client
+
+from rufaa.facilities.models import User
+from rufaa.facilities.queries import Actor
+
+BACKEND: Final = "allauth.account.auth_backends.AuthenticationBackend"
+
+
+@dataclass
+class Desk:
+    """Somebody who is signed in."""
+
+    client: Client = field(default_factory=Client)
+
+    def get(self, path: str, **query: str) -> HttpResponse:
+        return self.client.get(path, query)  # type: ignore[return-value]
+
+    def text(self, path: str, **query: str) -> str:
+        """The page, which is there."""
+        page = self.get(path, **query)
+        assert page.status_code == 200, (page.status_code, page.content.decode())
+        return page.content.decode()
+
+    def post(self, path: str, **values: str) -> HttpResponse:
+        return self.client.post(path, values)  # type: ignore[return-value]
+
+    def does(self, path: str, **values: str) -> str:
+        """What the page says to which the form led; it was not refused."""
+        answer = self.post(path, **values)
+        assert answer.status_code == 302, (answer.status_code, answer.content.decode())
+        return self.text(answer.headers["Location"])
+
+
+def signed_in(actor: Actor) -> Client:
+    client = Client()
+    client.force_login(User.objects.get(pk=actor.user), backend=BACKEND)
+    return client
