@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 
 from rufaa import ids
@@ -50,7 +51,19 @@ class Referral(models.Model):
                 name="referral_receiving_state",
             ),
             models.Index(fields=["physician", "referring", "-id"], name="referral_physician"),
+            models.Index(fields=["physician", "referring", "state", "-id"], name="referral_physician_state"),
             models.Index(fields=["payee", "-id"], name="referral_payee"),
+            models.Index(fields=["payee", "state", "-id"], name="referral_payee_state"),
+            models.Index(
+                fields=["referring", "state", "id"],
+                condition=models.Q(priority=Priority.EMERGENCY),
+                name="referral_emergency_from",
+            ),
+            models.Index(
+                fields=["receiving", "state", "id"],
+                condition=models.Q(priority=Priority.EMERGENCY, released_at__isnull=False),
+                name="referral_emergency_to",
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(state__in=list(Status)), name="referral_state"),
@@ -61,3 +74,13 @@ class Referral(models.Model):
                 name="referral_fee_after_approval",
             ),
         ]
+
+
+class Sought(models.Model):
+    """What a referral is found by (``search``). Triggers keep it; its words' index stands in ``0005_search.sql``."""
+
+    referral = models.OneToOneField(Referral, models.PROTECT, primary_key=True)
+    words = SearchVectorField()
+
+    class Meta:
+        db_table = "referral_search"

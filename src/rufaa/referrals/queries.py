@@ -20,7 +20,7 @@ from rufaa.db.joined import Joined
 from rufaa.errors import Kind, RufaaError
 from rufaa.facilities.queries import Actor
 from rufaa.facilities.rights import Right, Side
-from rufaa.referrals.machine import Status
+from rufaa.referrals.machine import Priority, Status
 from rufaa.referrals.models import Referral
 
 FORMER_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
@@ -114,6 +114,11 @@ def _seen(actor: Actor, row: Referral) -> Seen:
     return Seen(row, rights_on(actor, row))
 
 
+def visible(tx: Tx, actor: Actor, referrals: Sequence[uuid.UUID]) -> list[Seen]:
+    """Of these referrals those that ``actor`` may see, newest first."""
+    return [_seen(actor, row) for row in wholes(tx, referrals) if rights_on(actor, row) & _SEES]
+
+
 def see_by_prompt(tx: Tx, actor: Actor, prompt: object) -> Seen:
     """The referral whose fee a prompt asks for, by the prompt's id as written outside. Raises ``ReferralNotFound``."""
     by_id = ids.from_wire(prompt)
@@ -163,25 +168,31 @@ def listed(
     *,
     status: Status | None = None,
     physician: uuid.UUID | None = None,
+    emergency: bool | None = None,
+    oldest_first: bool = False,
     after: str | None = None,
     until: str | None = None,
     limit: int,
 ) -> Sequence[Seen]:
     """The first ``limit`` referrals of one box, newest first: ids sort by the time they were made.
 
-    Of a page they are those older than the one with the id ``after``, down to and with ``until``.
+    Of a page they are those that come after the one with the id ``after``, up to and with ``until``. ``emergency``:
+    just those that are one, or are none.
     """
     wanted = _box(actor, box)
     if status is not None:
         wanted &= Q(state=status)
     if physician is not None:
         wanted &= Q(physician_id=physician)
+    if emergency is not None:
+        wanted &= Q(priority=Priority.EMERGENCY) if emergency else ~Q(priority=Priority.EMERGENCY)
+    beyond, within = ("pk__gt", "pk__lte") if oldest_first else ("pk__lt", "pk__gte")
     if after is not None:
-        wanted &= Q(pk__lt=ids.from_wire(after) or uuid.UUID(int=0))
+        wanted &= Q(**{beyond: ids.from_wire(after) or uuid.UUID(int=0)})
     if until is not None:
-        wanted &= Q(pk__gte=ids.from_wire(until) or uuid.UUID(int=0))
-    _note_lists(actor, [status] if status is not None else _STATES.get(box, list(Status)))
-    return [_seen(actor, referral) for referral in _newest(tx, actor, wanted, limit)]
+        wanted &= Q(**{within: ids.from_wire(until) or uuid.UUID(int=0)})
+    note_lists(actor, [status] if status is not None else _STATES.get(box, list(Status)))
+    return [_seen(actor, referral) for referral in _first(tx, actor, wanted, limit, oldest=oldest_first)]
 
 
 def _box(actor: Actor, box: Box) -> Q:
@@ -205,7 +216,7 @@ COUNTED_TO: Final = 1000
 
 def count_by_status(actor: Actor, box: Box = Box.ALL) -> dict[Status, int]:
     """How many referrals of a box ``actor`` sees in each status, up to ``COUNTED_TO`` each."""
-    _note_lists(actor, list(Status))
+    note_lists(actor, list(Status))
     mine, gates = _box(actor, box), _gates(actor)
     counts = dict.fromkeys(Status, 0)
     for status in Status:
@@ -218,7 +229,7 @@ def count_by_status(actor: Actor, box: Box = Box.ALL) -> dict[Status, int]:
     return counts
 
 
-def _note_lists(actor: Actor, states: Sequence[Status]) -> None:
+def note_lists(actor: Actor, states: Sequence[Status]) -> None:
     """The lists whose rows ``actor`` may see: what enters or leaves one of these states there changes an answer."""
     facilities = {facility for facility, _ in actor.memberships}
     for state in states:
@@ -226,12 +237,20 @@ def _note_lists(actor: Actor, states: Sequence[Status]) -> None:
         reads.note(*(f"{reads.topic('list', facility)}:{state}" for facility in facilities))
 
 
-def _newest(tx: Tx, actor: Actor, wanted: Q, limit: int) -> list[Referral]:
-    """The newest of what each gate shows, so that each is read from its index and never more than ``limit`` of it."""
+def _first(tx: Tx, actor: Actor, wanted: Q, limit: int, *, oldest: bool) -> list[Referral]:
+    """The first of what each gate shows, so that each is read from its index and never more than ``limit`` of it."""
     keys: set[uuid.UUID] = set()
     for gate in _gates(actor):
-        keys.update(Referral.objects.filter(gate & wanted).order_by("-pk").values_list("pk", flat=True)[:limit])
-    if not keys:
+        shown = Referral.objects.filter(gate & wanted).order_by("pk" if oldest else "-pk")
+        keys.update(shown.values_list("pk", flat=True)[:limit])
+    found = wholes(tx, sorted(keys, reverse=not oldest)[:limit])
+    return found[::-1] if oldest else found
+
+
+def wholes(tx: Tx, referrals: Sequence[uuid.UUID]) -> list[Referral]:
+    """Referrals with all that they refer to, newest first; whether anybody may see them is not asked here."""
+    if not referrals:
         return []
-    newest = {"newest": sorted(keys)[-limit:]}
-    return _WHOLE.rows(tx, "WHERE referral.id = ANY(%(newest)s::uuid[]) ORDER BY referral.id DESC", newest)
+    return _WHOLE.rows(
+        tx, "WHERE referral.id = ANY(%(ids)s::uuid[]) ORDER BY referral.id DESC", {"ids": sorted(referrals)}
+    )

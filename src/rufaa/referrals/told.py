@@ -6,7 +6,7 @@ One query, whatever happened. Who may be told of a referral has passed its gate 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -142,3 +142,8 @@ def of_referral(tx: Tx, referral: uuid.UUID, fee: uuid.UUID | None) -> list[Happ
         )
         for row in tx.rows(_SQL["of_referral"], {"referral": referral, "fee": fee})
     ]
+
+
+def since(tx: Tx, referrals: Sequence[uuid.UUID]) -> dict[uuid.UUID, datetime]:
+    """Since when each of these has the status that it has."""
+    return {row["id"]: row["at"] for row in tx.rows(_SQL["since"], {"referrals": list(referrals)})}

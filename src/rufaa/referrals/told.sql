@@ -28,3 +28,9 @@ SELECT exemption.created_at, 'exemption', exemption.kind, '', exemption.reason, 
 FROM exemption LEFT JOIN rufaa_user AS person ON person.id = exemption.proposed_by
 WHERE exemption.fee_id = %(fee)s
 ORDER BY at, place
+
+-- name: since
+-- When each referral came to where it is.
+SELECT DISTINCT ON (subject) subject AS id, at FROM history
+WHERE machine = 'referral' AND subject = ANY(%(referrals)s::uuid[])
+ORDER BY subject, id DESC

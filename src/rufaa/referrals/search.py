@@ -1,0 +1,107 @@
+"""Finding a referral by what somebody remembers of it: words of the name, a code, the end of a phone, a receipt number.
+
+What may be found is what may be seen (``queries``): the index knows the gates, and each row passes the gate again.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+from rufaa import ids
+from rufaa.db import sql
+from rufaa.db.atomic import Tx
+from rufaa.facilities.queries import Actor
+from rufaa.facilities.rights import Right, Side
+from rufaa.payments import account_codes
+from rufaa.referrals import queries
+from rufaa.referrals.machine import Status
+from rufaa.referrals.queries import Box, Seen
+
+_SQL: Final = sql.load(__file__, "search.sql")
+LONGEST: Final = 100
+SHORTEST: Final = 2
+_RECEIPT: Final = re.compile(r"[0-9A-Z]{6,20}")
+_PHONE: Final = re.compile(r"[0-9\s+()\-]+")
+
+
+def is_enough(text: str) -> bool:
+    """Whether ``text`` is long enough to look for, and not longer than anybody types."""
+    return SHORTEST <= len(text.strip()) <= LONGEST and "\x00" not in text
+
+
+def found(
+    tx: Tx,
+    actor: Actor,
+    text: str,
+    box: Box = Box.ALL,
+    *,
+    status: Status | None = None,
+    after: str | None = None,
+    limit: int,
+) -> Sequence[Seen]:
+    """The first ``limit`` referrals that ``text`` finds and ``actor`` may see, newest first; of a page as ``listed``.
+
+    ``text`` is the beginnings of words of the name, of the account code or of the facility's own number; the last three
+    or more digits of a phone; or, whole, a receipt number or the token of the patient's link.
+    """
+    queries.note_lists(actor, [status] if status is not None else list(Status))
+    if not is_enough(text):
+        return []
+    sought = {_plain(text), account_codes.read(text) or _plain(text)}
+    keys = {key for each in sought for key in _by_words(tx, actor, each, box, status=status, after=after, limit=limit)}
+    if after is None:
+        keys |= _by_number(tx, text)
+    seen = queries.visible(tx, actor, sorted(keys))
+    if text.strip() and ids.from_wire(text.strip()) and after is None:
+        by_token = queries.see_by_token(tx, actor, text.strip())
+        seen += [by_token] if by_token is not None else []
+    return seen[:limit]
+
+
+def _by_words(
+    tx: Tx, actor: Actor, text: str, box: Box, *, status: Status | None, after: str | None, limit: int
+) -> set[uuid.UUID]:
+    mine = sorted({facility for facility, _ in actor.memberships})
+    values = {
+        "text": text,
+        "medical": _medical(actor),
+        "money": " | ".join(f"'@m{each.hex}'" for each in actor.facilities_with(Right.SEE_MONEY, Side.PAYEE)),
+        "state": status,
+        "receiving": mine if box is Box.INCOMING else None,
+        "referring": mine if box is Box.OUTGOING else None,
+        "after": None if after is None else ids.from_wire(after) or uuid.UUID(int=0),
+        "limit": limit,
+    }
+    return {row["id"] for row in tx.rows(_SQL["found"], values)}
+
+
+def _medical(actor: Actor) -> str:
+    """The gates of ``queries._gates`` behind which the particulars may be known, as a tsquery."""
+    own = actor.facilities_with(Right.SEE_OWN, Side.REFERRING)
+    return " | ".join(
+        [
+            *(f"('@p{actor.user.hex}' & '@f{each.hex}')" for each in own),
+            *(f"'@f{each.hex}'" for each in actor.facilities_with(Right.SEE, Side.REFERRING)),
+            *(f"'@r{each.hex}'" for each in actor.facilities_with(Right.SEE, Side.RECEIVING)),
+        ]
+    )
+
+
+def _plain(text: str) -> str:
+    """A phone from where all ways to write it are the same; anything else as it is."""
+    if not _PHONE.fullmatch(text):
+        return text
+    digits = re.sub(r"[^0-9]", "", text)
+    if len(digits) == 12:
+        return digits.removeprefix("254")
+    return digits.removeprefix("0") if len(digits) == 10 else digits
+
+
+def _by_number(tx: Tx, text: str) -> set[uuid.UUID]:
+    number = text.strip().upper()
+    if not _RECEIPT.fullmatch(number):
+        return set()
+    return {row["id"] for row in tx.rows(_SQL["of_receipt"], {"number": number})}
