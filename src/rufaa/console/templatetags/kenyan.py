@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from rufaa.money import Money
 
@@ -40,3 +41,14 @@ def clock(at: datetime | None) -> str:
         return there.strftime("%H:%M")
     day = "j M" if there.year == now.year else "j M Y"
     return f"{date_format(there, day)}, {there:%H:%M}"
+
+
+@register.filter
+def waited(since: datetime | None) -> str:
+    """How long it is since then, in its largest whole unit: ``3 d``, ``2 h``, ``12 min``."""
+    if since is None:
+        return ""
+    minutes = max(0, int((timezone.now() - since).total_seconds() // 60))
+    if minutes >= 48 * 60:
+        return _("{count} d").format(count=minutes // 1440)
+    return _("{count} h").format(count=minutes // 60) if minutes >= 60 else _("{count} min").format(count=minutes)
