@@ -42,11 +42,12 @@ STATUS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """One request of somebody who is signed in, and the transaction that it runs in."""
+    """One request of somebody who is signed in, and the transaction that it runs in. ``problem``: what was refused."""
 
     request: HttpRequest
     actor: Actor
     tx: Tx
+    problem: RufaaError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def _who(request: HttpRequest) -> uuid.UUID:
 
 def _draw(request: HttpRequest, view: Callable[[Acting], Screen], *, problem: RufaaError | None = None) -> HttpResponse:
     def shown(tx: Tx) -> tuple[Screen, list[Entry]]:
-        acting = Acting(request, queries.actor(tx, _who(request)), tx)
+        acting = Acting(request, queries.actor(tx, _who(request)), tx, problem)
         return view(acting), entries(acting.actor, here=request.path)
 
     with reads.recording() as read:

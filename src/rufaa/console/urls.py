@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from rufaa.console import referral, work
+from rufaa.console import making, referral, work
 
 _ACTS = (
     referral.approve,
@@ -23,6 +23,8 @@ _ACTS = (
 
 urlpatterns = [
     path("work/", work.work),
+    path("referrals/new/", making.new),
+    path("referrals/new/facilities/", making.destinations),
     path("referrals/<str:referral>/", referral.referral),
     *(path(f"referrals/<str:referral>/{act.__name__}/", act) for act in _ACTS),
 ]
