@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 
 from rufaa.facilities.models import User
 from rufaa.facilities.queries import Actor
 
+T = TypeVar("T")
 BACKEND: Final = "allauth.account.auth_backends.AuthenticationBackend"
 
 
@@ -43,3 +47,17 @@ def signed_in(actor: Actor) -> Client:
     client = Client()
     client.force_login(User.objects.get(pk=actor.user), backend=BACKEND)
     return client
+
+
+class Elsewhere:
+    """Runs what touches the database in another thread: the browser's has an event loop while a test is in it."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1)
+
+    def __call__(self, work: Callable[[], T]) -> T:
+        return self._thread.submit(work).result()
+
+    def close(self) -> None:
+        self._thread.submit(lambda: connection.close()).result()  # noqa: PLW0108 - that thread's own
+        self._thread.shutdown()

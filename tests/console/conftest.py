@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import pytest
-from django.db import connection
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from browsing import FLAGS
 from demo_process import need_program
-from desks import Desk, signed_in
+from desks import Desk, Elsewhere, signed_in
 from rufaa.facilities.queries import Actor
 from support import Running
-
-T = TypeVar("T")
 
 
 @pytest.fixture
 def desk() -> Callable[[Actor], Desk]:
     return lambda actor: Desk(signed_in(actor))
-
-
-class Elsewhere:
-    """Runs what touches the database in another thread: the browser's has an event loop while a test is in it."""
-
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1)
-
-    def __call__(self, work: Callable[[], T]) -> T:
-        return self._thread.submit(work).result()
-
-    def close(self) -> None:
-        self._thread.submit(lambda: connection.close()).result()  # noqa: PLW0108 - that thread's own
-        self._thread.shutdown()
 
 
 @pytest.fixture
@@ -55,6 +37,12 @@ def browser(gateway: Running) -> Iterator[Browser]:
         launched.close()
 
 
+def is_trouble(message: ConsoleMessage) -> bool:
+    """A refusal that a page shows is none."""
+    shown = re.search(r"the server responded with a status of (409|422) ", message.text)
+    return message.type in {"error", "warning"} and not shown
+
+
 @pytest.fixture
 def screens(browser: Browser, gateway: Running, elsewhere: Elsewhere) -> Iterator[Callable[[Actor], Page]]:
     """Opens a screen for somebody, with a session of their own. Nothing may go wrong on any of them."""
@@ -68,9 +56,7 @@ def screens(browser: Browser, gateway: Running, elsewhere: Elsewhere) -> Iterato
         context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": gateway.url}])
         context.set_default_timeout(15_000)
         page = context.new_page()
-        page.on(
-            "console", lambda message: troubles.append(message.text) if message.type in {"error", "warning"} else None
-        )
+        page.on("console", lambda message: troubles.append(message.text) if is_trouble(message) else None)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         return page
 

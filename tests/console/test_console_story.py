@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from conftest import Elsewhere  # type: ignore[import-not-found]
+from desks import Elsewhere
 from rufaa.facilities.queries import Actor
 from rufaa.simulator.testing import RunningSimulator
 from support import CANCELS, RINGS, Worker, World
