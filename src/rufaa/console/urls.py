@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.urls import path
 
-from rufaa.console import making, referral, work
+from rufaa.console import making, money, referral, work
 
-_ACTS = (
+_OF_REFERRAL = (
     referral.approve,
     referral.reject,
     referral.ask,
@@ -21,10 +21,14 @@ _ACTS = (
     referral.code,
 )
 
+_OF_MONEY = (money.apply, money.propose, money.agree, money.withdraw, money.conclude, money.close)
+
 urlpatterns = [
     path("work/", work.work),
     path("referrals/new/", making.new),
     path("referrals/new/facilities/", making.destinations),
     path("referrals/<str:referral>/", referral.referral),
-    *(path(f"referrals/<str:referral>/{act.__name__}/", act) for act in _ACTS),
+    *(path(f"referrals/<str:referral>/{act.__name__}/", act) for act in _OF_REFERRAL),
+    path("money/", money.money),
+    *(path(f"money/<str:subject>/{act.__name__}/", act) for act in _OF_MONEY),
 ]
