@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from rufaa.console import making, money, referral, work
+from rufaa.console import making, money, referral, settings, work
 
 _OF_REFERRAL = (
     referral.approve,
@@ -29,6 +29,7 @@ urlpatterns = [
     path("referrals/new/facilities/", making.destinations),
     path("referrals/<str:referral>/", referral.referral),
     *(path(f"referrals/<str:referral>/{act.__name__}/", act) for act in _OF_REFERRAL),
+    path("settings/", settings.settings),
     path("money/", money.money),
     *(path(f"money/<str:subject>/{act.__name__}/", act) for act in _OF_MONEY),
 ]

@@ -164,6 +164,14 @@ def mine(tx: Tx, actor: Actor) -> list[dict[str, Any]]:
     return tx.rows(_SQL["mine"], {"facilities": facilities})
 
 
+def colleagues(tx: Tx, actor: Actor, *, limit: int) -> list[dict[str, Any]]:
+    """The first ``limit`` people, by name, with a role in a facility in which ``actor`` has one, and their roles."""
+    facilities = sorted({facility for facility, _ in actor.memberships})
+    rows = tx.rows(_SQL["colleagues"], {"facilities": facilities, "limit": limit})
+    reads.note("people", *(reads.topic("person", row["id"]) for row in rows))
+    return rows
+
+
 def prices(tx: Tx, actor: Actor, *, after: str | None, until: str | None, limit: int) -> list[dict[str, Any]]:
     """The first ``limit`` prices that ``actor`` may see, in the order in which they were set: of referrals from a
     facility that they administer, and of those that pay one whose finance they do.

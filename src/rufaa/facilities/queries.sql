@@ -42,3 +42,12 @@ WHERE (price.facility_id = ANY(%(referring)s::uuid[]) OR price.payee_id = ANY(%(
     AND (%(after)s::uuid IS NULL OR price.id > %(after)s) AND (%(until)s::uuid IS NULL OR price.id <= %(until)s)
 ORDER BY price.id
 LIMIT %(limit)s
+
+-- name: colleagues
+SELECT membership.facility_id, person.id, coalesce(nullif(person.full_name, ''), person.username) AS name,
+    array_agg(membership.role ORDER BY membership.role) AS roles
+FROM membership JOIN rufaa_user AS person ON person.id = membership.user_id
+WHERE membership.facility_id = ANY(%(facilities)s::uuid[]) AND membership.revoked_at IS NULL AND person.is_active
+GROUP BY membership.facility_id, person.id
+ORDER BY name, person.id
+LIMIT %(limit)s
