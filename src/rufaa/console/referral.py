@@ -94,12 +94,15 @@ def _money(seen: Seen, money: Summary, attempts: Sequence[Attempt]) -> dict[str,
         "held": money.held,
         "paybill": money.paybill,
         "last": last,
+        "said": words.said(last.words) if last is not None else "",
         "phone": _phone(seen, last.phone) if last is not None else "",
         "live": last is not None and last.live,
         "rings": last is not None and last.state is PromptState.PENDING,
         "looks": _prompt_looks(last),
         "again_at": last.again_at if last is not None and not last.live else None,
-        "attempts": [(each, _phone(seen, each.phone), _prompt_looks(each)) for each in attempts],
+        "attempts": [
+            (each, words.said(each.words), _phone(seen, each.phone), _prompt_looks(each)) for each in attempts
+        ],
         "reason_needed": any(each.state is PromptState.REVIEW for each in attempts),
     }
 

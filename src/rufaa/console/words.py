@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from rufaa.facilities.rights import Role
@@ -68,3 +69,40 @@ ROLE: Final[Words] = {
     Role.RECEPTION: _("Reception"),
     Role.FINANCE: _("Finance"),
 }
+
+_SAID: Final = (
+    gettext_noop("The prompt is on its way. If the phone does not ring soon, look again before sending another."),
+    gettext_noop("The prompt was sent. Enter the M-Pesa PIN on the phone."),
+    gettext_noop("M-Pesa did not answer clearly; the phone may ring. It is being checked: do not send another."),
+    gettext_noop("The money arrived after the fee was settled otherwise; finance will deal with it."),
+    gettext_noop("Paid."),
+    gettext_noop("M-Pesa has not told what became of this prompt; a person is looking."),
+    gettext_noop("The payment was made."),
+    gettext_noop("There was not enough money in the M-Pesa account."),
+    gettext_noop("The amount is less than M-Pesa allows."),
+    gettext_noop("The amount is more than M-Pesa allows in one payment."),
+    gettext_noop("The payment would exceed the day's M-Pesa limit of this phone."),
+    gettext_noop("The payment would exceed the balance that the receiving account may hold."),
+    gettext_noop("The payer's M-Pesa account cannot be used at present."),
+    gettext_noop("M-Pesa refused a second payment of the same amount so soon after another; this is being checked."),
+    gettext_noop("M-Pesa was too busy to answer clearly; this is being checked."),
+    gettext_noop("The phone was busy with another M-Pesa request."),
+    gettext_noop("The request expired before it was answered."),
+    gettext_noop("M-Pesa could not send the request to the phone."),
+    gettext_noop("The request was cancelled on the phone."),
+    gettext_noop("The request did not reach the phone."),
+    gettext_noop("The phone did not answer the request."),
+    gettext_noop("The M-Pesa PIN was wrong."),
+    gettext_noop("M-Pesa does not allow this account to receive this kind of payment."),
+    gettext_noop("M-Pesa is still working on the payment."),
+    gettext_noop("The payer's M-Pesa PIN is locked."),
+    gettext_noop("M-Pesa does not know the number that should be paid."),
+    gettext_noop("M-Pesa had a fault of its own; this is being checked."),
+)
+"""What payments say of a prompt (``queries.Attempt.words``, ``daraja.codes``), here so that it is translated. Where a
+number or Daraja's own words are in it, it stays English."""
+
+
+def said(words: str) -> str:
+    """What payments say, in the language of the page."""
+    return gettext(words)
