@@ -112,6 +112,17 @@ def test_a_row_says_what_its_phone_does(world: World, desk: At) -> None:
     assert "Not paid yet" in desk(world.admin).text("/work/")
 
 
+def test_what_is_found_is_found_within_a_box_and_a_lane(world: World, desk: At) -> None:
+    paid, other = referral_in(world, Status.PAID), world.referral()
+    admin, receiver = desk(world.admin), desk(world.receiver)
+
+    assert listed(admin.text("/work/", q="jane")) == [other, paid]
+    assert listed(admin.text("/work/", q="jane", status="paid")) == [paid]
+    assert listed(admin.text("/work/", q="jane", box="outgoing")) == [other, paid]
+    assert listed(admin.text("/work/", q="jane", box="incoming")) == []
+    assert listed(receiver.text("/work/", q="jane", box="incoming", status="paid")) == [paid]
+
+
 def test_boxes(world: World, desk: At) -> None:
     out = referral_in(world, Status.PAID)
 
@@ -282,26 +293,26 @@ def test_twenty_thousand_referrals_are_searched_by_the_index(world: World) -> No
     execute("ANALYZE referral, referral_search, particulars")
 
     for text in ("patient777", "kamau patient12", "0777"):
-        plan = explained(world.admin, text)
-        assert "referral_search_words" in plan, plan
-        assert "Seq Scan on referral_search" not in plan, plan
+        for statement in ("found", "found_among"):
+            plan = explained(statement, world.admin, text)
+            assert "referral_search_words" in plan, plan
+            assert "Seq Scan on referral_search" not in plan, plan
     found = look(lambda tx: search.found(tx, world.admin, "patient777 ot", limit=9))
     names = {each.referral.particulars.name for each in found}
     assert names == {"Patient777 Otieno", "Patient7773 Otieno", "Patient7777 Otieno"}
 
 
-def explained(actor: Actor, text: str) -> str:
+def explained(statement: str, actor: Actor, text: str) -> str:
     values = {
         "text": text,
         "medical": search._medical(actor),
         "money": "",
-        "state": None,
-        "receiving": None,
-        "referring": None,
         "after": None,
         "limit": 51,
     }
-    told = unit(lambda tx: tx.rows("EXPLAIN " + search._SQL["found"], values))
+    if statement == "found_among":
+        values |= {"state": "pending-admin", "receiving": None, "referring": None}
+    told = unit(lambda tx: tx.rows("EXPLAIN " + search._SQL[statement], values))
     return "\n".join(str(row["QUERY PLAN"]) for row in told)
 
 

@@ -65,16 +65,20 @@ def _by_words(
     tx: Tx, actor: Actor, text: str, box: Box, *, status: Status | None, after: str | None, limit: int
 ) -> set[uuid.UUID]:
     mine = sorted({facility for facility, _ in actor.memberships})
+    among = {
+        "state": status,
+        "receiving": mine if box is Box.INCOMING else None,
+        "referring": mine if box is Box.OUTGOING else None,
+    }
     values = {
         "text": text,
         "medical": _medical(actor),
         "money": " | ".join(f"'@m{each.hex}'" for each in actor.facilities_with(Right.SEE_MONEY, Side.PAYEE)),
-        "state": status,
-        "receiving": mine if box is Box.INCOMING else None,
-        "referring": mine if box is Box.OUTGOING else None,
         "after": None if after is None else ids.from_wire(after) or uuid.UUID(int=0),
         "limit": limit,
     }
+    if any(each is not None for each in among.values()):
+        return {row["id"] for row in tx.rows(_SQL["found_among"], {**values, **among})}
     return {row["id"] for row in tx.rows(_SQL["found"], values)}
 
 

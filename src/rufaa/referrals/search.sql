@@ -1,5 +1,14 @@
 -- name: found
--- The words first, by their index: whoever walks through the newest until enough agree may walk through all.
+-- Their index is read first, whatever the planner thinks of walking through the newest until enough agree: it may have to
+-- walk through all.
+WITH sought AS MATERIALIZED (
+    SELECT referral_id AS id FROM referral_search
+    WHERE words @@ search_query(%(text)s::text, %(medical)s::text, %(money)s::text)
+        AND (%(after)s::uuid IS NULL OR referral_id < %(after)s)
+)
+SELECT id FROM sought ORDER BY id DESC LIMIT %(limit)s
+
+-- name: found_among
 WITH sought AS MATERIALIZED (
     SELECT referral_id AS id FROM referral_search
     WHERE words @@ search_query(%(text)s::text, %(medical)s::text, %(money)s::text)
