@@ -178,6 +178,31 @@ def test_who_works_in_several_facilities_says_from_which(world: World, desk: At)
     assert value("SELECT referring_id FROM referral") == world.elsewhere.pk
 
 
+def test_an_administrator_writes_down_what_a_physician_refers(world: World, desk: At) -> None:
+    admin = desk(world.admin)
+    form = admin.text(NEW)
+    assert f'<option value="{world.physician.user.hex}">Physician</option>' in form
+    assert "Referring doctor" not in desk(world.physician).text(NEW)
+
+    admin.does(NEW, once=once(form), **GIVEN, physicianId=world.physician.user.hex)
+
+    assert rows("SELECT physician_id, created_by_id FROM referral") == [
+        {"physician_id": world.physician.user, "created_by_id": world.admin.user}
+    ]
+
+
+@pytest.mark.parametrize("who", ["0" * 32, "receiver", "x", "a\x00"])
+def test_nobody_refers_for_who_is_no_physician_there(world: World, desk: At, who: str) -> None:
+    admin = desk(world.admin)
+    name = once(admin.text(NEW))
+
+    with unchanged():
+        answer = admin.post(NEW, once=name, **GIVEN, physicianId=who)
+
+    assert answer.status_code == 422
+    assert re.search(r'<select id="new-physicianId"[^>]* aria-invalid="true"', answer.content.decode())
+
+
 @pytest.mark.parametrize("name", ["receiver", "finance", "operator"])
 def test_who_may_not_refer_is_told_so(world: World, desk: At, name: str) -> None:
     other = desk(getattr(world, name))

@@ -1,1 +1,1 @@
-"""Pages for people: for now the front door, which says what runs here."""
+"""Pages for people: the front door, which says what runs here, and the pages on which staff work."""

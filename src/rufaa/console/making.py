@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
@@ -17,7 +17,7 @@ from rufaa.errors import InvalidArgument
 from rufaa.facilities import queries as facilities
 from rufaa.facilities.models import Facility
 from rufaa.facilities.queries import Forbidden, Other, UnknownFacility
-from rufaa.facilities.rights import Right, Side
+from rufaa.facilities.rights import Right, Role, Side
 from rufaa.functions import records
 from rufaa.functions.records import RequestTaken
 from rufaa.referrals import operations
@@ -26,9 +26,11 @@ from rufaa.sync.runtime import Once
 
 _LISTED: Final = 100
 _LONGEST: Final = 200
+_DOCTORS: Final = 200
 _FIELDS: Final = (
     "patientName",
     "patientId",
+    "physicianId",
     "referringHospital",
     "receivingFacility",
     "chosen",
@@ -48,6 +50,7 @@ def _form(acting: Acting) -> Screen:
             "doing": "new" if acting.problem is not None else "",
             "once": _token(acting),
             "homes": [(row["id"].hex, row["name"]) for row in homes],
+            "doctors": _doctors(acting, [row["id"] for row in homes]),
             "priorities": list(words.PRIORITY.items()),
             "priority": Priority.ROUTINE.value,
             "others": _others(acting, given.get("referringHospital"), ""),
@@ -62,6 +65,16 @@ def _homes(acting: Acting) -> list[dict[str, Any]]:
     if not mine:
         raise Forbidden("Only physicians and administrators create referrals.", right=Right.CREATE)
     return [row for row in facilities.mine(acting.tx, acting.actor) if row["id"] in mine]
+
+
+def _doctors(acting: Acting, homes: Sequence[uuid.UUID]) -> list[tuple[str, str]]:
+    """For whom somebody may write it, besides for themselves; empty where there is no other physician."""
+    found = [
+        (row["id"].hex, row["name"])
+        for row in facilities.colleagues(acting.tx, acting.actor, limit=_DOCTORS)
+        if row["facility_id"] in homes and Role.PHYSICIAN in row["roles"] and row["id"] != acting.actor.user
+    ]
+    return [("", _("Myself")), *dict.fromkeys(found)] if found else []
 
 
 def _token(acting: Acting) -> str:
@@ -111,6 +124,7 @@ def new(acting: Acting) -> Done:
         patient_name=given["patientName"],
         patient_id=given["patientId"],
         receiving=given["chosen"] or given["receivingFacility"],
+        physician=given["physicianId"] or None,
         referring=given["referringHospital"] or None,
         priority=_priority(given["priority"]),
         diagnosis=given["diagnosis"],
