@@ -94,7 +94,8 @@ SELECT ARRAY(SELECT id FROM prompts) AS prompts, ARRAY(SELECT id FROM begun) AS 
           UNION SELECT number FROM claim WHERE id IN (SELECT id FROM claims) UNION SELECT unnest(%(numbers)s::text[])) AS numbers
 
 -- name: moves
-SELECT history.at, history.machine, history.event, history.to_state, history.reason, rufaa_user.username,
+SELECT history.at, history.machine, history.event, history.to_state, history.reason, history.actor,
+    rufaa_user.username,
     prompt.attempt, prompt.payer_phone, receipt.number,
     coalesce(refund.amount_cents, receipt.amount_cents, 0) AS amount_cents
 FROM history

@@ -18,6 +18,7 @@ from rufaa.money import Money
 from rufaa.payments import account_codes
 from rufaa.payments.machine import OF_PROMPT, ArrivalVerdict, Channel, Verdict
 from rufaa.phone import masked
+from rufaa.referrals import bearer
 
 _SQL: Final = sql.load(__file__, "story.sql")
 _SEPARATORS: Final = re.compile(r"[\s\-+().]+")
@@ -176,9 +177,10 @@ def _moves(tx: Tx, params: Mapping[str, Any]) -> Iterator[Event]:
         )
         # what a person wrote may name the patient, or say what ails them
         why = " A reason was given." if move["reason"] else ""
+        who = bearer.NAME if move["actor"] == bearer.ACTOR else move["username"]
         yield (
             move["at"],
-            f"{sentence(spoken)}{_by(move['username'])}{why}  [{move['machine']} {move['to_state']}]",
+            f"{sentence(spoken)}{_by(who)}{why}  [{move['machine']} {move['to_state']}]",
         )
 
 
