@@ -167,6 +167,13 @@ CALL: Final = Histogram(
     registry=REGISTRY,
 )
 
+# --- the patient's page ----------------------------------------------------------------------------------------------
+
+UNKNOWN_LINKS: Final = _counter(
+    "rufaa_unknown_tokens_total",
+    "Requests to the patient's page with a token that no referral has. Many: somebody guesses.",
+)
+
 # --- the worker ------------------------------------------------------------------------------------------------------
 
 LOOPS: Final = ("settle", "dispatch", "query", "stray", "order", "pull")

@@ -1,7 +1,15 @@
-"""Addresses of the patient's page."""
+"""Addresses of the patient's page. Whatever else stands below ``/r/`` is answered like a link that nobody has."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path, re_path
 
-urlpatterns: list[URLPattern] = []
+from rufaa.paypage import views
+
+urlpatterns: list[URLPattern] = [
+    path("<str:token>", views.page),
+    path("<str:token>/", views.page),
+    path("<str:token>/pay", views.pay),
+    path("<str:token>/birth", views.birth),
+    re_path("", views.nothing),
+]
