@@ -62,6 +62,13 @@ def moves(tx: Tx, fee: uuid.UUID) -> list[Move]:
     ]
 
 
+def payee(tx: Tx, fee: uuid.UUID) -> str:
+    """The facility whose money the fee is."""
+    row = tx.row(_SQL["payee"], {"fee": fee})
+    assert row is not None  # fees are kept
+    return str(row["name"])
+
+
 def paid_by(tx: Tx, fee: uuid.UUID) -> list[Paid]:
     """What pays the fee, in the order in which it was applied."""
     reads.note(reads.topic("fee", fee))

@@ -28,3 +28,6 @@ SELECT receipt.number, coalesce(receipt.paid_at, application.at) AS paid_at, app
 FROM application JOIN receipt ON receipt.id = application.receipt_id
 WHERE application.fee_id = %(fee)s
 ORDER BY application.at, application.id
+
+-- name: payee
+SELECT facility.name FROM fee JOIN facility ON facility.id = fee.payee_id WHERE fee.id = %(fee)s

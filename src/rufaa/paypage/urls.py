@@ -11,5 +11,6 @@ urlpatterns: list[URLPattern] = [
     path("<str:token>/", views.page),
     path("<str:token>/pay", views.pay),
     path("<str:token>/birth", views.birth),
+    path("<str:token>/receipt.pdf", views.receipt_pdf),
     re_path("", views.nothing),
 ]

@@ -16,10 +16,11 @@ from rufaa.errors import Kind, RufaaError
 from rufaa.payments import passage, queries
 from rufaa.payments.operations import Requested
 from rufaa.payments.queries import Summary
-from rufaa.paypage import limits, proofs, qr, story, telling, words
+from rufaa.paypage import limits, proofs, qr, receipt, story, telling, words
 from rufaa.paypage.answering import Bearing, answers, cookie, drawn, form_of, path_of
 from rufaa.paypage.limits import TooOften, Use
 from rufaa.paypage.proofs import StaleForm, Stand, WrongDay
+from rufaa.paypage.receipt import Receipt
 from rufaa.paypage.story import Line
 from rufaa.paypage.telling import Telling
 from rufaa.phone import Phone
@@ -120,6 +121,31 @@ def _prove(tx: Tx, bearing: Bearing, given: Mapping[str, str]) -> Linked | None:
     if closed:
         _log.warning("paypage.birth_guessed", referral=linked.id.hex, source=bearing.network)
     return None
+
+
+@answers("GET", "HEAD")
+def receipt_pdf(bearing: Bearing) -> HttpResponse:
+    """The receipt, once the fee is paid and M-Pesa has told its number; before, back to the page."""
+    found = look(lambda tx: _receipt(tx, bearing.token))
+    if found is None:
+        return HttpResponseRedirect(bearing.path)
+    response = HttpResponse(receipt.pdf(found), content_type="application/pdf")
+    response["Content-Disposition"] = f'attachment; filename="rufaa-{found.account_code}.pdf"'
+    return response
+
+
+def _receipt(tx: Tx, token: str) -> Receipt | None:
+    linked = bearer.find(tx, token)
+    money = _money(tx, linked)
+    if money is None or not telling.offers_receipt(money):
+        return None
+    return Receipt(
+        payee=passage.payee(tx, money.fee),
+        name=linked.name,
+        account_code=money.paybill.account_code,
+        amount=money.amount,
+        paid=passage.paid_by(tx, money.fee),
+    )
 
 
 @answers()
