@@ -31,6 +31,10 @@ class Link:
     def get(self, **headers: str) -> HttpResponse:
         return self.client.get(self.path, headers=headers)
 
+    def source(self, **headers: str) -> str:
+        """The page's HTML."""
+        return source_of(self.get(**headers))
+
     def text(self, **headers: str) -> str:
         """The page as it is read."""
         answer = self.get(**headers)
@@ -67,8 +71,13 @@ def urlencoded(fields: dict[str, str]) -> bytes:
 
 def text_of(answer: HttpResponse) -> str:
     """What somebody reads: no tags, single blanks."""
-    bare = re.sub(r"<svg.*?</svg>|<[^>]*>", " ", answer.content.decode(), flags=re.DOTALL)
+    bare = re.sub(r"<svg.*?</svg>|<[^>]*>", " ", source_of(answer), flags=re.DOTALL)
     return re.sub(r"\s+", " ", unescape(bare)).strip()
+
+
+def source_of(answer: HttpResponse) -> str:
+    """The page's HTML, with plain blanks in the place of those at which no line breaks."""
+    return answer.content.decode().replace("\u00a0", " ")
 
 
 def link_of(referral: str) -> Link:

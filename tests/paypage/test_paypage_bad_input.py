@@ -233,7 +233,7 @@ def test_a_database_that_is_away_is_said_in_words(world: World, monkeypatch: pyt
 
 
 def heading(link: Link, **headers: str) -> str:
-    found = re.search(r"<h1>(.*?)</h1>", link.get(**headers).content.decode())
+    found = re.search(r"<h1>(.*?)</h1>", link.source(**headers))
     assert found is not None
     return found[1]
 

@@ -25,7 +25,7 @@ MASKED = "0708 *** 149"
 
 def says(link: Link, line: str) -> str:
     """The page's text, whose first line is ``line``."""
-    page = link.get().content.decode()
+    page = link.source()
     assert f"<h1>{line}</h1>" in page, re.findall(r"<h1>.*</h1>", page)
     return link.text()
 
@@ -303,7 +303,7 @@ def test_the_story_tells_what_became_of_the_money(world: World) -> None:
     turn(second, *RINGING)
     call_back(second)
     number = value("SELECT number FROM receipt")
-    page = link_of(referral).get().content.decode()
+    page = link_of(referral).source()
 
     told = re.findall(r"</time> (.*?)</li>", page)
 

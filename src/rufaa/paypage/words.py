@@ -28,6 +28,7 @@ from rufaa.phone import InvalidPhone
 from rufaa.referrals.bearer import Overtaken, Whereabouts
 
 Text = str | Promise
+_TIE: Final = "\u00a0"  # a blank at which no line breaks
 
 NOT_PAID: Final[Mapping[str, Text]] = {
     "1": _("There was not enough money in the M-Pesa account."),
@@ -150,13 +151,13 @@ def refusal(error: RufaaError) -> str:
 
 
 def money(amount: Money) -> str:
-    """``KES 1,000``; cents only where there are some."""
-    return str(amount).removesuffix(".00")
+    """``KES 1,000``, which never breaks over lines; cents only where there are some."""
+    return str(amount).removesuffix(".00").replace(" ", _TIE)
 
 
 def phone(number: str) -> str:
-    """``0708 *** 149``: enough for its owner, too little for others."""
-    return f"0{number[3:6]} *** {number[-3:]}" if len(number) == 12 else "***"
+    """``0708 *** 149``, which never breaks over lines: enough for its owner, too little for others."""
+    return f"0{number[3:6]}{_TIE}***{_TIE}{number[-3:]}" if len(number) == 12 else "***"
 
 
 def clock_time(at: datetime) -> str:
