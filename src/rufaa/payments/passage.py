@@ -62,6 +62,13 @@ def moves(tx: Tx, fee: uuid.UUID) -> list[Move]:
     ]
 
 
+def waiting(tx: Tx, fee: uuid.UUID) -> Money | None:
+    """What came for the fee, by its code or by a prompt, and neither pays anything nor went back; None: nothing."""
+    reads.note(reads.topic("fee", fee))
+    row = tx.row(_SQL["waiting"], {"fee": fee})
+    return Money(row["cents"]) if row is not None and row["cents"] else None
+
+
 def payee(tx: Tx, fee: uuid.UUID) -> str:
     """The facility whose money the fee is."""
     row = tx.row(_SQL["payee"], {"fee": fee})

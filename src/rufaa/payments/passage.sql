@@ -31,3 +31,10 @@ ORDER BY application.at, application.id
 
 -- name: payee
 SELECT facility.name FROM fee JOIN facility ON facility.id = fee.payee_id WHERE fee.id = %(fee)s
+
+-- name: waiting
+SELECT sum(free_cents)::bigint AS cents FROM receipt
+WHERE state = 'unapplied' AND id IN (
+    SELECT id FROM receipt WHERE names_id = %(fee)s
+    UNION SELECT receipt.id FROM receipt JOIN prompt ON prompt.id = receipt.prompt_id WHERE prompt.fee_id = %(fee)s
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import structlog
@@ -47,6 +48,7 @@ class Seen:
     money: Summary | None
     told: Telling
     story: list[Line]
+    waits: str  # an amount that came and is not counted yet, or empty
     whereabouts: Whereabouts | None
     ticket: str | None  # to hear with that something has changed
 
@@ -204,6 +206,7 @@ def look_at(token: str, proof: str) -> Seen:
             money=money,
             told=told,
             story=story.lines(passage.moves(tx, linked.fee)) if linked.fee is not None else [],
+            waits=_waits(tx, linked.fee) if linked.fee is not None else "",
             whereabouts=bearer.whereabouts(tx, linked) if opened else None,
             ticket=None,
         )
@@ -213,7 +216,12 @@ def look_at(token: str, proof: str) -> Seen:
     if not telling.may_change(seen.money, seen.told):
         return seen
     ticket = tickets.issue(keys, noted.topics or {reads.EVERYTHING})
-    return Seen(seen.linked, seen.money, seen.told, seen.story, seen.whereabouts, ticket)
+    return replace(seen, ticket=ticket)
+
+
+def _waits(tx: Tx, fee: uuid.UUID) -> str:
+    amount = passage.waiting(tx, fee)
+    return words.money(amount) if amount is not None else ""
 
 
 def _money(tx: Tx, linked: Linked) -> Summary | None:
