@@ -10,7 +10,7 @@ from django.test import Client
 
 from paypage.links import Link, link_of, text_of
 from rufaa import metrics
-from rufaa.paypage import views
+from rufaa.paypage import queries
 from rufaa.referrals import bearer
 from support import RINGS, World, advance, execute, rows, unchanged
 
@@ -144,6 +144,12 @@ def test_the_page_itself_takes_no_post(world: World) -> None:
     assert link.client.post(link.path).status_code == 405
 
 
+def test_a_stroke_at_the_end_is_the_same_page(world: World) -> None:
+    link = link_of(world.waiting())
+
+    assert link.client.get(f"{link.path}/").status_code == 200
+
+
 @pytest.mark.parametrize("what", ["pay", "birth"])
 def test_where_something_is_posted_a_look_leads_back(world: World, what: str) -> None:
     link = link_of(world.waiting())
@@ -219,10 +225,10 @@ def test_no_style_and_no_script_stands_in_the_page(world: World) -> None:
 def test_a_database_that_is_away_is_said_in_words(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     link = link_of(world.waiting())
 
-    def away(*_: object) -> None:
+    def away(*_: object, **__: object) -> None:
         raise OperationalError("the connection is lost")
 
-    monkeypatch.setattr(views, "look_at", away)
+    monkeypatch.setattr(queries, "look_at", away)
     answer = link.get()
 
     assert (answer.status_code, answer["Retry-After"]) == (503, "30")

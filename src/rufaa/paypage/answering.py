@@ -51,7 +51,6 @@ class Bearing:
 
     request: HttpRequest
     token: str
-    language: str
 
     @property
     def path(self) -> str:
@@ -82,7 +81,7 @@ def answers(*methods: str) -> Callable[[View], Answered]:
         def answered(request: HttpRequest, token: str = "") -> HttpResponse:
             language = _language(request)
             with translation.override(language):
-                response = _answer(view, Bearing(request, token, language), methods)
+                response = _answer(view, Bearing(request, token), methods)
             return _finished(response, request, language)
 
         return answered

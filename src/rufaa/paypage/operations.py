@@ -1,0 +1,74 @@
+"""What the bearer of a link does: ask a phone for the fee, and prove that they know the date of birth.
+
+Each takes the transaction it joins. Whatever is refused has used nothing up, but a wrong date of birth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from rufaa import phone
+from rufaa.db.atomic import Tx
+from rufaa.payments.operations import PaidAlready, Requested
+from rufaa.paypage import limits, proofs, queries
+from rufaa.paypage.limits import Use
+from rufaa.paypage.proofs import StaleForm
+from rufaa.referrals import bearer
+from rufaa.referrals.bearer import Linked
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sends a form: by which link, from whose address, with the proof that it was drawn here, and when."""
+
+    token: str
+    network: str
+    form: str
+    now: datetime
+
+
+def ask(tx: Tx, keys: Sequence[str], sender: Sender, *, typed: str) -> Requested | PaidAlready:
+    """Ask the phone that was typed, or where none was the one that is known; run it as ``bearer.ACTOR``.
+
+    A form rings at most once, and nobody is rung more often than the limits say.
+    """
+    linked = bearer.find(tx, sender.token)
+    wanted = phone.parse(typed, argument="phone") if typed else None
+    known = None if wanted else queries.known_phone(linked, queries.money(tx, linked))
+    prompts = proofs.read_form(keys, linked, sender.form, phone=known or "", now=sender.now)
+    asked = bearer.ask(tx, sender.token, phone=wanted or known or "", after=prompts)
+    if isinstance(asked, Requested) and not asked.joined:
+        uses = [
+            Use(limits.RING_ADDRESS, sender.network),
+            Use(limits.RING_LINK, linked.id.hex),
+            Use(limits.RING_LINK_DAY, linked.id.hex),
+            Use(limits.RING_PHONE, asked.phone),
+            Use(limits.RING_PHONE_DAY, asked.phone),
+        ]
+        limits.take(tx, keys, *uses)
+        _log.info("paypage.asked", referral=linked.id.hex, prompt=asked.prompt.hex)
+    return asked
+
+
+def prove(tx: Tx, keys: Sequence[str], sender: Sender, *, day: Sequence[str]) -> Linked | None:
+    """The referral, if ``day`` (day, month, year) is the date of birth. A wrong one is None, and counts as a try once
+    this has committed."""
+    linked = bearer.find(tx, sender.token)
+    given = proofs.day(day)
+    proofs.read_form(keys, linked, sender.form, now=sender.now)
+    if not linked.born_on:
+        raise StaleForm  # the form is not drawn where nobody wrote the day down
+    tries = [Use(limits.BIRTH_ADDRESS, sender.network), Use(limits.BIRTH_LINK, linked.id.hex)]
+    closed = limits.take(tx, keys, *tries)
+    if given.isoformat() == linked.born_on:
+        limits.give_back(tx, keys, *tries)
+        return linked
+    if closed:
+        _log.warning("paypage.birth_guessed", referral=linked.id.hex, source=sender.network)
+    return None
