@@ -378,6 +378,20 @@ def test_an_hour_later_it_may_ring_again_but_not_all_day(world: World) -> None:
     assert rung == 6
 
 
+def test_a_link_rings_twelve_times_a_day_whomever(world: World) -> None:
+    link = link_of(world.waiting())
+    statuses = []
+    for number in range(15):
+        answer = link.pay(f"254708001{number:03}", REMOTE_ADDR=f"192.0.2.{number}")
+        statuses.append(answer.status_code)
+        let_it_fail()
+        if number % 4 == 3:  # before an hour's five are used up
+            advance(3601)
+
+    assert statuses == [302] * 12 + [429] * 3
+    assert "Phones were asked often enough. Try again after " in text_of(answer)
+
+
 def test_what_rings_already_and_what_is_refused_costs_nothing(world: World) -> None:
     link = link_of(world.waiting())
     form = link.form()
