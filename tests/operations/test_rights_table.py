@@ -34,6 +34,8 @@ HELD_BY: Final[dict[Right, set[tuple[Role, Side]]]] = {
     R.REFUND: {(FIN, PAYEE)},
     R.CLOSE_DAY: {(FIN, PAYEE)},
     R.SEE_PRICES: {(ADM, HOME), (FIN, PAYEE)},
+    R.SEE_AUDIT: {(ADM, HOME), (ADM, THERE)},
+    R.SEE_AUDIT_OWN: {(PHY, HOME)},
 }
 
 

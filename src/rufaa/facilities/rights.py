@@ -45,13 +45,17 @@ class Right(StrEnum):
     UNAPPLIED = "unapplied"
     REFUND = "refund"
     CLOSE_DAY = "close-day"
+    SEE_AUDIT = "see-audit"  # who read and changed a referral
+    SEE_AUDIT_OWN = "see-audit-own"  # the same, of the referrals that this physician made
     SEE_PRICES = "see-prices"  # of referrals from, or paid to, this facility
 
 
 _RECEIVING: Final = frozenset({Right.SEE, Right.CONFIRM, Right.REFUSE, Right.COMPLETE})
 
 RIGHTS: Final[Mapping[tuple[Role, Side], frozenset[Right]]] = {
-    (Role.PHYSICIAN, Side.REFERRING): frozenset({Right.SEE_OWN, Right.CREATE, Right.CANCEL_OWN_EARLY}),
+    (Role.PHYSICIAN, Side.REFERRING): frozenset(
+        {Right.SEE_OWN, Right.CREATE, Right.CANCEL_OWN_EARLY, Right.SEE_AUDIT_OWN}
+    ),
     (Role.ADMINISTRATOR, Side.REFERRING): frozenset(
         {
             Right.SEE,
@@ -64,9 +68,10 @@ RIGHTS: Final[Mapping[tuple[Role, Side], frozenset[Right]]] = {
             Right.PROPOSE_EXEMPTION,
             Right.SECOND_EXEMPTION,
             Right.SEE_PRICES,
+            Right.SEE_AUDIT,
         }
     ),
-    (Role.ADMINISTRATOR, Side.RECEIVING): _RECEIVING,
+    (Role.ADMINISTRATOR, Side.RECEIVING): _RECEIVING | {Right.SEE_AUDIT},
     (Role.RECEPTION, Side.RECEIVING): _RECEIVING,
     (Role.FINANCE, Side.PAYEE): frozenset(
         {
