@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "rufaa.payments",
     "rufaa.ingest",
     "rufaa.referrals",
+    "rufaa.audit",
     "rufaa.functions",
     "rufaa.moving",
     "rufaa.console",

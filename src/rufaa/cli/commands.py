@@ -6,6 +6,7 @@ import typer
 
 from rufaa.cli import (
     account,
+    audit,
     backup,
     demo,
     doctor,
@@ -55,3 +56,4 @@ app.add_typer(key.app, name="key")
 app.add_typer(facility.app, name="facility")
 app.add_typer(price.app, name="price")
 app.add_typer(account.app, name="account")
+app.add_typer(audit.app, name="audit")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import django
 import psycopg
 
+from rufaa import trail
 from rufaa.cli import production
 from rufaa.config import Config, config
 from rufaa.db import failpoints
@@ -85,14 +88,21 @@ def database(*, migrating: bool = False) -> Iterator[Config]:
     """
     given = config()
     url = _url_at_hand(given)
-    if url is not None:
-        check(url)
-        yield _used(url, migrating=migrating)
-        return
-    if not migrating:
-        need_data(given)
-    with EmbeddedPostgres(Settings(data=given.data)) as postgres:
-        yield _used(postgres.url(), migrating=migrating)
+    with trail.coming_from(trail.Channel.COMMAND, _command()):
+        if url is not None:
+            check(url)
+            yield _used(url, migrating=migrating)
+            return
+        if not migrating:
+            need_data(given)
+        with EmbeddedPostgres(Settings(data=given.data)) as postgres:
+            yield _used(postgres.url(), migrating=migrating)
+
+
+def _command() -> str:
+    """The first word of the command line, where it is a command's: never what somebody gave it."""
+    words = sys.argv[1:2]
+    return words[0] if words and re.fullmatch(r"[a-z]+(-[a-z]+)*", words[0]) else ""
 
 
 @contextmanager

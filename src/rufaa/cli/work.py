@@ -1,4 +1,4 @@
-"""The worker's loops: settle callbacks, send prompts, ask about them. The composition root of what handles money.
+"""The worker's loops: settle callbacks, send prompts, ask about them, seal the audit. The composition root of money.
 
 Each loop looks at the tables, does what is due, and waits for a notification or for the time when more is due.
 """
@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 
 from rufaa import metrics
+from rufaa.audit.operations import SEAL_EVERY_S, Sealer
 from rufaa.cli import monitor
 from rufaa.cli.monitor import Rounds
 from rufaa.config import Config
@@ -47,6 +48,7 @@ BOUNDS_S: Final[Mapping[str, float]] = {
     "stray": 180.0,
     "order": 180.0,
     "pull": 600.0,
+    "seal": 90.0,
 }
 """A loop without a round for so long is stuck. Above what one may take: deadlines of the database and of Daraja."""
 _AFTER_ERROR_S: Final = 1.0
@@ -86,10 +88,15 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
         strays = Strays(daraja, accounts, aside)
         given = Orders(daraja, accounts, aside, addresses=order_urls(config))
         pulls = Pulls(daraja, accounts, aside, hand_on=fees_paid)
+        sealer = Sealer()
 
         async def settle() -> float | None:
             taken = await aside.run(lambda: settle_inbox(HANDLERS))
             return 0.0 if taken else None
+
+        async def seal() -> float | None:
+            await aside.run(sealer.round)
+            return SEAL_EVERY_S
 
         async def sending() -> float | None:
             return await aside.run(lambda: look(next_sending_s))
@@ -115,6 +122,7 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
             asyncio.create_task(loop("stray", strays.round, next_due=finding)),
             asyncio.create_task(loop("order", given.round, next_due=ordering)),
             asyncio.create_task(loop("pull", pulls.round, next_due=pulling)),
+            asyncio.create_task(loop("seal", seal)),
         ]
         stopping = asyncio.create_task(_wait_for(stop))
         try:

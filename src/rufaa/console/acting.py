@@ -19,7 +19,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from rufaa import reads, tickets
+from rufaa import reads, tickets, trail
+from rufaa.audit import operations as audit
 from rufaa.config import config
 from rufaa.console.nav import Entry, entries
 from rufaa.db.atomic import Tx, look, unit
@@ -27,6 +28,7 @@ from rufaa.errors import Kind, RufaaError
 from rufaa.facilities import queries
 from rufaa.facilities.queries import Actor
 from rufaa.signin import second_factor
+from rufaa.trail import Channel
 
 P = ParamSpec("P")
 
@@ -101,7 +103,8 @@ def act(back: View[P]) -> Callable[[Act[P]], Callable[Concatenate[HttpRequest, P
                 return _draw(request, lambda acting: back(acting, *args, **kwargs))
             actor = look(lambda tx: queries.actor(tx, _who(request)))
             try:
-                result = unit(lambda tx: view(Acting(request, actor, tx), *args, **kwargs), actor=actor.user)
+                with trail.coming_from(Channel.PAGE, _address(request)):
+                    result = unit(lambda tx: view(Acting(request, actor, tx), *args, **kwargs), actor=actor.user)
             except RufaaError as error:
                 return _draw(request, lambda acting: back(acting, *args, **kwargs), problem=error)
             if result.said:
@@ -118,12 +121,20 @@ def _who(request: HttpRequest) -> uuid.UUID:
     return request.user.pk
 
 
+def _address(request: HttpRequest) -> str:
+    """The page's address with the names of its parts in their places, for the audit: no id, and nothing typed."""
+    return f"/{request.resolver_match.route}" if request.resolver_match is not None else ""
+
+
 def _draw(request: HttpRequest, view: Callable[[Acting], Screen], *, problem: RufaaError | None = None) -> HttpResponse:
     def shown(tx: Tx) -> tuple[Screen, list[Entry]]:
         acting = Acting(request, queries.actor(tx, _who(request)), tx, problem)
-        return view(acting), entries(acting.actor, here=request.path)
+        with trail.gathering() as seen:
+            drawn = view(acting)
+        audit.note_shown(tx, acting.actor.user, seen)
+        return drawn, entries(acting.actor, here=request.path)
 
-    with reads.recording() as read:
+    with reads.recording() as read, trail.coming_from(Channel.PAGE, _address(request)):
         try:
             drawn, nav = look(shown)
         except RufaaError as error:

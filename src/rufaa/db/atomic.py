@@ -15,6 +15,7 @@ from django.db import DatabaseError, InternalError, NotSupportedError, Operation
 from psycopg.pq import ExecStatus
 from psycopg.rows import dict_row
 
+from rufaa import trail
 from rufaa.db import failpoints
 from rufaa.db.aside import nobody_waits
 from rufaa.db.failpoints import Step
@@ -80,18 +81,25 @@ class Tx:
 
 
 @contextmanager
-def atomic(*, actor: uuid.UUID | None = None) -> Iterator[Tx]:
-    """A transaction; the history's triggers note ``actor`` as the one who made its moves."""
+def atomic(*, actor: uuid.UUID | None = None, looks: bool = False) -> Iterator[Tx]:
+    """A transaction; triggers of history and audit note ``actor`` as the one who wrote, and where it came from
+    (``trail``). They are told nothing in one that only ``looks``."""
     with transaction.atomic():
         tx = Tx()
-        if actor is not None:
-            tx.execute("SELECT set_config('rufaa.actor', %(actor)s, true)", {"actor": str(actor)})
+        came = trail.origin()
+        if not looks and (actor is not None or came.channel is not trail.Channel.SERVER):
+            told = {"actor": "" if actor is None else str(actor), "via": f"{came.channel} {came.place}"}
+            tx.execute(
+                "SELECT set_config('rufaa.actor', %(actor)s, true), set_config('rufaa.via', %(via)s, true)", told
+            )
         yield tx
         if nobody_waits():
             raise GivenUp
 
 
-def unit(work: Callable[[Tx], T], *, actor: uuid.UUID | None = None, step: Step | None = None) -> T:
+def unit(
+    work: Callable[[Tx], T], *, actor: uuid.UUID | None = None, step: Step | None = None, looks: bool = False
+) -> T:
     """Run ``work`` in a transaction of its own and return what it returns. Its commit is ``step``, where it has a name.
 
     Only what PostgreSQL rolled back for certain is repeated. A connection lost during COMMIT raises: whether it
@@ -101,7 +109,7 @@ def unit(work: Callable[[Tx], T], *, actor: uuid.UUID | None = None, step: Step 
     try:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                with atomic(actor=actor) as tx:
+                with atomic(actor=actor, looks=looks) as tx:
                     result = work(tx)
                     if step is not None:
                         failpoints.reach(step.before)
@@ -127,4 +135,4 @@ def _sqlstate(error: DatabaseError) -> str | None:
 
 def look(work: Callable[[Tx], T]) -> T:
     """As ``unit``, for work that only reads: its commit is no step that anything depends on."""
-    return unit(work)
+    return unit(work, looks=True)

@@ -21,7 +21,8 @@ import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError
 from psycopg_pool import PoolTimeout
 
-from rufaa import reads
+from rufaa import reads, trail
+from rufaa.audit import operations as audit
 from rufaa.db.aside import Aside, DatabaseSilent, NeverBegun
 from rufaa.db.atomic import Tx, look, unit
 from rufaa.db.failpoints import Step
@@ -38,6 +39,7 @@ from rufaa.sync.calls import TookTooLong
 from rufaa.sync.registry import Function, FunctionKind
 from rufaa.sync.runtime import Committed, Identity, Once, Overloaded
 from rufaa.sync.values import Value
+from rufaa.trail import Channel
 
 T = TypeVar("T")
 
@@ -97,7 +99,8 @@ class Runtime:
         def work(tx: Tx, actor: Actor) -> object:
             return function.handler(Caller(actor, tx), **args)
 
-        call = self._call(who, ambient, args, work, writes=kind is not FunctionKind.QUERY)
+        writes = kind is not FunctionKind.QUERY
+        call = self._call(who, ambient, args, work, name=function.name, writes=writes)
         result = await self._database(call, committed=False)
         return await self._wait_for(result) if isinstance(result, Waiting) else result
 
@@ -116,7 +119,8 @@ class Runtime:
                 kept = records.keep(tx, once, function.handler(Caller(actor, tx), **args))
             return kept
 
-        kept = await self._database(self._call(who, ambient, args, work, writes=True), committed=False)
+        call = self._call(who, ambient, args, work, name=function.name, writes=True)
+        kept = await self._database(call, committed=False)
         answer = kept.answer
         text = once.write(await self._wait_for(answer)) if isinstance(answer, Waiting) else answer
         return Committed(text, kept.ts_ns)
@@ -141,28 +145,37 @@ class Runtime:
         args: Mapping[str, Value],
         work: Callable[[Tx, Actor], T],
         *,
+        name: str,
         writes: bool,
     ) -> Callable[[], T]:
-        """``work`` in a transaction of its own, as the one who calls. Raises ``Overloaded``."""
+        """``work`` in a transaction of its own, as the one who calls; the audit is told what it shows. Raises
+        ``Overloaded``."""
         if self._aside.waiting >= _QUEUE:
             raise Overloaded
         _refuse_nul(args)
         user = None if who is None else who.user
         demo_name = ambient.get("demoUserId")
 
+        def audited(tx: Tx, actor: Actor) -> T:
+            with trail.gathering() as shown:
+                result = work(tx, actor)
+            audit.note_shown(tx, actor.user, shown)
+            return result
+
         def read() -> T:
             def as_caller(tx: Tx) -> T:
                 actor = self._actor(tx, user, demo_name)
                 with _noting():
-                    return work(tx, actor)
+                    return audited(tx, actor)
 
-            return look(as_caller)
+            with trail.coming_from(Channel.FUNCTION, name):
+                return look(as_caller)
 
         def write() -> T:
             # Who acts is read first and apart, since the history's triggers are told at the transaction's start.
             actor = look(lambda tx: self._actor(tx, user, demo_name))
-            with _noting():
-                return unit(lambda tx: work(tx, actor), actor=actor.user, step=Step.FUNCTION_COMMIT)
+            with _noting(), trail.coming_from(Channel.FUNCTION, name):
+                return unit(lambda tx: audited(tx, actor), actor=actor.user, step=Step.FUNCTION_COMMIT)
 
         return write if writes else read
 

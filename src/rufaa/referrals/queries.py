@@ -14,7 +14,7 @@ from typing import Final
 
 from django.db.models import Q
 
-from rufaa import ids, reads
+from rufaa import ids, reads, trail
 from rufaa.db.atomic import Tx
 from rufaa.db.joined import Joined
 from rufaa.errors import Kind, RufaaError
@@ -79,7 +79,7 @@ def _visible(tx: Tx, actor: Actor, referral: uuid.UUID | None) -> Seen | None:
     """One referral, if ``actor`` may see it."""
     reads.note(reads.topic("referral", referral) if referral else reads.NOTHING)
     row = whole(tx, referral) if referral else None
-    return _seen(actor, row) if row is not None and rights_on(actor, row) & _SEES else None
+    return _seen(actor, row, listed=False) if row is not None and rights_on(actor, row) & _SEES else None
 
 
 def see(tx: Tx, actor: Actor, referral: object) -> Seen:
@@ -101,8 +101,8 @@ def see_by_token(tx: Tx, actor: Actor, token: str) -> Seen | None:
     return _visible(tx, actor, Referral.objects.filter(token=token).values_list("pk", flat=True).first())
 
 
-def _seen(actor: Actor, row: Referral) -> Seen:
-    """``row`` with the rights on it. Notes what it is shown with; its fee is noted where the money is read."""
+def _seen(actor: Actor, row: Referral, *, listed: bool) -> Seen:
+    """``row`` with the rights on it. Notes what it is shown with, and for the audit that it is shown."""
     reads.note(
         reads.topic("referral", row.pk),
         reads.topic("facility", row.referring_id),
@@ -111,12 +111,14 @@ def _seen(actor: Actor, row: Referral) -> Seen:
     )
     if row.fee_id is not None:
         reads.note(reads.topic("fee", row.fee_id))
-    return Seen(row, rights_on(actor, row))
+    seen = Seen(row, rights_on(actor, row))
+    trail.show(row.pk, medical=seen.medical, listed=listed)
+    return seen
 
 
 def visible(tx: Tx, actor: Actor, referrals: Sequence[uuid.UUID]) -> list[Seen]:
     """Of these referrals those that ``actor`` may see, newest first."""
-    return [_seen(actor, row) for row in wholes(tx, referrals) if rights_on(actor, row) & _SEES]
+    return [_seen(actor, row, listed=True) for row in wholes(tx, referrals) if rights_on(actor, row) & _SEES]
 
 
 def see_by_prompt(tx: Tx, actor: Actor, prompt: object) -> Seen:
@@ -144,7 +146,7 @@ def rights_on(actor: Actor, referral: Referral) -> frozenset[Right]:
         sides[Side.PAYEE] = fee.payee_id
     given = actor.rights_in(sides)
     if referral.physician_id != actor.user:  # rights of a physician are about own referrals
-        given -= {Right.SEE_OWN, Right.CANCEL_OWN_EARLY}
+        given -= {Right.SEE_OWN, Right.CANCEL_OWN_EARLY, Right.SEE_AUDIT_OWN}
     return given
 
 
@@ -192,7 +194,8 @@ def listed(
     if until is not None:
         wanted &= Q(**{within: ids.from_wire(until) or uuid.UUID(int=0)})
     note_lists(actor, [status] if status is not None else _STATES.get(box, list(Status)))
-    return [_seen(actor, referral) for referral in _first(tx, actor, wanted, limit, oldest=oldest_first)]
+    rows = _first(tx, actor, wanted, limit, oldest=oldest_first)
+    return [_seen(actor, referral, listed=True) for referral in rows]
 
 
 def _box(actor: Actor, box: Box) -> Q:
