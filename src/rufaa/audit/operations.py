@@ -43,16 +43,19 @@ def note_shown(tx: Tx, who: uuid.UUID | None, shown: Collection[tuple[uuid.UUID,
     if not shown:
         return
     came = trail.origin()
+    by = {"actor": who, "channel": str(came.channel), "place": came.place}
+    if len(shown) == 1:
+        ((referral, kind),) = shown
+        one = {"kind": str(kind), "referral": referral, "same_s": SAME_S[kind]}
+        tx.execute(_SQL["shown"], {**by, **one})
+        return
     ordered = sorted(shown)
-    values = {
+    many = {
         "kinds": [str(kind) for _, kind in ordered],
         "referrals": [referral for referral, _ in ordered],
         "same_s": [SAME_S[kind] for _, kind in ordered],
-        "actor": who,
-        "channel": str(came.channel),
-        "place": came.place,
     }
-    tx.execute(_SQL["shown"], values)
+    tx.execute(_SQL["all_shown"], {**by, **many})
 
 
 def head(tx: Tx) -> Block | None:

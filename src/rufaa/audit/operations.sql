@@ -1,6 +1,18 @@
 -- name: shown
--- One entry for each that was not shown to the same person by the same way just before. Mostly none: then nothing is
+-- An entry, unless the same was shown to the same person by the same way just before. Mostly it was: then nothing is
 -- written, and the transaction's commit waits for no disk.
+INSERT INTO audit (kind, referral, actor, channel, place)
+SELECT %(kind)s::text, %(referral)s::uuid, %(actor)s::uuid, %(channel)s::text, %(place)s::text
+WHERE NOT EXISTS (
+    SELECT FROM audit AS before
+    WHERE before.referral = %(referral)s::uuid
+        AND before.at > rufaa_now() - %(same_s)s::float8 * interval '1 second'
+        AND before.kind = %(kind)s::text AND before.channel = %(channel)s::text
+        AND before.actor IS NOT DISTINCT FROM %(actor)s::uuid
+)
+
+-- name: all_shown
+-- The same for many; for one, the arrays would cost as much as the rest.
 INSERT INTO audit (kind, referral, actor, channel, place)
 SELECT shown.kind, shown.referral, %(actor)s::uuid, %(channel)s::text, %(place)s::text
 FROM unnest(%(kinds)s::text[], %(referrals)s::uuid[], %(same_s)s::float8[]) AS shown (kind, referral, same_s)
