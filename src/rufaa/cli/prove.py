@@ -125,6 +125,7 @@ def _restored(
     yield Proof(True, "it can be brought to this version", f"Rufaa {__version__}")
     for finding in unit(lambda tx: list(proof.findings(tx))):
         yield Proof(finding.holds, finding.says, "nothing breaks it" if finding.holds else _few(finding))
+    yield _chain()
     yield _sealed(keys)
 
 
@@ -187,6 +188,20 @@ def _law(manifest: Manifest) -> Proof:
     if same:
         return Proof(False, "the law is the code's", f"it differs in {'; '.join(differ[:_SHOWN])}")
     return Proof(True, "the law is of an older version", f"{len(differ)} moves differ, and follow with its migrations")
+
+
+def _chain() -> Proof:
+    from rufaa.audit import queries  # noqa: PLC0415 - needs Django set up
+    from rufaa.db.atomic import look  # noqa: PLC0415
+
+    found = look(queries.verify)
+    says = "the audit is what was sealed"
+    if found.broken is not None:
+        return Proof(False, says, f"block {found.broken.number}: {found.broken.why}")
+    head = "nothing is sealed yet" if found.head is None else f"head {found.head.name}"
+    return Proof(
+        True, says, f"{found.entries:,} entries in {found.blocks:,} blocks, {found.unsealed:,} unsealed; {head}"
+    )
 
 
 def _sealed(keys: tuple[str, ...] | None) -> Proof:
