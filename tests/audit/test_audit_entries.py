@@ -10,14 +10,20 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 from django.db import IntegrityError
-from django.test import Client
+from django.test import Client, RequestFactory
+from django.urls import resolve
 
+from rufaa import trail
 from rufaa.audit import operations as audit
-from rufaa.db.atomic import unit
+from rufaa.cli.database import database as cli_database
+from rufaa.console.acting import Acting, Done, Screen, act
+from rufaa.db.atomic import look, unit
 from rufaa.facilities.models import User
 from rufaa.facilities.queries import Actor
 from rufaa.payments.machine import FeeEvent
 from rufaa.referrals import operations as referrals
+from rufaa.referrals.machine import Status
+from rufaa.trail import Channel, Reading
 from support import PAYS, RINGS, Running, World, advance, call_back, execute, rows
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
@@ -125,6 +131,41 @@ def test_sql_by_hand_is_noted(world: World) -> None:
     assert noted(referral) == ["medical.write - server", "particulars.write - server"]
 
 
+def test_a_page_writes_as_a_page(world: World) -> None:
+    referral = world.referral()
+
+    def approve(acting: Acting) -> Done:
+        referrals.update_status(acting.tx, acting.actor, referral, target=Status.AWAITING_BIODATA)
+        return Done("/work/")
+
+    request = RequestFactory().post("/work/")
+    request.user = User.objects.get(pk=world.admin.user)
+    request.resolver_match = resolve("/work/")
+    with afresh():
+        answer = act(back=lambda _: Screen("console/work.html"))(approve)(request)
+
+    assert answer.status_code == 302
+    assert noted(referral) == ["referral.approve admin page /work/"]
+
+
+def test_a_command_writes_as_a_command(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    referral = world.referral()
+    monkeypatch.setattr("rufaa.cli.database.check_durability", lambda _: None)
+    monkeypatch.setattr("sys.argv", ["rufaa", "import-convex", "Jane Wafula.zip"])
+    with afresh(), cli_database():
+        execute("UPDATE particulars SET name = 'Another'")
+
+    assert noted(referral) == ["particulars.write - command import-convex"]
+
+
+def test_what_a_look_writes_has_no_origin_to_tell(world: World) -> None:
+    """A look tells the triggers nothing: it saves a statement, and writes nothing but readings."""
+    with trail.coming_from(Channel.FUNCTION, "x:y"):
+        told = look(lambda tx: tx.row("SELECT coalesce(current_setting('rufaa.via', true), '') AS via"))
+
+    assert told == {"via": ""}
+
+
 def test_nothing_medical_and_no_phone_stands_in_it(world: World) -> None:
     referral = world.waiting()
     unit(lambda tx: referrals.update_phones(tx, world.admin, referral, patient_phone=RINGS, payer_phone=PAYS))
@@ -193,6 +234,21 @@ def test_number_and_time_are_the_databases(world: World) -> None:
 
     (row,) = rows("SELECT id, at > rufaa_now() - interval '1 minute' AS now FROM audit")
     assert row == {"id": 1, "now": True}
+
+
+def test_a_transaction_has_its_number_before_its_entry_has_one(database: str) -> None:
+    """The sealer counts on it; otherwise an entry could appear where a seal has passed by."""
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute(
+            "CREATE FUNCTION looks() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " IF pg_current_xact_id_if_assigned() IS NULL THEN RAISE EXCEPTION 'no number yet'; END IF;"
+            " RETURN NEW; END $$"
+        )
+        admin.execute("CREATE TRIGGER audit_1_f BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION looks()")
+        try:
+            admin.execute("INSERT INTO audit (kind, referral, channel) VALUES ('a.read', gen_random_uuid(), 'page')")
+        finally:
+            admin.execute("DROP FUNCTION looks CASCADE")
 
 
 # --- readings ------------------------------------------------------------------------------------------------------
@@ -275,6 +331,27 @@ def test_a_page_is_a_reading_of_what_it_shows(world: World) -> None:
 
     assert noted() == ["referral.listed admin page /work/"]
     assert noted(referral) == noted()
+
+
+def test_the_patients_page_reads_as_nobody_who_signed_in(world: World) -> None:
+    referral = world.referral()
+    shown = {(uuid.UUID(referral), Reading.READ)}
+    with afresh(), trail.coming_from(Channel.PATIENT, "/r/<token>"):
+        for _ in range(2):
+            unit(lambda tx: audit.note_shown(tx, None, shown))
+
+    assert noted() == ["referral.read - patient /r/<token>"]
+
+
+@pytest.mark.parametrize("other", [Channel.FUNCTION, Channel.PAGE])
+def test_by_another_way_it_is_another_reading(world: World, other: Channel) -> None:
+    shown = {(uuid.UUID(world.referral()), Reading.READ)}
+    with afresh():
+        for channel in (Channel.COMMAND, other, other):
+            with trail.coming_from(channel, "x"):
+                unit(lambda tx: audit.note_shown(tx, world.admin.user, shown))
+
+    assert noted() == ["referral.read admin command x", f"referral.read admin {other} x"]
 
 
 def test_a_reading_that_cannot_be_noted_shows_nothing(world: World, gateway: Running) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,9 +17,11 @@ from typer.testing import CliRunner
 from rufaa.audit import queries
 from rufaa.audit.operations import Sealer, head
 from rufaa.cli.commands import app
+from rufaa.cli.work import work
+from rufaa.config import load
 from rufaa.db.atomic import look
 from rufaa.errors import RufaaError
-from support import World, advance, execute, rows, value
+from support import DEADLINE_S, KEYS, World, advance, execute, rows, value, wait_until
 
 READ = "INSERT INTO audit (kind, referral, channel) VALUES ('referral.read', gen_random_uuid(), 'page')"
 
@@ -158,6 +162,22 @@ def test_the_head_is_logged_once_a_day(database: str) -> None:
     told = [line["head"] for line in logs if line["event"] == "audit.head"]
     assert [text.partition(":")[0] for text in told] == ["1", "3"]
     assert told[1].partition(":")[2] == bytes(value("SELECT hash FROM audit_block WHERE number = 3")).hex()
+
+
+def test_the_worker_seals_by_itself(database: str) -> None:
+    read(3)
+    config = load({"DATABASE_URL": database, "RUFAA_SECRET_KEYS": KEYS[0]})
+    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+    thread = threading.Thread(target=lambda: loop.run_until_complete(work(config, stop=stop)), name="worker")
+    thread.start()
+    try:
+        wait_until(lambda: look(head) is not None, what="the seal")
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(DEADLINE_S)
+        loop.close()
+
+    assert look(queries.verify).entries == 3
 
 
 # --- tampering -----------------------------------------------------------------------------------------------------
