@@ -9,7 +9,7 @@ SHELL := /bin/sh
 VENV := .venv
 PYTHON_BIN := $(VENV)/bin/python
 ARGS ?=
-WORKERS ?= 2
+WORKERS ?= 3
 ONLY ?=
 export VENV PYTHON
 # Where compiled modules may not be kept, every process compiles all it imports: a start takes twice as long.
@@ -36,7 +36,7 @@ SLOW := --ignore=tests/supervise --ignore=tests/embedded --ignore=tests/clients 
 	--ignore-glob='*/tests/journeys/test_demo_*' --ignore-glob='*/tests/journeys/test_handset_*' \
 	--ignore-glob='*/tests/typed/test_typed_page*'
 
-.PHONY: help demo run test test-fast sim bench-live sabotage check format docs lock clean env env-dev env-uv
+.PHONY: help demo run test test-fast sim bench-live bench-pages sabotage check format docs lock clean env env-dev env-uv
 
 help: ## List what make can do
 	@echo "Rufaa: patient referrals whose fee is collected by M-Pesa."
@@ -70,6 +70,9 @@ test-fast: env-dev ## Run the tests that need no browser, no Node and no process
 
 bench-live: env-dev ## Measure live queries: from a COMMIT to the screens (ARGS='--json file')
 	@PYTHONPATH=src:tests "$(PYTHON_BIN)" benchmarks/live.py $(ARGS)
+
+bench-pages: env-dev ## Measure the pages of people with 100,000 referrals (ARGS='--json file')
+	@PYTHONPATH=src:tests "$(PYTHON_BIN)" benchmarks/pages.py $(ARGS)
 
 sabotage: env-dev ## Break the guards of the money one at a time, and see a test catch each (ONLY=name,name: some)
 	@PYTHONPATH=src:tests "$(PYTHON_BIN)" -m sabotage.run --only "$(ONLY)"

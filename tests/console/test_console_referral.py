@@ -302,7 +302,7 @@ def test_what_happened_is_told_to_who_may_see_it(world: World, desk: At) -> None
 
 
 @pytest.mark.parametrize(
-    "wrong", ["0" * 32, uuid.uuid4().hex, "1", "x" * 500, "%00", "..%2f", "%F0%9F%98%80", "-" * 64]
+    "wrong", ["0" * 32, uuid.UUID(int=7).hex, "1", "x" * 500, "%00", "..%2f", "%F0%9F%98%80", "-" * 64]
 )
 def test_ids_that_lead_nowhere(world: World, desk: At, wrong: str) -> None:
     assert desk(world.admin).get(page_of(wrong)).status_code == 404

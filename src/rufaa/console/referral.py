@@ -15,6 +15,7 @@ from rufaa.console import words
 from rufaa.console.acting import Acting, Done, Screen, act, screen
 from rufaa.console.templatetags.kenyan import phone as spoken
 from rufaa.errors import InvalidArgument, RufaaError
+from rufaa.facilities.rights import Right
 from rufaa.payments import queries as payments
 from rufaa.payments.machine import OPEN_FEE, FeeEvent, FeeState, PromptState
 from rufaa.payments.operations import PaidAlready
@@ -56,6 +57,7 @@ def _shown(acting: Acting, referral: str) -> Screen:
             "waits_for": words.WAITS_FOR[row.state],
             "priority": words.PRIORITY[row.priority],
             "actions": actions,
+            "may_audit": bool(seen.rights & {Right.SEE_AUDIT, Right.SEE_AUDIT_OWN}),
             "may": {action.replace("status:", "to-") for action in actions},
             "money": None if money is None else _money(seen, money, attempts),
             "needs_why": _NEEDS_WHY,

@@ -21,13 +21,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.gzip import gzip_page
 
-from rufaa import metrics
+from rufaa import metrics, trail
 from rufaa.config import config
 from rufaa.db.atomic import unit
-from rufaa.ingest.address import source_of
 from rufaa.paypage import limits, words
 from rufaa.paypage.limits import TooOften, Use
 from rufaa.referrals.bearer import UnknownLink
+from rufaa.source import source_of
+from rufaa.trail import Channel
 
 LARGEST_FORM: Final = 4096  # bytes
 _MOST_FIELDS: Final = 20
@@ -80,7 +81,8 @@ def answers(*methods: str) -> Callable[[View], Answered]:
         @wraps(view)
         def answered(request: HttpRequest, token: str = "") -> HttpResponse:
             language = _language(request)
-            with translation.override(language):
+            here = trail.coming_from(Channel.PATIENT, f"/r/<token>/{view.__name__}")
+            with translation.override(language), here:
                 response = _answer(view, Bearing(request, token), methods)
             return _finished(response, request, language)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rufaa import reads, tickets
+from rufaa.audit import operations as audit
 from rufaa.db.atomic import Tx, look
 from rufaa.money import Money
 from rufaa.payments import passage
@@ -19,6 +20,7 @@ from rufaa.paypage.telling import Telling
 from rufaa.phone import Phone
 from rufaa.referrals import bearer
 from rufaa.referrals.bearer import Linked, Whereabouts
+from rufaa.trail import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def look_at(token: str, keys: Sequence[str], *, proof: str, now: datetime) -> Se
 
 def _seen(tx: Tx, token: str, keys: Sequence[str], proof: str, now: datetime) -> Seen:
     linked = bearer.find(tx, token)
+    audit.note_shown(tx, None, {(linked.id, Reading.MONEY_READ)})
     fee, summary = linked.fee, money(tx, linked)
     opened = proofs.is_pass(keys, linked, proof, now=now)
     return Seen(
