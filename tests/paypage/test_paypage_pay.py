@@ -221,6 +221,7 @@ def test_while_another_phone_rings_nothing_else_does(world: World) -> None:
         answer = link.pay(RINGS, form=form)
 
     assert answer.status_code == 409
+    assert "Another phone is being asked just now." in text_of(answer)
     assert "0708 *** 000 is ringing" in text_of(answer)
 
 

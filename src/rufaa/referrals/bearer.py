@@ -20,7 +20,7 @@ from rufaa.errors import Kind, RufaaError
 from rufaa.payments import operations as payments
 from rufaa.payments.operations import FeeNotOpen, PaidAlready, Requested
 from rufaa.phone import Phone
-from rufaa.referrals.machine import CLOSED, Status
+from rufaa.referrals.machine import Status
 
 _SQL: Final = sql.load(__file__, "bearer.sql")
 _TOKEN: Final = re.compile(r"[0-9A-Za-z_-]{20,128}")
@@ -110,20 +110,16 @@ def short_name(name: str) -> str:
 def ask(tx: Tx, token: str, *, phone: str, after: int | None = None) -> Requested | PaidAlready:
     """Ask ``phone`` for the fee, as ``payments.request_prompt`` does; run it as ``ACTOR``.
 
-    ``after``: how many prompts of the fee there were when whoever asks looked. If there are more now, only one that
-    still rings on this phone is joined; else ``Overtaken``, so that one look at the page rings at most once. The phone
+    ``after``: how many prompts of the fee there were when whoever asks looked. If one has failed since, ``Overtaken``,
+    so that one look at the page rings at most once; one that still rings is joined, or refuses another phone. The phone
     is not stored as the payer's: the particulars are the facility's to change.
     """
     payer = phones.parse(phone)
     linked = find(tx, token)
-    if linked.status in CLOSED:
-        raise FeeNotOpen(f"This referral is {linked.status}: there is nothing to pay.", status=linked.status)
     if linked.fee is None:
-        raise FeeNotOpen("This referral has no fee yet: it has to be approved first.", status=linked.status)
+        raise FeeNotOpen("This referral has no fee: there is nothing to pay.", status=linked.status)
     payments.lock_fee(tx, linked.fee)
     last = tx.row(_SQL["last_prompt"], {"fee": linked.fee})
-    if after is not None and last is not None and last["attempt"] > after:
-        joins = last["live"] and last["payer_phone"] == payer
-        if not joins and not last["paid"]:
-            raise Overtaken("The fee was asked for since this page was made. Look again before you ask.")
+    if after is not None and last is not None and last["attempt"] > after and last["failed"]:
+        raise Overtaken("The fee was asked for since this page was made. Look again before you ask.")
     return payments.request_prompt(tx, linked.fee, phone=payer, amount=None)

@@ -13,6 +13,6 @@ JOIN facility AS receiving ON receiving.id = referral.receiving_id
 WHERE referral.id = %(referral)s
 
 -- name: last_prompt
-SELECT attempt, payer_phone, state IN ('created', 'sending', 'pending', 'unknown') AS live, state = 'paid' AS paid
+SELECT attempt, state IN ('unpaid', 'refused', 'review') AS failed
 FROM prompt WHERE fee_id = %(fee)s
 ORDER BY attempt DESC LIMIT 1
