@@ -41,6 +41,7 @@ NEEDS: Final[dict[str, frozenset[Right]]] = {
     "agree": frozenset({Right.SECOND_EXEMPTION}),
     "code": frozenset({Right.PARTICULARS, Right.UNAPPLIED}),
 }
+_OF_ONES_OWN: Final = frozenset({Right.SEE_OWN, Right.CANCEL_OWN_EARLY, Right.SEE_AUDIT_OWN})
 GIVEN: Final = {
     "patientPhone": RINGS,
     "phoneNumber": RINGS,
@@ -61,14 +62,14 @@ def addresses(subject: str) -> Iterator[str]:
 def rights_of(world: World, actor: Actor) -> frozenset[Right]:
     """On a referral from uhuru to tumaini that is released and has a fee, by the table."""
     sides = {Side.REFERRING: world.uhuru.pk, Side.RECEIVING: world.tumaini.pk, Side.PAYEE: world.tumaini.pk}
-    own = frozenset() if actor.user == world.physician.user else frozenset({Right.SEE_OWN, Right.CANCEL_OWN_EARLY})
+    own = frozenset() if actor.user == world.physician.user else _OF_ONES_OWN
     return actor.rights_in(sides) - own
 
 
 def test_every_form_of_a_referral_is_in_the_table_here() -> None:
     forms = {found[1] for route in ROUTES if (found := re.fullmatch(r"referrals/<str:referral>/(\w+)/", route))}
 
-    assert forms == set(NEEDS)
+    assert forms == {*NEEDS, "audit"}  # a page of its own
     assert len(ROUTES) > 20
 
 
@@ -76,11 +77,15 @@ def test_every_form_of_a_referral_is_in_the_table_here() -> None:
 def test_pages_open_to_whom_the_table_lets_in(world: World, desk: At, name: str) -> None:
     actor, who = getattr(world, name), desk(getattr(world, name))
     referral = referral_in(world, Status.PAID)
-    sees = bool(rights_of(world, actor) & {Right.SEE, Right.SEE_OWN, Right.SEE_MONEY})
+    rights = rights_of(world, actor)
+    sees = bool(rights & {Right.SEE, Right.SEE_OWN, Right.SEE_MONEY})
 
     assert who.get("/work/").status_code == 200
     assert who.get("/settings/").status_code == 200
     assert who.get(f"/referrals/{referral}/").status_code == (200 if sees else 404)
+    answers_for_it = bool(rights & {Right.SEE_AUDIT, Right.SEE_AUDIT_OWN})
+    audit = who.get(f"/referrals/{referral}/audit/").status_code
+    assert audit == (200 if answers_for_it else 403 if sees else 404)
     creates = bool(actor.facilities_with(Right.CREATE, Side.REFERRING))
     assert who.get("/referrals/new/").status_code == (200 if creates else 403)
     counts = bool(actor.facilities_with(Right.UNAPPLIED, Side.PAYEE))

@@ -30,6 +30,8 @@ LEVEL: Final = {
     "functions": 0,
     "signin": 0,
     "moving": 0,
+    "audit": 0,
+    "paypage": 0,
 }
 """The last migration of each noun in the version before."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from rufaa.console import making, money, referral, settings, work
+from rufaa.console import audit, making, money, referral, settings, work
 
 _OF_REFERRAL = (
     referral.approve,
@@ -30,6 +30,7 @@ urlpatterns = [
     path("referrals/<str:referral>/", referral.referral),
     *(path(f"referrals/<str:referral>/{act.__name__}/", act) for act in _OF_REFERRAL),
     path("settings/", settings.settings),
+    path("referrals/<str:referral>/audit/", audit.audit),
     path("money/", money.money),
     *(path(f"money/<str:subject>/{act.__name__}/", act) for act in _OF_MONEY),
 ]

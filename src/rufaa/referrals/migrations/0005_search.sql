@@ -55,17 +55,20 @@ CREATE TRIGGER referral_sought_otherwise AFTER UPDATE ON referral FOR EACH ROW
     WHEN (OLD.released_at IS DISTINCT FROM NEW.released_at OR OLD.payee_id IS DISTINCT FROM NEW.payee_id)
     EXECUTE FUNCTION referral_is_sought();
 
+-- What has changed is asked in the function: a WHEN over so many columns is spelled otherwise once it was restored.
 CREATE FUNCTION particulars_are_sought() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF (OLD.name, OLD.external_id, OLD.phone, OLD.payer_phone)
+        IS NOT DISTINCT FROM (NEW.name, NEW.external_id, NEW.phone, NEW.payer_phone)
+    THEN
+        RETURN NULL;
+    END IF;
     INSERT INTO referral_search (referral_id, words)
     SELECT referral, words FROM referral_lexemes(ARRAY(SELECT id FROM referral WHERE particulars_id = NEW.id))
     ON CONFLICT (referral_id) DO UPDATE SET words = excluded.words;
     RETURN NULL;
 END $$;
-CREATE TRIGGER particulars_sought AFTER UPDATE ON particulars FOR EACH ROW
-    WHEN ((OLD.name, OLD.external_id, OLD.phone, OLD.payer_phone)
-          IS DISTINCT FROM (NEW.name, NEW.external_id, NEW.phone, NEW.payer_phone))
-    EXECUTE FUNCTION particulars_are_sought();
+CREATE TRIGGER particulars_sought AFTER UPDATE ON particulars FOR EACH ROW EXECUTE FUNCTION particulars_are_sought();
 
 INSERT INTO referral_search (referral_id, words)
 SELECT referral, words FROM referral_lexemes(ARRAY(SELECT id FROM referral));
