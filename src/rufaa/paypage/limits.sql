@@ -19,7 +19,8 @@ UPDATE paypage_allowance SET used = used - 1 WHERE key = %(key)s AND used > 0
 
 -- name: tidy
 -- Over since a while: nobody who was just refused by a row finds it gone.
-DELETE FROM paypage_allowance WHERE key IN (
+WITH over AS MATERIALIZED ( -- a plan that looks twice would take away more
     SELECT key FROM paypage_allowance WHERE ends_at <= rufaa_now() - interval '1 minute' ORDER BY ends_at LIMIT %(most)s
     FOR UPDATE SKIP LOCKED
 )
+DELETE FROM paypage_allowance USING over WHERE paypage_allowance.key = over.key
