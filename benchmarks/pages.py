@@ -27,19 +27,6 @@ GOAL_MS: Final = 100.0
 """Of the 95th percentile of every page (the goal of the design)."""
 _PARTS: Final = re.compile(r'(?:href|src)="(/static/[^"]+)"')
 
-MANY: Final = """
-WITH made AS (
-    INSERT INTO particulars (id, name, phone)
-    SELECT gen_random_uuid(), 'Patient' || n || ' ' || (ARRAY['Wanjiku', 'Otieno', 'Kamau', 'Achieng'])[1 + n %% 4],
-        '2547' || lpad(n::text, 8, '0')
-    FROM generate_series(%(start)s + 1, %(start)s + 5000) AS n RETURNING id
-)
-INSERT INTO referral (id, state, event, token, account_code, priority, referring_id, receiving_id,
-    physician_id, created_by_id, particulars_id, released_at, medical_history, lab_results, diagnosis)
-SELECT gen_random_uuid(), 'pending-admin', 'create', id::text, upper(right(id::text, 12)), 'Routine',
-    %(origin)s, %(to)s, %(who)s, %(who)s, id, rufaa_now(), '', '""', '' FROM made
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Figures:
@@ -111,10 +98,10 @@ def session_of(user: object) -> str:
 
 def fill(world: Any, count: int) -> tuple[str, str]:
     """So many referrals that wait, and some whose prompt rings. One of those, and its token."""
+    from crowd import many
     from support import execute, value
 
-    for start in range(0, count, 5000):
-        execute(MANY, start=start, who=world.physician.user, origin=world.uhuru.pk, to=world.tumaini.pk)
+    many(world, count)
     ringing = [world.prompted(f"25470800{number:04d}")[0] for number in range(20)]
     for table in ("referral", "particulars", "fee", "prompt", "history"):
         execute(f"ANALYZE {table}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable
-from typing import Final
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from crowd import many
 from desks import Desk
 from rufaa.db.atomic import Tx, look, unit
 from rufaa.facilities.queries import Actor
@@ -250,26 +250,6 @@ def test_finance_finds_no_patient_by_a_phone(world: World, desk: At) -> None:
 
 
 # --- cost ----------------------------------------------------------------------------------------------------------
-
-
-def many(world: World, count: int) -> None:
-    """So many referrals of as many people, a thousand at once, past the law but not past the search."""
-    for start in range(0, count, 1000):
-        execute(MANY, start=start, who=world.physician.user, origin=world.uhuru.pk, to=world.tumaini.pk)
-
-
-MANY: Final = """
-WITH made AS (
-    INSERT INTO particulars (id, name, phone)
-    SELECT gen_random_uuid(), 'Patient' || n || ' ' || (ARRAY['Wanjiku', 'Otieno', 'Kamau', 'Achieng'])[1 + n %% 4],
-        '2547' || lpad(n::text, 8, '0')
-    FROM generate_series(%(start)s + 1, %(start)s + 1000) AS n RETURNING id
-)
-INSERT INTO referral (id, state, event, token, account_code, priority, referring_id, receiving_id,
-    physician_id, created_by_id, particulars_id, released_at, medical_history, lab_results, diagnosis)
-SELECT gen_random_uuid(), 'pending-admin', 'create', id::text, upper(right(id::text, 12)), 'Routine',
-    %(origin)s, %(to)s, %(who)s, %(who)s, id, rufaa_now(), '', '""', '' FROM made
-"""
 
 
 def test_the_list_has_the_same_number_of_queries_for_one_row_and_for_twenty(world: World, desk: At) -> None:
