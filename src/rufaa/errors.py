@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class Kind(StrEnum):
@@ -20,6 +20,17 @@ class Kind(StrEnum):
     NOT_FOUND = "not-found"  # not there, or not yours to see
     CONFLICT = "conflict"  # lawful in another state of the world
     UNAVAILABLE = "unavailable"  # try again later
+
+
+PAGE_STATUS: Final[Mapping[Kind, int]] = {
+    Kind.INVALID: 422,
+    Kind.UNAUTHENTICATED: 403,
+    Kind.FORBIDDEN: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.CONFLICT: 409,
+    Kind.UNAVAILABLE: 503,
+}
+"""The HTTP status of a page that says so: of the staff's and of the patient's."""
 
 
 class RufaaError(Exception):

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, Concatenate, Final, ParamSpec, TypeAlias
+from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -24,22 +24,13 @@ from rufaa.audit import operations as audit
 from rufaa.config import config
 from rufaa.console.nav import Entry, entries
 from rufaa.db.atomic import Tx, look, unit
-from rufaa.errors import Kind, RufaaError
+from rufaa.errors import PAGE_STATUS, RufaaError
 from rufaa.facilities import queries
 from rufaa.facilities.queries import Actor
 from rufaa.signin import second_factor
 from rufaa.trail import Channel
 
 P = ParamSpec("P")
-
-STATUS: Final = {
-    Kind.INVALID: 422,
-    Kind.UNAUTHENTICATED: 403,
-    Kind.FORBIDDEN: 403,
-    Kind.NOT_FOUND: 404,
-    Kind.CONFLICT: 409,
-    Kind.UNAVAILABLE: 503,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +129,7 @@ def _draw(request: HttpRequest, view: Callable[[Acting], Screen], *, problem: Ru
         try:
             drawn, nav = look(shown)
         except RufaaError as error:
-            return render(request, "rufaa/refused.html", {"problem": error}, status=STATUS[error.kind])
+            return render(request, "rufaa/refused.html", {"problem": error}, status=PAGE_STATUS[error.kind])
     context = {
         **drawn.context,
         "nav": nav,
@@ -147,4 +138,4 @@ def _draw(request: HttpRequest, view: Callable[[Acting], Screen], *, problem: Ru
         "live": tickets.issue(config().secret_keys, read.topics or {reads.EVERYTHING}),
         "again_s": read.again_s,
     }
-    return render(request, drawn.template, context, status=200 if problem is None else STATUS[problem.kind])
+    return render(request, drawn.template, context, status=200 if problem is None else PAGE_STATUS[problem.kind])

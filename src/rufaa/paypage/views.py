@@ -10,7 +10,7 @@ from django.http import HttpResponse, HttpResponseRedirect
 from rufaa import clock
 from rufaa.config import config
 from rufaa.db.atomic import look, unit
-from rufaa.errors import Kind, RufaaError
+from rufaa.errors import PAGE_STATUS, RufaaError
 from rufaa.paypage import operations, proofs, qr, queries, receipt, telling, words
 from rufaa.paypage.answering import Bearing, answers, cookie, drawn, form_of, path_of
 from rufaa.paypage.limits import TooOften
@@ -21,14 +21,6 @@ from rufaa.referrals import bearer
 from rufaa.referrals.bearer import UnknownLink
 
 PASS_COOKIE: Final = "r-pass"  # noqa: S105 - a name
-_STATUS: Final = {
-    Kind.INVALID: 422,
-    Kind.UNAUTHENTICATED: 403,
-    Kind.FORBIDDEN: 403,
-    Kind.NOT_FOUND: 404,
-    Kind.CONFLICT: 409,
-    Kind.UNAVAILABLE: 503,
-}
 
 
 @answers("GET", "HEAD")
@@ -116,7 +108,7 @@ def _draw(
     }
     if problem is None:
         return drawn("page.html", context)
-    response = drawn("page.html", context, status=429 if isinstance(problem, TooOften) else _STATUS[problem.kind])
+    response = drawn("page.html", context, status=429 if isinstance(problem, TooOften) else PAGE_STATUS[problem.kind])
     if isinstance(problem, TooOften):
         response["Retry-After"] = str(problem.wait_s)
     return response
