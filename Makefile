@@ -60,10 +60,12 @@ run: env ## Run the server alone: no demo data, no simulator (settings: RUFAA_* 
 test: env-dev ## Run all tests
 	@PYTHONHASHSEED=0 "$(PYTHON_BIN)" -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-# SEED=… PAYMENTS=… PROCS=… MINUTES=…: what is simulated, in how many processes, for how long at most. One hash seed, so that a seed is one story.
+# SEED=… PAYMENTS=… PROCS=… MINUTES=… KEEP=…: what is simulated, in how many processes, for how long at most, and the
+# folder from which a run that was stopped goes on. One hash seed, so that a seed is one story.
 sim: env-dev ## Simulate payments under all faults (SEED=1 PAYMENTS=500 PROCS=1)
 	@cd tests && PYTHONHASHSEED=0 PYTHONPATH="../src" "../$(PYTHON_BIN)" -m simulation --seed $(or $(SEED),1) \
-		--payments $(or $(PAYMENTS),500) --procs $(or $(PROCS),1) --minutes $(or $(MINUTES),1440)
+		--payments $(or $(PAYMENTS),500) --procs $(or $(PROCS),1) --minutes $(or $(MINUTES),1440) \
+		$(if $(KEEP),--keep "$(abspath $(KEEP))")
 
 test-fast: env-dev ## Run the tests that need no browser, no Node and no processes of their own
 	@"$(PYTHON_BIN)" -m pytest -q $(SLOW) $(ARGS)

@@ -1,6 +1,7 @@
 """``make sim SEED=1 PAYMENTS=2000 PROCS=2``: many seeds, each in a process and a database of its own.
 
-With ``MINUTES=90`` no seed is begun after that time, and what was done until then is told.
+With ``MINUTES=90`` no seed is begun after that time, and what was done until then is told. With ``KEEP=folder`` each
+seed's outcome is kept there, and a run that was stopped goes on: what is kept of the same code is not done again.
 
 ``PAYMENTS`` are fees that somebody is to pay; a seed has at most ``PER_SEED`` of them, so many payments are many seeds,
 and each seed has faults of its own. What fails is printed with its trace and the command that replays it, and kept in
@@ -11,6 +12,8 @@ should.
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import multiprocessing
 import os
 import sys
@@ -34,15 +37,20 @@ from simulation.run import Outcome, run
 
 PER_SEED: Final = 1_000
 SEEDS: Final = Path(__file__).with_name("seeds.txt")
+_CODE: Final = ("src/rufaa", "tests/simulation")
+_TOLD_ONLY: Final = ("__main__.py", "coverage.py")
+"""They begin seeds and count what they met."""
 _SHOWN: Final = 400
 
 
 def main() -> int:
     options = _options()
+    kept = Kept(options.keep)
     jobs = _jobs(options.seed, options.payments, options.procs)
+    outcomes = [kept.outcomes[job] for job in jobs if job in kept.outcomes]
+    jobs = [job for job in jobs if job not in kept.outcomes]
     began = time.monotonic()
     room = threading.Semaphore(options.procs)
-    outcomes: list[Outcome] = []
     if conftest._POSTGRES is not None:
         conftest._POSTGRES.start()
     try:
@@ -52,11 +60,12 @@ def main() -> int:
             for outcome in pool.imap_unordered(_one, begun, chunksize=1):
                 room.release()
                 outcomes.append(outcome)
+                kept.keep(outcome)
                 _tell(outcome, began, done=sum(each.payments for each in outcomes), of=options.payments)
     finally:
         if conftest._POSTGRES is not None:
             conftest._POSTGRES.stop()
-    return _close(outcomes, took_s=time.monotonic() - began)
+    return _close(outcomes, options.procs)
 
 
 def _options() -> argparse.Namespace:
@@ -65,7 +74,42 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--payments", type=int, default=500)
     parser.add_argument("--procs", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=24 * 60.0, help="begin no seed after so long")
+    parser.add_argument("--keep", type=Path, help="keep outcomes in this folder, and go on from there")
     return parser.parse_args()
+
+
+class Kept:
+    """Outcomes of seeds by the code that they ran on, one file each."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder and folder / _code()
+        self.outcomes = dict(map(_read, self.folder.glob("*.json"))) if self.folder else {}
+
+    def keep(self, outcome: Outcome) -> None:
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            beside = self.folder / f"{outcome.seed}.part"
+            beside.write_text(json.dumps(vars(outcome) | {"moves": list(outcome.moves.items())}), encoding="utf-8")
+            beside.rename(self.folder / f"{outcome.seed}-{outcome.payments}.json")
+
+
+def _read(path: Path) -> tuple[tuple[int, int], Outcome]:
+    told = json.loads(path.read_text(encoding="utf-8"))
+    moves = Counter({tuple(move): number for move, number in told["moves"]})
+    outcome = Outcome(**told | {"counts": Counter(told["counts"]), "moves": moves})
+    return (outcome.seed, outcome.payments), outcome
+
+
+def _code() -> str:
+    """A hash of what the outcome of a seed depends on."""
+    root = Path(__file__).parents[2]
+    files = sorted(path for top in _CODE for kind in ("*.py", "*.sql") for path in (root / top).rglob(kind))
+    digest = hashlib.sha256()
+    for path in files:
+        if path.parent == Path(__file__).parent and path.name in _TOLD_ONLY:
+            continue
+        digest.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _begun(jobs: list[tuple[int, int]], room: threading.Semaphore, *, until: float) -> Iterator[tuple[int, int]]:
@@ -130,13 +174,14 @@ def _keep(outcome: Outcome) -> None:
         SEEDS.write_text(f"{kept}{line}  # {what}\n", encoding="utf-8")
 
 
-def _close(outcomes: list[Outcome], *, took_s: float) -> int:
+def _close(outcomes: list[Outcome], procs: int) -> int:
     counts: Counter[str] = Counter()
     moves: Counter[tuple[str, str, str, str]] = Counter()
     for outcome in outcomes:
         counts += outcome.counts
         moves += outcome.moves
     payments = sum(each.payments for each in outcomes)
+    took_s = sum(each.took_s for each in outcomes) / procs
     print(coverage.table(counts, moves))
     failed = [each.seed for each in outcomes if not each.ok]
     missed = coverage.missed(counts, moves) if payments >= coverage.WHOLE else []
@@ -144,7 +189,7 @@ def _close(outcomes: list[Outcome], *, took_s: float) -> int:
         f"{payments} payments, {counts['push accepted']} prompts, {coverage.moved(counts)} movements of money,"
         f" {sum(each.steps for each in outcomes)} statements,"
         f" {sum(each.virtual_s for each in outcomes) / 86400:.1f} days of their time,"
-        f" {took_s:.0f} s: {payments / took_s:.1f} payments/s;"
+        f" {took_s:.0f} s in each of {procs} processes: {payments / max(took_s, 0.1):.1f} payments/s;"
         f" {sum(len(each.violations) + len(each.complaints) for each in outcomes)} violations"
     )
     if failed:
