@@ -33,11 +33,34 @@ PAGE_STATUS: Final[Mapping[Kind, int]] = {
 """The HTTP status of a page that says so: of the staff's and of the patient's."""
 
 
+class Sentence(str):
+    """English for a person, that remembers what it was made of, so that a page can say it in another language."""
+
+    template: str
+    values: Mapping[str, object]
+
+
+def sentence(template: str, **values: object) -> Sentence:
+    """``template`` with ``values`` in its places ``%(name)s``; of a list, all with commas between.
+
+    What a value may be: a name that the template quotes, a number, an amount, a member of an enumeration, or a
+    sentence, which is translated itself.
+    """
+    made = Sentence(template % {name: _plain(value) for name, value in values.items()} if values else template)
+    made.template, made.values = template, values
+    return made
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 class RufaaError(Exception):
     """A refusal. Nothing was changed.
 
     ``code`` is stable (kebab-case) and documented in docs/reference/errors.md; ``message`` is for a person and
-    says what is allowed; ``data`` holds JSON-compatible values for a program.
+    says what is allowed (a ``sentence`` where something stands in it); ``data`` holds JSON-compatible values for a
+    program.
     """
 
     kind: ClassVar[Kind] = Kind.INVALID

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from rufaa.errors import Sentence, sentence
+
 State = TypeVar("State", bound=StrEnum)
 Event = TypeVar("Event", bound=StrEnum)
 S_co = TypeVar("S_co", bound=StrEnum, covariant=True)
@@ -34,7 +36,7 @@ class Ignored:
 class Refused:
     """Unlawful. ``allowed`` lists the events that the state does take."""
 
-    why: str
+    why: Sentence
     allowed: tuple[str, ...]
 
 
@@ -58,7 +60,16 @@ class Machine(Generic[State, Event]):
             return Ignored(why)
         allowed = self.allowed(state)
         options = ", ".join(allowed) or "nothing: it is final"
-        return Refused(f"A {self.name} that is {state} does not take {event}; it takes {options}.", allowed)
+        return Refused(
+            sentence(
+                "A %(name)s that is %(state)s does not take %(event)s; it takes %(options)s.",
+                name=self.name,
+                state=state,
+                event=event,
+                options=options,
+            ),
+            allowed,
+        )
 
     def allowed(self, state: State) -> tuple[str, ...]:
         """The events that move ``state``, in the table's order."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Self
 
-from rufaa.errors import InvalidArgument
+from rufaa.errors import InvalidArgument, sentence
 
 MIN_SHILLINGS: Final = 1
 MAX_SHILLINGS: Final = 250_000
@@ -81,7 +81,12 @@ def _shown(value: object) -> str:
 def _refused(value: object) -> InvalidAmount:
     shown = _shown(value)
     return InvalidAmount(
-        f"{shown} is not an amount: give whole shillings from {MIN_SHILLINGS} to {MAX_SHILLINGS:,}, as a number.",
+        sentence(
+            "%(shown)s is not an amount: give whole shillings from %(least)s to %(most)s, as a number.",
+            shown=shown,
+            least=MIN_SHILLINGS,
+            most=f"{MAX_SHILLINGS:,}",
+        ),
         argument="amount",
         minimum=MIN_SHILLINGS,
         maximum=MAX_SHILLINGS,

@@ -10,7 +10,7 @@ import hashlib
 import re
 from typing import Final, NewType
 
-from rufaa.errors import InvalidArgument
+from rufaa.errors import InvalidArgument, sentence
 
 Phone = NewType("Phone", str)
 
@@ -35,7 +35,10 @@ def parse(value: object, *, argument: str = "phoneNumber") -> Phone:
         if match:
             return Phone("254" + match[1])
     raise InvalidPhone(
-        f"{argument} is not a Kenyan mobile number: write it as 0712345678, 0112345678 or 254712345678.",
+        sentence(
+            "%(argument)s is not a Kenyan mobile number: write it as 0712345678, 0112345678 or 254712345678.",
+            argument=argument,
+        ),
         argument=argument,
     )
 

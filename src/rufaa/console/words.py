@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from rufaa.facilities.rights import Role
 from rufaa.payments.machine import FeeState
+from rufaa.payments.refund_machine import RefundState
 from rufaa.referrals.machine import Priority, Status
 
 Words = Mapping[str, str | Promise]
@@ -55,6 +56,18 @@ FEE: Final[Words] = {
     FeeState.WAIVED: _("Waived: nothing is owed"),
     FeeState.DEFERRED: _("Deferred: it holds nobody up"),
     FeeState.REFUNDED: _("Given back"),
+}
+
+REFUND: Final[Words] = {
+    RefundState.PROPOSED: _("Proposed"),
+    RefundState.WITHDRAWN: _("Withdrawn"),
+    RefundState.APPROVED: _("Agreed"),
+    RefundState.SENDING: _("On its way to M-Pesa"),
+    RefundState.ORDERED: _("Ordered from M-Pesa"),
+    RefundState.UNKNOWN: _("Not known"),
+    RefundState.RESENDING: _("On its way to M-Pesa"),
+    RefundState.DONE: _("Given back"),
+    RefundState.FAILED: _("Did not go"),
 }
 
 PRIORITY: Final[Words] = {

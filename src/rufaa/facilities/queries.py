@@ -11,13 +11,13 @@ from typing import Any, Final
 from rufaa import ids, reads
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
-from rufaa.errors import InvalidArgument, Kind, RufaaError
+from rufaa.errors import InvalidArgument, Kind, RufaaError, sentence
 from rufaa.facilities.models import Facility, MpesaAccount
 from rufaa.facilities.rights import RIGHTS, Right, Role, Side, rights
 from rufaa.money import Money
 
 _SQL: Final = sql.load(__file__, "queries.sql")
-_NOBODY: Final = "There is nobody of this name here, or the person may no longer sign in."
+_NOBODY: Final = sentence("There is nobody of this name here, or the person may no longer sign in.")
 
 
 class UnknownUser(RufaaError):
@@ -107,7 +107,10 @@ def facility_named(text: str, *, argument: str) -> Facility:
     facility = None if "\x00" in text else found.first()
     if facility is None:
         raise UnknownFacility(
-            f"{argument}: there is no facility of this name or id. Ask an operator to add it.", argument=argument
+            sentence(
+                "%(argument)s: there is no facility of this name or id. Ask an operator to add it.", argument=argument
+            ),
+            argument=argument,
         )
     return facility
 

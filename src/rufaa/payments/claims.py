@@ -18,7 +18,7 @@ from rufaa.clock import EAT
 from rufaa.daraja.messages import receipt_day
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
-from rufaa.errors import InvalidArgument, Kind, RufaaError
+from rufaa.errors import InvalidArgument, Kind, RufaaError, sentence
 from rufaa.money import Money
 from rufaa.payments import operations, unapplied
 from rufaa.payments.machine import OPEN_FEE, FeeState
@@ -63,6 +63,9 @@ class Answer:
     message: str
 
 
+_NOT_THIS: Final = sentence("This payment is not for this referral. Look at the code again, or ask the finance office.")
+
+
 def read_code(text: str) -> str:
     """Raises ``InvalidReceiptCode``."""
     code = "".join(text.split()).upper()
@@ -82,16 +85,17 @@ def type_code(tx: Tx, fee: uuid.UUID, text: str, *, by: uuid.UUID, hand_on: Hand
     if state is FeeState.PAID:
         raise operations.AlreadyPaid("The fee is paid already.", status=state)
     if state not in OPEN_FEE:
-        raise operations.FeeNotOpen(f"The fee is {state}: there is nothing to pay.", status=state)
+        raise operations.FeeNotOpen(
+            sentence("The fee is %(state)s: there is nothing to pay.", state=state), status=state
+        )
     _check_day(tx, code, raised=row["created_at"].astimezone(EAT).date())
     receipt = tx.row(_SQL["lock_receipt"], {"number": code})
     if receipt is None:
         return _ask(tx, code, fee, row["account_id"], by=by)
-    used = "This payment is not for this referral. Look at the code again, or ask the finance office."
     if receipt["account_id"] != row["account_id"] or receipt["names_id"] not in {None, fee}:
-        raise ReceiptUsed(used)
+        raise ReceiptUsed(_NOT_THIS)
     if receipt["asked_for"] not in {None, fee} or receipt["free_cents"] == 0:
-        raise ReceiptUsed(used)
+        raise ReceiptUsed(_NOT_THIS)
     tx.execute(_SQL["evidence"], {"account": row["account_id"], "receipt": receipt["id"], "number": code})
     if receipt["free_cents"] == due.cents:
         unapplied.apply(tx, fee, [receipt["id"]], by=by, hand_on=hand_on)
@@ -117,7 +121,11 @@ def _check_day(tx: Tx, code: str, *, raised: date) -> None:
     today = now["now"].astimezone(EAT).date()
     if not raised - _SLACK <= day <= today + _SLACK:
         raise ReceiptOfAnotherDay(
-            f"This code is of a payment of {day:%d %B %Y}. The fee was raised on {raised:%d %B %Y}.",
+            sentence(
+                "This code is of a payment of %(day)s. The fee was raised on %(raised)s.",
+                day=f"{day:%d %B %Y}",
+                raised=f"{raised:%d %B %Y}",
+            ),
             paidOn=day.isoformat(),
         )
 

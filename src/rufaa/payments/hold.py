@@ -14,7 +14,7 @@ from typing import Final
 from rufaa import ids
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
-from rufaa.errors import InvalidArgument, Kind, RufaaError
+from rufaa.errors import InvalidArgument, Kind, RufaaError, sentence
 from rufaa.payments import access
 
 _SQL: Final = sql.load(__file__, "hold.sql")
@@ -63,8 +63,12 @@ def hold(tx: Tx, account: uuid.UUID, *, reason: str, by: str) -> int:
     if not tx.execute(_SQL["hold"], values):
         held = held_now(tx)[account]
         raise AlreadyHeld(
-            f"The account is on hold since {held.held_at:%Y-%m-%d %H:%M} UTC: {held.reason} (by {held.by})."
-            " Nothing was changed.",
+            sentence(
+                "The account is on hold since %(since)s UTC: %(reason)s (by %(by)s). Nothing was changed.",
+                since=f"{held.held_at:%Y-%m-%d %H:%M}",
+                reason=held.reason,
+                by=held.by,
+            ),
             since=held.held_at.isoformat(),
             reason=held.reason,
         )
@@ -108,5 +112,8 @@ def _waiting(tx: Tx, account: uuid.UUID) -> int:
 def _said(name: str, text: str) -> str:
     words = " ".join(text.split())
     if not 1 <= len(words) <= _LONGEST or "\x00" in words:
-        raise InvalidArgument(f"{name} has 1 to {_LONGEST} characters: it is kept for ever.", argument=name)
+        raise InvalidArgument(
+            sentence("%(argument)s has 1 to %(limit)s characters: it is kept for ever.", argument=name, limit=_LONGEST),
+            argument=name,
+        )
     return words

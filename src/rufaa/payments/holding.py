@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from rufaa.errors import InvalidArgument
+from rufaa.errors import InvalidArgument, sentence
 from rufaa.money import Money
 from rufaa.payments.machine import RECEIPT, ReceiptEvent, ReceiptState
 
@@ -78,9 +78,19 @@ class Holding:
 
 def _check(part: Money, there: Money, what: str) -> None:
     if part <= _NONE:
-        raise InvalidArgument(f"{part} is no part of a receipt: it must be above zero.", argument="amount")
+        raise InvalidArgument(
+            sentence("%(part)s is no part of a receipt: it must be above zero.", part=part), argument="amount"
+        )
     if part > there:
-        raise MoreThanThereIs(f"{part} is more than the {there} of the receipt that is {what}.", argument="amount")
+        raise MoreThanThereIs(
+            sentence(
+                "%(part)s is more than the %(there)s of the receipt that is %(what)s.",
+                part=part,
+                there=there,
+                what=sentence(what),
+            ),
+            argument="amount",
+        )
 
 
 def _sum(one: Money, other: Money) -> Money:

@@ -16,7 +16,7 @@ from rufaa import ids
 from rufaa.daraja import codes
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
-from rufaa.errors import InvalidArgument, Kind, RufaaError
+from rufaa.errors import InvalidArgument, Kind, RufaaError, sentence
 from rufaa.law import Moved
 from rufaa.money import Money
 from rufaa.payments.hold import HELD_FOR_S
@@ -226,7 +226,7 @@ def _check_exempt(row: dict[str, Any], kind: FeeEvent) -> FeeState:
         raise AlreadyPaid("The fee is paid; it can only be refunded.")
     decision = FEE.decide(state, kind)
     if not isinstance(decision, Moved):
-        raise FeeNotOpen(f"The fee is {state} already.", status=state)
+        raise FeeNotOpen(sentence("The fee is %(state)s already.", state=state), status=state)
     return decision.state
 
 
@@ -273,19 +273,27 @@ def request_prompt(
         paid = tx.row(_SQL["paid_by"], {"fee": fee})
         return PaidAlready(due, None if paid is None else paid["prompt_id"])
     if state not in OPEN_FEE:
-        raise FeeNotOpen(f"The fee is {state}: there is nothing to pay.", status=state)
+        raise FeeNotOpen(sentence("The fee is %(state)s: there is nothing to pay.", state=state), status=state)
     if amount is not None and amount != due:
         raise AmountMismatch(
-            f"{amount} is not what is open: the fee is {due}. Leave the amount out, or give {due.shillings}.",
+            sentence(
+                "%(amount)s is not what is open: the fee is %(due)s. Leave the amount out, or give %(shillings)s.",
+                amount=amount,
+                due=due,
+                shillings=due.shillings,
+            ),
             expected=due.shillings,
         )
     last = tx.row(_SQL["last_prompt"], {"fee": fee})
     if last is not None and last["live"]:
         if retry or last["payer_phone"] != phone:
             raise PromptLive(
-                "A prompt for this referral waits on hold. It goes out when the hold ends; pay by paybill meanwhile."
+                sentence(
+                    "A prompt for this referral waits on hold. It goes out when the hold ends;"
+                    " pay by paybill meanwhile."
+                )
                 if last["held"]
-                else "A prompt for this referral is under way. Wait until it is answered or has run out.",
+                else sentence("A prompt for this referral is under way. Wait until it is answered or has run out."),
                 secondsLeft=_seconds_left(last),
             )
         return Requested(last["id"], last["attempt"], phone, due, joined=True)
@@ -298,8 +306,11 @@ def request_prompt(
     restored = tx.row(_SQL["restored_since"], {"fee": fee})
     if restored is not None and not reason.strip():
         raise PaidMeanwhile(
-            f"This server was restored from a backup of {restored['backup_at']:%Y-%m-%d %H:%M} UTC, and the fee may"
-            " have been paid since. Look for it in the M-Pesa statement. To ask all the same, give a reason.",
+            sentence(
+                "This server was restored from a backup of %(backup_at)s UTC, and the fee may have been paid since."
+                " Look for it in the M-Pesa statement. To ask all the same, give a reason.",
+                backup_at=f"{restored['backup_at']:%Y-%m-%d %H:%M}",
+            ),
             since=restored["backup_at"].isoformat(),
         )
     if retry and last is None:
@@ -343,7 +354,10 @@ def _check_phone_free(tx: Tx, phone: Phone) -> None:
 
 def _phone_busy(seconds: float) -> PhoneBusy:
     left = max(1, round(seconds))
-    return PhoneBusy(f"This phone is busy with another M-Pesa request. Try again in {left} s.", secondsLeft=left)
+    return PhoneBusy(
+        sentence("This phone is busy with another M-Pesa request. Try again in %(left)s s.", left=left),
+        secondsLeft=left,
+    )
 
 
 def _seconds_left(row: dict[str, Any]) -> int:

@@ -14,7 +14,7 @@ from rufaa import ids
 from rufaa.daraja.orders import MIN_B2C_SHILLINGS
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
-from rufaa.errors import InvalidArgument, Kind, RufaaError
+from rufaa.errors import InvalidArgument, Kind, RufaaError, sentence
 from rufaa.law import Moved
 from rufaa.money import Money
 from rufaa.payments.machine import RECEIPT, FeeState, ReceiptEvent, ReceiptState
@@ -126,8 +126,12 @@ def propose(
         raise NothingToRefund("There is nothing to give back: it pays a fee, or went back already.")
     wanted = amount or free
     if wanted.cents <= 0 or wanted > free or (fee is not None and wanted != free):
-        what = "exactly" if fee is not None else "at most"
-        raise RefundTooMuch(f"{wanted} cannot be given back: it is {what} {free}.", free=free.shillings)
+        raise RefundTooMuch(
+            sentence("%(wanted)s cannot be given back: it is exactly %(free)s.", wanted=wanted, free=free)
+            if fee is not None
+            else sentence("%(wanted)s cannot be given back: it is at most %(free)s.", wanted=wanted, free=free),
+            free=free.shillings,
+        )
     method, to = _method(tx, standing, wanted, phone)
     refund = ids.new_id()
     tx.execute(
@@ -157,7 +161,7 @@ def _free(tx: Tx, standing: Standing, fee: uuid.UUID | None, state: FeeState | N
     if fee is None:
         return Money(standing.row["free_cents"])
     if state is not FeeState.PAID:
-        raise NothingToRefund(f"The fee is {state}: none of its money can be given back.")
+        raise NothingToRefund(sentence("The fee is %(state)s: none of its money can be given back.", state=state))
     row = tx.row(_SQL["applied_to"], {"receipt": standing.row["id"], "fee": fee})
     return Money(0 if row is None else row["amount_cents"])
 
@@ -176,7 +180,11 @@ def _method(tx: Tx, standing: Standing, amount: Money, phone: Phone | None) -> t
         )
     if amount.cents % 100 or amount < Money.from_shillings(MIN_B2C_SHILLINGS):
         raise RefundTooMuch(
-            f"M-Pesa pays out whole shillings, {MIN_B2C_SHILLINGS} or more; {amount} cannot be.",
+            sentence(
+                "M-Pesa pays out whole shillings, %(least)s or more; %(amount)s cannot be.",
+                least=MIN_B2C_SHILLINGS,
+                amount=amount,
+            ),
             least=MIN_B2C_SHILLINGS,
         )
     return RefundMethod.B2C, phone
@@ -186,7 +194,9 @@ def approve(tx: Tx, refund: uuid.UUID, *, by: uuid.UUID) -> None:
     """The second of two people: a worker orders it after the commit."""
     row, _ = lock(tx, refund)
     if RefundState(row["state"]) is not RefundState.PROPOSED:
-        raise RefundNotOpen(f"The refund is {row['state']} already.", status=row["state"])
+        raise RefundNotOpen(
+            sentence("The refund is %(state)s already.", state=RefundState(row["state"])), status=row["state"]
+        )
     if row["proposed_by"] == by:
         raise SamePerson("You proposed this. Another person has to agree.")
     tx.execute(_SQL["approve"], {"id": refund, "by": by})
@@ -198,7 +208,11 @@ def withdraw(tx: Tx, refund: uuid.UUID, *, why: str) -> None:
     row, _ = lock(tx, refund)
     if RefundState(row["state"]) is not RefundState.PROPOSED:
         raise RefundNotOpen(
-            f"The refund is {row['state']}: only one that nobody has agreed to can be withdrawn.", status=row["state"]
+            sentence(
+                "The refund is %(state)s: only one that nobody has agreed to can be withdrawn.",
+                state=RefundState(row["state"]),
+            ),
+            status=row["state"],
         )
     tx.execute(_SQL["withdraw"], {"id": refund, "why": why.strip()})
 
@@ -210,7 +224,10 @@ def conclude(tx: Tx, refund: uuid.UUID, *, went: bool, number: str | None, why: 
     """
     row, standing = lock(tx, refund)
     if RefundState(row["state"]) is not RefundState.UNKNOWN:
-        raise RefundNotOpen(f"The refund is {row['state']}: M-Pesa has told what became of it.", status=row["state"])
+        raise RefundNotOpen(
+            sentence("The refund is %(state)s: M-Pesa has told what became of it.", state=RefundState(row["state"])),
+            status=row["state"],
+        )
     if row["proposed_by"] == by:
         raise SamePerson("You proposed this. Another person has to say what became of it.")
     if not why.strip():

@@ -12,7 +12,7 @@ from typing import Final
 
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
-from rufaa.errors import InvalidArgument, Kind, RufaaError
+from rufaa.errors import InvalidArgument, Kind, RufaaError, sentence
 from rufaa.money import Money
 from rufaa.payments import operations, refunds, settle
 from rufaa.payments.machine import OPEN_FEE, RECEIPT, FeeState, ReceiptEvent, ReceiptState
@@ -49,13 +49,17 @@ def apply(tx: Tx, fee: uuid.UUID, receipts: Sequence[uuid.UUID], *, by: uuid.UUI
     Nothing happens unless they cover the fee. Locks: the fee, its prompts (``pay_fees``), the receipts by id.
     """
     if not receipts or len(set(receipts)) != len(receipts) or len(receipts) > MOST_RECEIPTS:
-        raise InvalidArgument(f"Name 1 to {MOST_RECEIPTS} receipts, each once.", argument="receiptIds")
+        raise InvalidArgument(
+            sentence("Name 1 to %(most)s receipts, each once.", most=MOST_RECEIPTS), argument="receiptIds"
+        )
     row = operations.lock_fee(tx, fee)
     state, due = FeeState(row["state"]), Money(row["amount_cents"])
     if state is FeeState.PAID:
         raise operations.AlreadyPaid("The fee is paid already.", status=state)
     if state not in OPEN_FEE:
-        raise operations.FeeNotOpen(f"The fee is {state}: there is nothing to pay.", status=state)
+        raise operations.FeeNotOpen(
+            sentence("The fee is %(state)s: there is nothing to pay.", state=state), status=state
+        )
     tx.rows(_SQL["lock_prompts"], {"fee": fee})
     locked = {receipt: refunds.lock_receipt(tx, receipt) for receipt in sorted(receipts)}
     missing = due.cents
@@ -71,7 +75,11 @@ def apply(tx: Tx, fee: uuid.UUID, receipts: Sequence[uuid.UUID], *, by: uuid.UUI
         missing -= takes
     if missing:
         raise TooLittle(
-            f"{Money(due.cents - missing)} are not enough for the fee of {due}. Add another receipt, or give it back.",
+            sentence(
+                "%(free)s are not enough for the fee of %(due)s. Add another receipt, or give it back.",
+                free=Money(due.cents - missing),
+                due=due,
+            ),
             missing=Money(missing).shillings if missing % 100 == 0 else missing / 100,
         )
     settle.apply(tx, applied)

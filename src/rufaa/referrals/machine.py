@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from rufaa.errors import Sentence, sentence
 from rufaa.law import Ignored, Machine, Moved, Refused
 
 
@@ -121,11 +122,11 @@ def event_to(status: Status, target: Status, priority: Priority) -> Event | None
     return None
 
 
-def _missing(status: Status, event: Event, facts: Facts) -> str | None:
+def _missing(status: Status, event: Event, facts: Facts) -> Sentence | None:
     if event is _E.MONEY_SEEN and not facts.fee_is_paid:
-        return "No money has been seen for this referral yet, so it cannot be marked as paid."
+        return sentence("No money has been seen for this referral yet, so it cannot be marked as paid.")
     if event is _E.CONFIRM and status is _S.PENDING_PAYMENT and not facts.fee_is_exempt:
-        return "The fee is neither paid, waived nor deferred, so the appointment cannot be confirmed yet."
+        return sentence("The fee is neither paid, waived nor deferred, so the appointment cannot be confirmed yet.")
     if event is _E.CONFIRM_EMERGENCY and facts.priority is not Priority.EMERGENCY:
-        return "Only an Emergency is confirmed before its fee is settled."
+        return sentence("Only an Emergency is confirmed before its fee is settled.")
     return None

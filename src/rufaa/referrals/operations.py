@@ -17,7 +17,7 @@ from django.db import transaction
 from rufaa import phone as phones
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
-from rufaa.errors import InvalidArgument, Kind, RufaaError
+from rufaa.errors import InvalidArgument, Kind, RufaaError, Sentence, sentence
 from rufaa.facilities.models import Facility, Membership, User
 from rufaa.facilities.queries import Actor, Forbidden, facility_named, home
 from rufaa.facilities.rights import Right, Role, Side
@@ -123,7 +123,7 @@ def _home(actor: Actor, named: str | None) -> Facility:
         raise Forbidden("Only physicians and administrators create referrals.", right=Right.CREATE)
     names = list(Facility.objects.filter(pk__in=mine).order_by("name").values_list("name", flat=True))
     raise InvalidArgument(
-        f"You work in several facilities; name one as referringHospital: {', '.join(names)}.",
+        sentence("You work in several facilities; name one as referringHospital: %(names)s.", names=names),
         argument="referringHospital",
         allowed=names,
     )
@@ -160,29 +160,53 @@ def update_status(
     row, rights = _locked(tx, actor, referral)
     status, priority = Status(row.state), Priority(row.priority)
     if new_phone is not None:
-        _require(rights, Right.PARTICULARS, "store a phone for")
+        _require(rights, Right.PARTICULARS, sentence("store a phone for"))
     if status is target:
-        _require_any(rights, actions.RIGHT_TO_REACH[target], f"move this referral to {target}")
+        _require_any(
+            rights, actions.RIGHT_TO_REACH[target], sentence("move this referral to %(target)s", target=target)
+        )
         _store_payer_phone(row, new_phone)
         return Changed(_seen(tx, actor, row))
     event = machine.event_to(status, target, priority)
     held = actions.RIGHT_TO_REACH[target] if event is None else actions.RIGHT_FOR[event]
     if not rights & set(held) and Right.CONFIRM in held and _works_at_receiving(actor, row):
-        raise _unlawful(row, rights, "It is not released to you yet: the fee is neither paid, waived nor deferred.")
-    _require_any(rights, held, f"move this referral to {target}")
+        raise _unlawful(
+            row, rights, sentence("It is not released to you yet: the fee is neither paid, waived nor deferred.")
+        )
+    _require_any(rights, held, sentence("move this referral to %(target)s", target=target))
     if event is None:
-        raise _unlawful(row, rights, f"A referral that is {status} does not become {target}.")
+        raise _unlawful(
+            row,
+            rights,
+            sentence("A referral that is %(status)s does not become %(target)s.", status=status, target=target),
+        )
     if not actions.may_move(rights, status, event):
-        raise Forbidden(f"You may not move this referral from {status} to {target}.", right=held[0])
+        raise Forbidden(
+            sentence("You may not move this referral from %(status)s to %(target)s.", status=status, target=target),
+            right=held[0],
+        )
     match machine.decide(status, event, actions.facts(row)):
         case Moved(state=state):
             if event in machine.NEEDS_REASON and not why:
-                word = "the outcome for the referring doctor" if event is Event.COMPLETE else "why"
-                raise ReasonNeeded(f"Say {word}, as reason.", argument="reason")
+                raise ReasonNeeded(
+                    "Say the outcome for the referring doctor, as reason."
+                    if event is Event.COMPLETE
+                    else "Say why, as reason.",
+                    argument="reason",
+                )
             _store_payer_phone(row, new_phone)
             move(tx, row, state, event, why)
         case Ignored(why=ignored):
-            raise _unlawful(row, rights, f"A referral that is {status} does not become {target}: {ignored}.")
+            raise _unlawful(
+                row,
+                rights,
+                sentence(
+                    "A referral that is %(status)s does not become %(target)s: %(why)s.",
+                    status=status,
+                    target=target,
+                    why=sentence(ignored),
+                ),
+            )
         case Refused(why=refused):
             raise _unlawful(row, rights, refused, not_paid=event is Event.MONEY_SEEN)
     prompt = _ask_for_payment(tx, row) if event is Event.ASK_PAYMENT else None
@@ -269,7 +293,7 @@ def save_particulars(
         "booked_time": texts.text_of("bookedTime", booked_time, limit=40),
     }
     row, rights = _locked(tx, actor, referral)
-    _require(rights, Right.PARTICULARS, "save the particulars of")
+    _require(rights, Right.PARTICULARS, sentence("save the particulars of"))
     _check_open_for_particulars(row, rights)
     given = {name: value for name, value in values.items() if value}  # what is left out stays as it was
     Particulars.objects.filter(pk=row.particulars_id).update(**given)
@@ -286,7 +310,7 @@ def update_phones(tx: Tx, actor: Actor, referral: str, *, patient_phone: str, pa
     phone = phones.parse(patient_phone, argument="patientPhone")
     payer = phones.parse(payer_phone, argument="stkPhoneNumber")
     row, rights = _locked(tx, actor, referral)
-    _require(rights, Right.PARTICULARS, "change the phones of")
+    _require(rights, Right.PARTICULARS, sentence("change the phones of"))
     _check_open_for_particulars(row, rights)
     Particulars.objects.filter(pk=row.particulars_id).update(phone=phone, payer_phone=payer)
     row.refresh_from_db()
@@ -295,14 +319,24 @@ def update_phones(tx: Tx, actor: Actor, referral: str, *, patient_phone: str, pa
 
 def _check_open_for_particulars(row: Referral, rights: frozenset[Right]) -> None:
     if Status(row.state) in machine.CLOSED:
-        raise _unlawful(row, rights, f"A referral that is {row.state} takes no particulars and no phones any more.")
+        raise _unlawful(
+            row,
+            rights,
+            sentence(
+                "A referral that is %(status)s takes no particulars and no phones any more.", status=Status(row.state)
+            ),
+        )
 
 
 def _store_payer_phone(row: Referral, phone: Phone | None) -> None:
     if phone is None:
         return
     if Status(row.state) in machine.CLOSED:
-        raise UnlawfulMove(f"A referral that is {row.state} takes no phones any more.", status=row.state, allowed=[])
+        raise UnlawfulMove(
+            sentence("A referral that is %(status)s takes no phones any more.", status=Status(row.state)),
+            status=row.state,
+            allowed=[],
+        )
     row.particulars.payer_phone = phone
     row.particulars.save(update_fields=["payer_phone"])
 
@@ -346,7 +380,7 @@ def type_receipt_code(tx: Tx, actor: Actor, referral: str, *, code: str) -> clai
     """A person says that an M-Pesa message with this code pays the referral; M-Pesa has the last word."""
     claims.read_code(code)
     row, rights = _locked(tx, actor, referral)
-    _require_any(rights, (Right.PARTICULARS, Right.UNAPPLIED), "type a receipt code for this referral")
+    _require_any(rights, (Right.PARTICULARS, Right.UNAPPLIED), sentence("type a receipt code for this referral"))
     if row.fee_id is None:
         raise FeeNotOpen("This referral has no fee yet: it has to be approved first.", status=row.state)
     return claims.type_code(tx, row.fee_id, code, by=actor.user, hand_on=fees_paid)
@@ -354,9 +388,12 @@ def type_receipt_code(tx: Tx, actor: Actor, referral: str, *, code: str) -> clai
 
 def _for_prompt(tx: Tx, actor: Actor, referral: str) -> Referral:
     row, rights = _locked(tx, actor, referral)
-    _require(rights, Right.PROMPT, "ask for the money of")
+    _require(rights, Right.PROMPT, sentence("ask for the money of"))
     if Status(row.state) in machine.CLOSED:
-        raise FeeNotOpen(f"This referral is {row.state}: there is nothing to pay.", status=row.state)
+        raise FeeNotOpen(
+            sentence("This referral is %(status)s: there is nothing to pay.", status=Status(row.state)),
+            status=row.state,
+        )
     if row.fee_id is None and Event(row.event) in {Event.CONFIRM_EMERGENCY, Event.COMPLETE}:
         # An emergency that was confirmed before there was a price: its fee is raised when somebody asks for it.
         _raise_fee(tx, row, needed=True)
@@ -370,7 +407,7 @@ def propose_exemption(tx: Tx, actor: Actor, referral: str, *, kind: FeeEvent, re
     """The first of two people who waive or defer the fee."""
     why = texts.text_of("reason", reason, needed=True)
     row, rights = _locked(tx, actor, referral)
-    _require(rights, Right.PROPOSE_EXEMPTION, "waive or defer the fee of")
+    _require(rights, Right.PROPOSE_EXEMPTION, sentence("waive or defer the fee of"))
     payments.propose_exemption(tx, _fee_of(row), kind=kind, reason=why, by=actor.user)
     return _seen(tx, actor, row)
 
@@ -378,7 +415,7 @@ def propose_exemption(tx: Tx, actor: Actor, referral: str, *, kind: FeeEvent, re
 def second_exemption(tx: Tx, actor: Actor, referral: str) -> Seen:
     """The second of two people: the fee is waived or deferred."""
     row, rights = _locked(tx, actor, referral)
-    _require(rights, Right.SECOND_EXEMPTION, "waive or defer the fee of")
+    _require(rights, Right.SECOND_EXEMPTION, sentence("waive or defer the fee of"))
     payments.second_exemption(tx, _fee_of(row), by=actor.user)
     tx.execute(_SQL["release"], {"referral": row.pk})
     row.refresh_from_db()
@@ -417,26 +454,31 @@ def _seen(tx: Tx, actor: Actor, row: Referral) -> Seen:
     return Seen(fresh, rights_on(actor, fresh))
 
 
-def _require(rights: frozenset[Right], right: Right, action: str) -> None:
+def _require(rights: frozenset[Right], right: Right, action: Sentence) -> None:
     if right not in rights:
-        raise Forbidden(f"You may not {action} this referral.", right=right)
+        raise Forbidden(sentence("You may not %(action)s this referral.", action=action), right=right)
 
 
-def _require_any(rights: frozenset[Right], wanted: tuple[Right, ...], action: str) -> None:
+def _require_any(rights: frozenset[Right], wanted: tuple[Right, ...], action: Sentence) -> None:
     if not rights & set(wanted):
-        raise Forbidden(f"You may not {action}.", right=wanted[0])
+        raise Forbidden(sentence("You may not %(action)s.", action=action), right=wanted[0])
 
 
-def _unlawful(row: Referral, rights: frozenset[Right], why: str, *, not_paid: bool = False) -> UnlawfulMove:
+def _unlawful(row: Referral, rights: frozenset[Right], why: Sentence, *, not_paid: bool = False) -> UnlawfulMove:
     """The refusal, with what this person could do instead."""
     status = Status(row.state)
     options = [
-        str(machine.TRANSITIONS[status, event])
+        machine.TRANSITIONS[status, event]
         for event in machine.allowed(status, actions.facts(row))
         if actions.may_move(rights, status, event)
     ]
     kind = NotPaid if not_paid else UnlawfulMove
-    return kind(f"{why} You can move it to: {', '.join(options) or 'nothing'}.", status=status, allowed=options)
+    message = (
+        sentence("%(why)s You can move it to: %(options)s.", why=why, options=options)
+        if options
+        else sentence("%(why)s You can move it to: nothing.", why=why)
+    )
+    return kind(message, status=status, allowed=[str(option) for option in options])
 
 
 def _now(tx: Tx) -> datetime:

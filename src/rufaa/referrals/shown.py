@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from rufaa.db.atomic import Tx
-from rufaa.errors import Kind, RufaaError
+from rufaa.errors import Kind, RufaaError, sentence
 from rufaa.facilities.queries import Actor
 from rufaa.payments import operations as payments
+from rufaa.referrals.machine import Status
 from rufaa.referrals.models import Referral
 from rufaa.referrals.queries import see
 
@@ -25,7 +26,10 @@ def unmoved(tx: Tx, actor: Actor, referral: str, *, shown: str) -> Referral:
     row = locked(tx, actor, referral)
     if row.state != shown:
         raise MovedMeanwhile(
-            f"This referral has moved on since your page was drawn: it is {row.state} now. Nothing was done.",
+            sentence(
+                "This referral has moved on since your page was drawn: it is %(status)s now. Nothing was done.",
+                status=Status(row.state),
+            ),
             status=row.state,
         )
     return row

@@ -6,7 +6,7 @@ import re
 from datetime import date
 from typing import Final
 
-from rufaa.errors import InvalidArgument
+from rufaa.errors import InvalidArgument, sentence
 
 MAX_TEXT: Final = 20_000
 MAX_NAME: Final = 200
@@ -16,11 +16,21 @@ def text_of(argument: str, text: str, *, limit: int = MAX_TEXT, needed: bool = F
     """``text`` trimmed. PostgreSQL takes no NUL; a text that is too long is refused, not cut."""
     trimmed = text.strip()
     if needed and not trimmed:
-        raise InvalidArgument(f"{argument} must not be empty.", argument=argument)
+        raise InvalidArgument(sentence("%(argument)s must not be empty.", argument=argument), argument=argument)
     if len(trimmed) > limit:
-        raise InvalidArgument(f"{argument} has {len(trimmed)} characters; {limit} are allowed.", argument=argument)
+        raise InvalidArgument(
+            sentence(
+                "%(argument)s has %(length)s characters; %(limit)s are allowed.",
+                argument=argument,
+                length=len(trimmed),
+                limit=limit,
+            ),
+            argument=argument,
+        )
     if "\x00" in trimmed:
-        raise InvalidArgument(f"{argument} has a NUL character, which no text may have.", argument=argument)
+        raise InvalidArgument(
+            sentence("%(argument)s has a NUL character, which no text may have.", argument=argument), argument=argument
+        )
     return trimmed
 
 
@@ -29,7 +39,9 @@ def lab_results(value: object) -> object:
         return text_of("labResults", value)
     if isinstance(value, list) and all(isinstance(entry, str) for entry in value) and len(value) <= 200:
         return [text_of("labResults", entry) for entry in value]
-    raise InvalidArgument("labResults is a text, or a list of up to 200 texts.", argument="labResults")
+    raise InvalidArgument(
+        sentence("%(argument)s is a text, or a list of up to 200 texts.", argument="labResults"), argument="labResults"
+    )
 
 
 def day(argument: str, text: str) -> str:
@@ -38,7 +50,9 @@ def day(argument: str, text: str) -> str:
         try:
             return date.fromisoformat(trimmed).isoformat()
         except ValueError:
-            raise InvalidArgument(f"{argument} is not a date: write it as 2026-11-23.", argument=argument) from None
+            raise InvalidArgument(
+                sentence("%(argument)s is not a date: write it as 2026-11-23.", argument=argument), argument=argument
+            ) from None
     return ""
 
 
@@ -48,5 +62,7 @@ _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 def email(text: str) -> str:
     trimmed = text_of("patientEmail", text, limit=254)
     if trimmed and not _EMAIL.fullmatch(trimmed):
-        raise InvalidArgument("patientEmail is not an e-mail address.", argument="patientEmail")
+        raise InvalidArgument(
+            sentence("%(argument)s is not an e-mail address.", argument="patientEmail"), argument="patientEmail"
+        )
     return trimmed

@@ -23,6 +23,7 @@ from rufaa.facilities import operations
 from rufaa.facilities.models import User
 from rufaa.signin import adapter, guessing, password_links, people, second_factor, sessions
 from rufaa.signin.leading import leads_here
+from rufaa.spoken import refusal
 
 HERE = "/account/"
 
@@ -42,7 +43,7 @@ def rename(request: HttpRequest) -> HttpResponse:
     try:
         unit(lambda tx: operations.rename(tx, user.pk, name), actor=user.pk)
     except RufaaError as error:
-        return _draw(request, status=422, wrong_name=error.message, typed_name=name)
+        return _draw(request, status=422, wrong_name=refusal(error), typed_name=name)
     messages.success(request, _("Your name is changed."))
     return HttpResponseRedirect(HERE)
 
@@ -62,7 +63,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
     try:
         user.password = unit(lambda tx: password_links.set_password(tx, user.pk, new), actor=user.pk)
     except RufaaError as error:
-        return _draw(request, status=422, wrong_new=error.message)
+        return _draw(request, status=422, wrong_new=refusal(error))
     unit(lambda tx: people.end_sessions(tx, user.pk, but=here), actor=user.pk)
     update_session_auth_hash(request, user)  # this one goes on, under a key of its own
     UserSession.objects.filter(session_key=here).update(session_key=request.session.session_key)

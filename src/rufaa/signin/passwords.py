@@ -22,6 +22,7 @@ from rufaa.db.atomic import Tx, look, unit
 from rufaa.errors import RufaaError
 from rufaa.signin import guessing, password_links, people, post
 from rufaa.signin.password_links import BadLink, Holder
+from rufaa.spoken import refusal
 
 _LONGEST: Final = 300
 _CHOOSE: Final = "signin/choose.html"
@@ -64,7 +65,7 @@ def choose(request: HttpRequest, link: str) -> HttpResponse:
     except BadLink as error:  # somebody else was quicker
         return render(request, "signin/bad_link.html", {"problem": error}, status=404)
     except RufaaError as error:
-        return render(request, _CHOOSE, {"holder": found, "wrong": error.message}, status=422)
+        return render(request, _CHOOSE, {"holder": found, "wrong": refusal(error)}, status=422)
     guessing.forgive(found.username)
     messages.success(request, _("Your password is set. Sign in with it."))
     return HttpResponseRedirect("/sign-in/")

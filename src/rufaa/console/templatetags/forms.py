@@ -9,6 +9,8 @@ from django import template
 from django.template import RequestContext
 from django.utils.translation import gettext
 
+from rufaa.console.templatetags.refusals import refusal
+
 register = template.Library()
 
 
@@ -48,5 +50,5 @@ def field(
         "choices": choices,
         "most": most,
         "list": list_of,
-        "wrong": problem.message if wrong and problem is not None else "",
+        "wrong": refusal(problem) if wrong and problem is not None else "",
     }
