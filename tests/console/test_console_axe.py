@@ -1,0 +1,118 @@
+"""No page breaks a rule of WCAG 2.2 AA that axe can check: both languages, light and dark, a phone and a desk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from desks import Elsewhere, signed_in
+from npm_project import installed
+from rufaa.facilities.queries import Actor
+from rufaa.referrals.machine import Priority, Status
+from support import CANCELS, Running, World, referral_in, value
+
+pytestmark = pytest.mark.browser
+RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+_RUN: Final = "options => axe.run(document, options)"
+SIZES: Final = {"en": {"width": 1280, "height": 900}, "sw": {"width": 360, "height": 740}}
+"""Each language on another size, since the words' length is what a size is about."""
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = installed(Path(__file__).parent / "axe", into=tmp_path_factory.mktemp("axe") / "npm")
+    return (folder / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture(params=sorted(SIZES))
+def opened(
+    request: pytest.FixtureRequest, browser: Browser, gateway: Running, elsewhere: Elsewhere
+) -> Iterator[Callable[[Actor | None], Page]]:
+    """A screen in one of the languages, for somebody or for nobody."""
+    contexts: list[BrowserContext] = []
+
+    def screen(actor: Actor | None) -> Page:
+        context = browser.new_context(base_url=gateway.url, locale=request.param, viewport=SIZES[request.param])
+        contexts.append(context)
+        if actor is not None:
+            (cookie,) = elsewhere(lambda: signed_in(actor)).cookies.values()
+            context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": gateway.url}])
+        return context.new_page()
+
+    yield screen
+    for context in contexts:
+        context.close()
+
+
+def broken(page: Page, axe: str, path: str, *, status: int = 200) -> list[str]:
+    """What axe finds on the page at ``path``: every rule in light, and the colours once more in dark."""
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    answer = page.goto(path)
+    assert answer is not None
+    assert answer.status == status, path
+    page.evaluate(axe)
+    found = _found(page, path, {"runOnly": RULES})
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    return found + _found(page, f"{path} in the dark", {"runOnly": {"type": "rule", "values": ["color-contrast"]}})
+
+
+def _found(page: Page, where: str, options: dict[str, Any]) -> list[str]:
+    result = page.evaluate(_RUN, options)
+    assert result["passes"], where
+    return [
+        f"{where}: {each['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+        for each in result["violations"]
+        for node in each["nodes"]
+    ]
+
+
+def test_staffs_pages(town: World, axe: str, opened: Callable[[Actor | None], Page], elsewhere: Elsewhere) -> None:
+    def made() -> list[str]:
+        states = [referral_in(town, status) for status in Status]
+        ringing, _ = town.prompted(CANCELS)
+        return [*states, referral_in(town, Status.PENDING_ADMIN, priority=Priority.EMERGENCY), ringing]
+
+    ids = elsewhere(made)
+    admin, receiver, finance = opened(town.admin), opened(town.receiver), opened(town.finance)
+    wrong: list[str] = []
+    for path in ["/work/", "/work/?lane=none", "/referrals/new/", "/settings/", "/account/"]:
+        wrong += broken(admin, axe, path)
+    for each in ids:
+        wrong += broken(admin, axe, f"/referrals/{each}/")
+    wrong += broken(admin, axe, f"/referrals/{ids[0]}/audit/")
+    wrong += broken(admin, axe, "/referrals/0/", status=404)
+    wrong += broken(admin, axe, "/nowhere/", status=404)
+    wrong += broken(receiver, axe, "/work/?box=incoming")
+    wrong += broken(finance, axe, "/money/")
+    assert wrong == []
+
+
+def test_pages_for_everybody(
+    town: World, axe: str, opened: Callable[[Actor | None], Page], elsewhere: Elsewhere
+) -> None:
+    def made() -> list[str]:
+        for status in (Status.PENDING_PAYMENT, Status.PAID, Status.CONFIRMED, Status.CANCELLED):
+            referral_in(town, status)
+        town.prompted(CANCELS)
+        return str(value("SELECT string_agg(token, ' ') FROM referral")).split()
+
+    tokens = elsewhere(made)
+    page = opened(None)
+    wrong: list[str] = []
+    for path in ["/", "/sign-in/", *(f"/r/{token}" for token in tokens)]:
+        wrong += broken(page, axe, path)
+    wrong += broken(page, axe, "/r/nobodyslink", status=404)
+    assert wrong == []
+
+
+def test_a_page_with_a_fault_is_found_out(axe: str, opened: Callable[[Actor | None], Page]) -> None:
+    page = opened(None)
+    page.goto("/sign-in/")
+    page.evaluate(axe)
+    page.evaluate("document.querySelector('main').innerHTML = '<input><img src=\"/static/rufaa/icon.svg\">'")
+
+    assert {each.split(": ")[1] for each in _found(page, "/sign-in/", {"runOnly": RULES})} >= {"image-alt", "label"}
