@@ -104,7 +104,7 @@ def test_a_used_form_with_something_else_in_it_is_refused_and_may_be_sent_once_m
 @pytest.mark.parametrize(
     ("change", "code", "words"),
     [
-        ({"patientName": " "}, 422, "patientName must not be empty"),
+        ({"patientName": " "}, 422, "Patient&#x27;s name must not be empty"),
         ({"patientName": "x" * 201}, 422, "200 are allowed"),
         ({"patientName": "a\x00b"}, 422, "NUL"),
         ({"receivingFacility": "Nowhere"}, 422, "there is no facility of this name or id"),

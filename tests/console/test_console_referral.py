@@ -120,21 +120,21 @@ def test_an_administrator_approves_and_fills_in_the_particulars(world: World, de
 @pytest.mark.parametrize(
     ("form", "status", "values", "code", "words"),
     [
-        ("reject", S.PENDING_ADMIN, {"reason": " "}, 422, "Say why, as reason."),
-        ("cancel", S.PENDING_PAYMENT, {"reason": ""}, 422, "Say why, as reason."),
+        ("reject", S.PENDING_ADMIN, {"reason": " "}, 422, "Say why."),
+        ("cancel", S.PENDING_PAYMENT, {"reason": ""}, 422, "Say why."),
         (
             "particulars",
             S.AWAITING_BIODATA,
             {"patientPhone": "12", "patientEmail": "jane@example.org", "bookedTime": "09:00"},
             422,
-            "patientPhone is not a Kenyan mobile number",
+            "Patient&#x27;s phone is not a Kenyan mobile number",
         ),
         (
             "particulars",
             S.AWAITING_BIODATA,
             {"patientPhone": RINGS, "patientDateOfBirth": "1 May", "patientNationalId": "<b>7</b>"},
             422,
-            "patientDateOfBirth is not a date",
+            "Date of birth is not a date",
         ),
         ("prompt", S.PENDING_PAYMENT, {"phoneNumber": "0208"}, 422, "not a Kenyan mobile number"),
         ("exempt", S.PENDING_PAYMENT, {"kind": "forget", "reason": "poor"}, 422, "Say whether to waive"),
@@ -183,7 +183,7 @@ def test_a_stale_page_is_told_so_and_does_nothing(world: World, desk: At) -> Non
         )
 
     assert answer.status_code == 409
-    assert "has moved on since your page was drawn: it is paid now. Nothing was done." in answer.content.decode()
+    assert "has moved on since your page was drawn: it is “Paid” now. Nothing was done." in answer.content.decode()
     assert "no longer needed" in answer.content.decode()
 
 

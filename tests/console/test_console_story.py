@@ -130,7 +130,7 @@ def test_a_message_stays_while_the_page_fetches_itself_again(
     with admin.expect_response(lambda answer: "/reject/" in answer.url and answer.request.method == "GET"):
         admin.locator("form[action$='/reject/']").evaluate("form => form.requestSubmit()")
 
-    expect(admin.get_by_role("alert")).to_have_text("Say why, as reason.")
+    expect(admin.get_by_role("alert")).to_have_text("Say why.")
 
 
 def test_the_list_is_worked_by_keys(town: World, screens: Screens, elsewhere: Elsewhere) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -294,6 +295,36 @@ def explained(statement: str, actor: Actor, text: str) -> str:
         values |= {"state": "pending-admin", "receiving": None, "referring": None}
     told = unit(lambda tx: tx.rows("EXPLAIN " + search._SQL[statement], values))
     return "\n".join(str(row["QUERY PLAN"]) for row in told)
+
+
+def test_a_lane_s_emergencies_are_read_from_their_index_by_a_plan_for_any_values(world: World) -> None:
+    """PostgreSQL plans a statement that it has seen often without its values."""
+    many(world, 2_000)
+    execute("ANALYZE referral")
+
+    def plans(tx: Tx, who: Actor) -> list[str]:
+        asked: list[tuple[str, tuple[object, ...]]] = []
+
+        def noting(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+            asked.append((sql, params))
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(noting):
+            queries.listed(tx, who, status=Status.PENDING_ADMIN, emergency=True, oldest_first=True, limit=51)
+        return [generic(tx, sql, params) for sql, params in asked if "LIMIT 51" in sql]
+
+    def generic(tx: Tx, sql: str, params: tuple[object, ...]) -> str:
+        places = sql.replace("%s", "{}").format(*(f"${number + 1}" for number in range(len(params))))
+        tx.execute(f"PREPARE lane AS {places}")
+        tx.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        told = tx.rows("EXPLAIN EXECUTE lane (" + ", ".join(f"'{given}'" for given in params) + ")")
+        tx.execute("DEALLOCATE lane")
+        return "\n".join(str(row["QUERY PLAN"]) for row in told)
+
+    for who in (world.admin, world.physician, world.receiver, world.finance):
+        told = unit(lambda tx, who=who: plans(tx, who))  # type: ignore[misc]
+        assert told
+        assert all("referral_emergency_" in plan for plan in told), told
 
 
 def test_every_lane_of_twenty_thousand_is_read_from_an_index(world: World) -> None:

@@ -64,6 +64,16 @@ class Referral(models.Model):
                 condition=models.Q(priority=Priority.EMERGENCY, released_at__isnull=False),
                 name="referral_emergency_to",
             ),
+            models.Index(
+                fields=["physician", "referring", "state", "id"],
+                condition=models.Q(priority=Priority.EMERGENCY),
+                name="referral_emergency_of",
+            ),
+            models.Index(
+                fields=["payee", "state", "id"],
+                condition=models.Q(priority=Priority.EMERGENCY),
+                name="referral_emergency_paid",
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(state__in=list(Status)), name="referral_state"),
