@@ -21,6 +21,7 @@ from machines.plan_world import (
     fee_row,
     merchant_of,
     number_of,
+    phone_of,
     prompt_row,
     query,
     settle,
@@ -218,6 +219,30 @@ def test_a_report_that_proves_nothing_makes_no_money(item: Item, state: PromptSt
     assert end.receipts == ()
     assert end.prompt(item.prompt).state is state
     assert end.fee(FEES[0]).state is FeeState.DUE
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"phone_shown": phone_of(2)}, {"amount": Money(99_900)}, {"receipt_number": None}, {"amount": None}],
+    ids=["another phone", "another amount", "no receipt", "no amount"],
+)
+def test_a_true_callback_at_another_prompt_s_address_teaches_no_ids(told: dict[str, object]) -> None:
+    """Both answers were lost, so neither prompt has ids. The callback of 2 comes to the address of 1, too."""
+    both = State(
+        (prompt_row(1, state=PromptState.UNKNOWN, known=False), prompt_row(2, fee=FEES[1], known=False)),
+        (fee_row(), fee_row(FEES[1])),
+    )
+    strayed = callback(1, checkout_request_id=checkout_of(2), merchant_request_id=merchant_of(2), **told)
+
+    after = settle(both, [strayed]).state
+
+    assert after.prompt(uuid.UUID(int=1)).checkout_request_id is None
+    assert after.prompt(uuid.UUID(int=1)).merchant_request_id is None
+    end = settle(after, [callback(2), callback(1, "1032")]).state
+    assert end.prompt(uuid.UUID(int=1)).checkout_request_id == checkout_of(1)
+    assert [(receipt.prompt, receipt.number) for receipt in end.receipts] == [(uuid.UUID(int=2), number_of(2))]
+    assert end.fee(FEES[0]).state is FeeState.DUE
+    assert end.fee(FEES[1]).state is FeeState.PAID
 
 
 def test_the_checks_can_fail() -> None:

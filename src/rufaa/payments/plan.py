@@ -53,6 +53,16 @@ from rufaa.payments.plan_working import Working, change_of, schedule, working_of
 from rufaa.phone import agrees
 
 _FILLS_NUMBER: Final = frozenset({Verdict.CONFIRMS, Verdict.ASK})
+_OF_ANOTHER_PUSH: Final = frozenset(
+    {
+        Verdict.OTHER_PROMPT,
+        Verdict.AMOUNT_DIFFERS,
+        Verdict.PHONE_DIFFERS,
+        Verdict.NUMBER_TAKEN,
+        Verdict.NO_RECEIPT,
+    }
+)
+"""So looks a true callback that came to another prompt's address. One without a receipt cannot be told from it."""
 
 
 def plan(
@@ -165,10 +175,11 @@ class _Batch:
     def _learn_ids(self, prompt: Working, report: Report, verdict: Verdict) -> None:
         """A callback that beat the answer to its POST, or came after a lost one, brings the ids of its push.
 
-        Only a trusted one: ids are never changed, and a forger would choose those of a push that somebody else paid.
-        And not while the prompt waits to be sent again: the next push has other ids.
+        Only a trusted one that agrees with the prompt: ids are never changed, and those of a push that somebody else
+        paid would make a query pay this one, too. And not while the prompt waits to be sent again: the next push has
+        other ids.
         """
-        if not report.trusted or verdict is Verdict.OTHER_PROMPT or prompt.state is PromptState.CREATED:
+        if not report.trusted or verdict in _OF_ANOTHER_PUSH or prompt.state is PromptState.CREATED:
             return
         if prompt.checkout_request_id is None and report.checkout_request_id:
             prompt.checkout_request_id = report.checkout_request_id
