@@ -243,7 +243,12 @@ def rights() -> str:
 
 def _side(sides: Any, side: Any) -> str:
     words = dict(re.findall(r'^    (\w+) = "[^"]*"  # (.+)$', inspect.getsource(sides), flags=re.MULTILINE))
-    meaning = {"referring": "made the referral", "receiving": "gets the patient", "payee": "gets the fee"}[side]
+    meaning = {
+        "referring": "made the referral",
+        "receiving": "gets the patient",
+        "payee": "gets the fee",
+        "itself": "no referral",
+    }[side]
     return f"{meaning}; {words[side.name]}" if side.name in words else meaning
 
 

@@ -12,7 +12,7 @@ from rufaa.facilities.rights import RIGHTS, Right, Role, Side, rights
 
 R = Right
 PHY, ADM, REC, FIN = Role.PHYSICIAN, Role.ADMINISTRATOR, Role.RECEPTION, Role.FINANCE
-HOME, THERE, PAYEE = Side.REFERRING, Side.RECEIVING, Side.PAYEE
+HOME, THERE, PAYEE, ITSELF = Side.REFERRING, Side.RECEIVING, Side.PAYEE, Side.ITSELF
 
 HELD_BY: Final[dict[Right, set[tuple[Role, Side]]]] = {
     R.SEE_OWN: {(PHY, HOME)},
@@ -36,6 +36,10 @@ HELD_BY: Final[dict[Right, set[tuple[Role, Side]]]] = {
     R.SEE_PRICES: {(ADM, HOME), (FIN, PAYEE)},
     R.SEE_AUDIT: {(ADM, HOME), (ADM, THERE)},
     R.SEE_AUDIT_OWN: {(PHY, HOME)},
+    R.SET_DETAILS: {(ADM, ITSELF)},
+    R.SET_PRICES: {(ADM, ITSELF)},
+    R.SET_MEMBERS: {(ADM, ITSELF)},
+    R.SET_ACCOUNT: {(ADM, ITSELF)},
 }
 
 

@@ -19,11 +19,12 @@ class Role(StrEnum):
 
 
 class Side(StrEnum):
-    """Where a facility stands to one referral; one facility may stand on several sides."""
+    """Where a facility stands to one referral, or to itself; one facility may stand on several sides."""
 
     REFERRING = "referring"
     RECEIVING = "receiving"  # only once the referral is released to it
     PAYEE = "payee"
+    ITSELF = "itself"  # the facility itself is what it is about
 
 
 class Right(StrEnum):
@@ -48,6 +49,10 @@ class Right(StrEnum):
     SEE_AUDIT = "see-audit"  # who read and changed a referral
     SEE_AUDIT_OWN = "see-audit-own"  # the same, of the referrals that this physician made
     SEE_PRICES = "see-prices"  # of referrals from, or paid to, this facility
+    SET_DETAILS = "set-details"  # the facility's name, and how it works
+    SET_PRICES = "set-prices"  # of referrals from this facility
+    SET_MEMBERS = "set-members"  # who works there, and as what
+    SET_ACCOUNT = "set-account"  # hold the prompts of its M-Pesa account, check its keys; never read them
 
 
 _RECEIVING: Final = frozenset({Right.SEE, Right.CONFIRM, Right.REFUSE, Right.COMPLETE})
@@ -72,6 +77,9 @@ RIGHTS: Final[Mapping[tuple[Role, Side], frozenset[Right]]] = {
         }
     ),
     (Role.ADMINISTRATOR, Side.RECEIVING): _RECEIVING | {Right.SEE_AUDIT},
+    (Role.ADMINISTRATOR, Side.ITSELF): frozenset(
+        {Right.SET_DETAILS, Right.SET_PRICES, Right.SET_MEMBERS, Right.SET_ACCOUNT}
+    ),
     (Role.RECEPTION, Side.RECEIVING): _RECEIVING,
     (Role.FINANCE, Side.PAYEE): frozenset(
         {
