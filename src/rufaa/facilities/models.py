@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models.functions import Lower
 
 from rufaa import ids
 from rufaa.db.fields import RufaaNow
@@ -22,6 +23,13 @@ class User(AbstractUser):
 
     class Meta:
         db_table = "rufaa_user"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                Lower("username"),
+                name="rufaa_user_name_once",
+                violation_error_message="Somebody has this name already, perhaps in other letters' case.",
+            )
+        ]
 
 
 class Facility(models.Model):

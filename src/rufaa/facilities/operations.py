@@ -10,7 +10,7 @@ from typing import Final
 from rufaa import ids, secret
 from rufaa.daraja.credentials import AccountKind, C2bVersion, Credentials, Environment, PullMethod
 from rufaa.db.atomic import Tx
-from rufaa.errors import InvalidArgument
+from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.facilities.models import Facility, Membership, MpesaAccount, Price, User
 from rufaa.facilities.rights import Role
 from rufaa.money import InvalidAmount, Money, stk_amount
@@ -25,6 +25,13 @@ class InvalidName(InvalidArgument):
     code = "invalid-name"
 
 
+class NameTaken(RufaaError):
+    """Somebody else, or another facility, has this name already; the case of letters makes no difference for people."""
+
+    kind = Kind.CONFLICT
+    code = "name-taken"
+
+
 def add_facility(_tx: Tx, name: str) -> Facility:
     """A facility by this name, made if it is not there yet."""
     name = " ".join(name.split())
@@ -35,11 +42,19 @@ def add_facility(_tx: Tx, name: str) -> Facility:
 
 
 def add_user(_tx: Tx, username: str, *, full_name: str = "", email: str = "", operator: bool = False) -> User:
-    """A person by this sign-in name, made if not there yet. No password: they sign in by token, or are invited."""
+    """A person by this sign-in name, made if not there yet. No password: they sign in by token, or are invited.
+
+    Raises ``InvalidName``, and ``NameTaken`` where somebody has the name in other letters' case.
+    """
     if not _USERNAME.fullmatch(username):
         raise InvalidName("A user's name has 1 to 150 letters, digits and . @ + - _", argument="username")
     if email and not (len(email) <= 254 and _EMAIL.fullmatch(email)):
         raise InvalidArgument("This is no e-mail address.", argument="email")
+    there = User.objects.filter(username__iexact=username).values_list("username", flat=True).first()
+    if there not in {None, username}:
+        raise NameTaken(
+            f"There is somebody called {there} already: names differ in more than case.", argument="username"
+        )
     user, made = User.objects.get_or_create(
         username=username, defaults={"full_name": full_name, "is_superuser": operator, "is_staff": operator}
     )

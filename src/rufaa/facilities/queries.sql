@@ -9,7 +9,7 @@ WHERE person.id = %(user)s AND is_active
 SELECT person.id, coalesce(nullif(full_name, ''), username) AS name, is_superuser, facility_id, role
 FROM rufaa_user AS person
 LEFT JOIN membership ON membership.user_id = person.id AND revoked_at IS NULL
-WHERE username = %(name)s AND is_active
+WHERE lower(username) = lower(%(name)s) AND is_active
 
 -- name: others
 -- Facilities by name, with what a referral from home to each costs; home NULL: no price is known.

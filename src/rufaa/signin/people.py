@@ -74,8 +74,8 @@ def letters_for(tx: Tx, typed: str) -> list[Callable[[], None]]:
 
 
 def named(name: str) -> User:
-    """The person with this sign-in name, who may be switched off. Raises ``UnknownUser``."""
-    found = None if "\x00" in name else User.objects.filter(username=name).first()
+    """The person with this sign-in name, in whatever case, who may be switched off. Raises ``UnknownUser``."""
+    found = None if "\x00" in name else User.objects.filter(username__iexact=name).first()
     if found is None:
         raise queries.UnknownUser("There is nobody of this name here.")
     return found
