@@ -113,6 +113,7 @@ def test_a_payment_tells_of_its_fee_its_referral_and_the_lists_that_change(ear: 
         ("UPDATE membership SET revoked_at = rufaa_now()", "person"),
         ("DELETE FROM membership", "person"),
         ("UPDATE facility SET name = name || '.'", "facility"),
+        ("UPDATE facility SET second_factor_required = true", "person"),  # whoever works there is asked for more
         ("UPDATE mpesa_account SET short_code = '1'", "account"),
         ("UPDATE price SET amount_cents = 200", "prices"),
         ("DELETE FROM price", "prices"),

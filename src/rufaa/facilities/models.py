@@ -143,3 +143,33 @@ class Price(models.Model):
                 condition=models.Q(amount_cents__gte=100, amount_cents__lte=25_000_000), name="price_amount"
             ),
         ]
+
+
+class LogbookEntry(models.Model):
+    """What somebody did to people, roles, prices and the facility, and every sign-in. Entries are never changed.
+
+    Triggers write all that the tables can tell (``migrations/0006_logbook.sql``); ``logbook`` writes the rest. Ids are
+    no foreign keys, so that nothing waits for an entry.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField(db_default=RufaaNow())
+    kind = models.TextField()
+    person = models.UUIDField(null=True)  # whom it is about
+    facility = models.UUIDField(null=True)
+    actor = models.UUIDField(null=True)  # who did it; None: nobody who was signed in
+    channel = models.TextField(default="", db_default="")
+    address = models.TextField(default="", db_default="")  # from where, where an edge knows it
+    about = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
+
+    class Meta:
+        db_table = "logbook"
+        indexes: ClassVar = [
+            models.Index(fields=["person", "id"], name="logbook_person"),
+            models.Index(fields=["facility", "id"], name="logbook_facility"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(kind__regex=r"^[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*$"), name="logbook_kind"
+            ),
+        ]
