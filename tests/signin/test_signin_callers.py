@@ -54,7 +54,8 @@ def test_each_kind_of_token_names_the_same_person_until_its_own_end(world: World
         by_key, by_token = identified(key), identified(ours)
         by_issuer = identified(stub.token(), OpenIdIssuer(stub.url, (AUDIENCE,), loopback=True))
 
-    assert {by_key, by_token, by_issuer} == {Identity(user)}
+    assert by_token == by_issuer == Identity(user)
+    assert by_key == Identity(user, strong=True)  # a machine's: no more can be asked of it
     assert (
         595 < seconds_from_now(by_key) <= 600
     )  # a connection that goes on presents the key again after a token's life
@@ -74,3 +75,28 @@ def test_what_names_nobody_says_so(world: World, token: str) -> None:
     with pytest.raises(AuthError) as refused:
         identified(token)
     assert (refused.value.status, refused.value.code) == (401, "Unauthenticated")
+
+
+@pytest.mark.parametrize(
+    ("claimed", "strong"),
+    [(["pwd", "mfa"], True), (["pwd"], False), ("mfa", False), ([], False), ({"mfa": 1}, False), (None, False)],
+)
+def test_an_issuer_says_whether_it_saw_a_second_factor(world: World, claimed: object, strong: bool) -> None:
+    with running_issuer() as stub:
+        unit(lambda tx: links.link(tx, world.admin.user, issuer=stub.url, subject=SUBJECT))
+        found = identified(stub.token(amr=claimed), OpenIdIssuer(stub.url, (AUDIENCE,), loopback=True))
+
+    assert found.strong is strong
+
+
+def test_a_token_of_ours_says_whether_a_second_factor_was_shown(world: World) -> None:
+    for strong in (True, False):
+        token = tokens.issue(world.admin.user, keys=KEYS, now=clock.now(), lifetime=LIFE, issuer=HERE, strong=strong)
+        assert identified(token).strong is strong
+
+
+def test_a_token_for_a_key_is_a_machines(world: World) -> None:
+    key = unit(lambda tx: api_keys.add(tx, world.admin.user, name="front end", expires_at=None))
+    token = run(lambda callers: callers.token_for(key)).token
+
+    assert identified(token).strong

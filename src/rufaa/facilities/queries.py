@@ -54,6 +54,8 @@ class Actor:
     name: str
     memberships: frozenset[tuple[uuid.UUID, Role]]
     is_operator: bool
+    needs_second_factor: bool = False
+    """Whether a facility in which they have a role asks for more than a password."""
 
     def facilities_with(self, right: Right, side: Side) -> list[uuid.UUID]:
         """The facilities in which a role of this person gives ``right`` when they stand on ``side``; sorted."""
@@ -97,6 +99,7 @@ def _actor(rows: Sequence[Mapping[str, Any]]) -> Actor:
         name=rows[0]["name"],
         memberships=frozenset((row["facility_id"], Role(row["role"])) for row in rows if row["role"] is not None),
         is_operator=rows[0]["is_superuser"],
+        needs_second_factor=any(row["second_factor_required"] for row in rows),
     )
 
 

@@ -1,14 +1,18 @@
 -- name: actor
 -- Somebody who may sign in, with each role that they have now.
-SELECT person.id, coalesce(nullif(full_name, ''), username) AS name, is_superuser, facility_id, role
+SELECT person.id, coalesce(nullif(full_name, ''), username) AS name, is_superuser, facility_id, role,
+    second_factor_required
 FROM rufaa_user AS person
 LEFT JOIN membership ON membership.user_id = person.id AND revoked_at IS NULL
+LEFT JOIN facility ON facility.id = facility_id
 WHERE person.id = %(user)s AND is_active
 
 -- name: actor_named
-SELECT person.id, coalesce(nullif(full_name, ''), username) AS name, is_superuser, facility_id, role
+SELECT person.id, coalesce(nullif(full_name, ''), username) AS name, is_superuser, facility_id, role,
+    second_factor_required
 FROM rufaa_user AS person
 LEFT JOIN membership ON membership.user_id = person.id AND revoked_at IS NULL
+LEFT JOIN facility ON facility.id = facility_id
 WHERE lower(username) = lower(%(name)s) AND is_active
 
 -- name: others

@@ -57,7 +57,7 @@ class Callers:
         try:
             if token.startswith(api_keys.MARK):
                 used = await self._use(token)
-                return Identity(used.user, self._end(used, now=clock.now()))
+                return Identity(used.user, self._end(used, now=clock.now()), strong=True)
             read = compact.read(token)
             if self._issuers.knows(read.claims.get("iss")):
                 return await self._foreign(read)
@@ -66,7 +66,7 @@ class Callers:
                 await self._check(proven.api_key)
         except BadToken as error:
             raise AuthError(str(error)) from None
-        return Identity(proven.user, proven.expires_at)
+        return Identity(proven.user, proven.expires_at, strong=proven.strong or proven.api_key is not None)
 
     async def token_for(self, api_key: str) -> Issued:
         """A token for the user of an API key. Raises as ``identify`` does; a token is not taken for a key, since a
@@ -105,7 +105,7 @@ class Callers:
         user = await self._database(
             lambda: look(lambda tx: links.user_of(tx, issuer=foreign.issuer, subject=foreign.subject))
         )
-        return Identity(user, foreign.expires_at)
+        return Identity(user, foreign.expires_at, strong=foreign.strong)
 
     async def _check(self, key: uuid.UUID) -> None:
         await self._database(lambda: look(lambda tx: api_keys.check(tx, key)))

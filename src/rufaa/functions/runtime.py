@@ -9,7 +9,6 @@ What a call read is recorded (``rufaa.reads``): the caller's memberships, and wh
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,6 +54,13 @@ class NotSignedIn(RufaaError):
 
     kind = Kind.UNAUTHENTICATED
     code = "not-signed-in"
+
+
+class SecondFactorRequired(RufaaError):
+    """A facility of this person asks for more than a password, and the token says nothing of a second factor."""
+
+    kind = Kind.FORBIDDEN
+    code = "second-factor-required"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +159,6 @@ class Runtime:
         if self._aside.waiting >= _QUEUE:
             raise Overloaded
         _refuse_nul(args)
-        user = None if who is None else who.user
         demo_name = ambient.get("demoUserId")
 
         def audited(tx: Tx, actor: Actor) -> T:
@@ -164,7 +169,7 @@ class Runtime:
 
         def read() -> T:
             def as_caller(tx: Tx) -> T:
-                actor = self._actor(tx, user, demo_name)
+                actor = self._actor(tx, who, demo_name)
                 with _noting():
                     return audited(tx, actor)
 
@@ -173,18 +178,18 @@ class Runtime:
 
         def write() -> T:
             # Who acts is read first and apart, since the history's triggers are told at the transaction's start.
-            actor = look(lambda tx: self._actor(tx, user, demo_name))
+            actor = look(lambda tx: self._actor(tx, who, demo_name))
             with _noting(), trail.coming_from(Channel.FUNCTION, name):
                 return unit(lambda tx: audited(tx, actor), actor=actor.user, step=Step.FUNCTION_COMMIT)
 
         return write if writes else read
 
-    def _actor(self, tx: Tx, user: uuid.UUID | None, demo_name: object) -> Actor:
+    def _actor(self, tx: Tx, who: Identity | None, demo_name: object) -> Actor:
         """In the demo the name in the arguments counts, since it is about this one call; elsewhere only the token."""
         if self._demo and isinstance(demo_name, str):
-            return queries.actor_named(tx, demo_name)
-        if user is not None:
-            return queries.actor(tx, user)
+            return _need_factor(queries.actor_named(tx, demo_name), strong=False)
+        if who is not None:
+            return _need_factor(queries.actor(tx, who.user), strong=who.strong)
         reads.note(reads.NOTHING)
         if demo_name is not None:
             raise NotSignedIn("demoUserId names nobody outside the demo. Call setAuth with a token of this server.")
@@ -229,6 +234,16 @@ class Runtime:
             if trouble is _Trouble.UNKNOWN or committed:
                 raise TookTooLong(may_be_done=True) from error
             raise Overloaded("The database cannot take this now. Nothing was changed. Try again shortly.") from error
+
+
+def _need_factor(actor: Actor, *, strong: bool) -> Actor:
+    """The same as pages ask for, of everybody who is no machine."""
+    if actor.needs_second_factor and not strong:
+        raise SecondFactorRequired(
+            "A facility that you work for asks for a second factor, and this token says nothing of one. Sign in with it"
+            " at an OpenID issuer that tells so (amr: mfa), or use an API key."
+        )
+    return actor
 
 
 @contextmanager

@@ -85,6 +85,12 @@ def read(token: str) -> Compact:
     return Compact(token, header, claims)
 
 
+def is_strong(claims: Mapping[str, object]) -> bool:
+    """Whether several factors were shown, as RFC 8176 says it. Of a token whose signature was checked."""
+    methods = claims.get("amr")
+    return isinstance(methods, list) and "mfa" in methods
+
+
 def _object(part: str) -> dict[str, object]:
     try:
         raw = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)

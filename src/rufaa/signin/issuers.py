@@ -21,7 +21,7 @@ import structlog
 from rufaa import clock
 from rufaa.config import OpenIdIssuer
 from rufaa.errors import Kind, RufaaError
-from rufaa.signin import key_sets
+from rufaa.signin import compact, key_sets
 from rufaa.signin.compact import BadToken, Compact
 from rufaa.signin.key_sets import KeySet, NoKeySet
 
@@ -58,6 +58,8 @@ class Foreign:
     issuer: str
     subject: str
     expires_at: int
+    strong: bool = False
+    """The issuer saw a second factor (``amr`` has ``mfa``)."""
 
 
 class Unusable(Exception):
@@ -118,7 +120,7 @@ class Issuer:
         if not isinstance(subject, str) or not 1 <= len(subject) <= 255 or not subject.isprintable():
             raise BadToken
         ends = token.check_times(now=clock.now(), expired_s=CLOCKS_DIFFER_S, early_s=CLOCKS_DIFFER_S)
-        return Foreign(self._given.url, subject, ends + CLOCKS_DIFFER_S)
+        return Foreign(self._given.url, subject, ends + CLOCKS_DIFFER_S, strong=compact.is_strong(claims))
 
     async def aclose(self) -> None:
         if self._reading is not None:

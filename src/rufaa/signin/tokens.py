@@ -36,11 +36,13 @@ _CLOCKS_DIFFER_S: Final = 15 * 60
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """Whose token it is, and until when, in whole seconds since 1970. ``api_key``: the key that it was issued for."""
+    """Whose token it is, and until when, in whole seconds since 1970. ``api_key``: the key that it was issued for.
+    ``strong``: its holder showed a second factor."""
 
     user: uuid.UUID
     expires_at: int
     api_key: uuid.UUID | None = None
+    strong: bool = False
 
 
 def issue(
@@ -51,8 +53,10 @@ def issue(
     lifetime: timedelta,
     issuer: str = LOCAL,
     api_key: uuid.UUID | None = None,
+    strong: bool = False,
 ) -> str:
-    """A token for ``user``, good for ``lifetime``. One for an ``api_key`` ends before where the key is revoked."""
+    """A token for ``user``, good for ``lifetime``. One for an ``api_key`` ends before where the key is revoked.
+    ``strong``: whoever gets it showed a second factor just now."""
     claims = {
         "iss": issuer,
         "aud": AUDIENCE,
@@ -61,6 +65,7 @@ def issue(
         "exp": now + lifetime,
         "jti": ids.new_token(),
         **({} if api_key is None else {"key": ids.wire(api_key)}),
+        **({"amr": ["mfa"]} if strong else {}),
     }
     signer = _signer(keys[0])
     return jwt.encode(claims, signer.private, algorithm=ALGORITHM, headers={"typ": _TYPE, "kid": signer.id})
@@ -82,7 +87,7 @@ def verify(token: str | Compact, *, keys: Sequence[str], issuers: Collection[str
     user, api_key = ids.from_wire(claims.get("sub")), ids.from_wire(claims.get("key"))
     if user is None or ("key" in claims) != (api_key is not None):
         raise BadToken
-    return Proven(user, expires_at, api_key)
+    return Proven(user, expires_at, api_key, strong=compact.is_strong(claims))
 
 
 def key_set(keys: Sequence[str]) -> dict[str, object]:

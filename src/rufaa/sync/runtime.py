@@ -25,6 +25,8 @@ class Identity:
 
     user: uuid.UUID
     expires_at: int | None = field(default=None, compare=False)
+    strong: bool = False
+    """Whether it was proved by more than a password, or is a machine's key, of which no more can be asked."""
 
 
 class AuthError(Exception):
