@@ -53,10 +53,12 @@ class Screen:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What an act did: where to go on, and what to say there."""
+    """What an act did: where to go on, and what to say there. ``then`` is done after the commit, for what waits for the
+    network, say an e-mail; what it refuses is said too, and undoes nothing."""
 
     to: str
     said: str = ""
+    then: Callable[[], None] | None = None
 
 
 View: TypeAlias = Callable[Concatenate[Acting, P], Screen]
@@ -98,8 +100,13 @@ def act(back: View[P]) -> Callable[[Act[P]], Callable[Concatenate[HttpRequest, P
                     result = unit(lambda tx: view(Acting(request, actor, tx), *args, **kwargs), actor=actor.user)
             except RufaaError as error:
                 return _draw(request, lambda acting: back(acting, *args, **kwargs), problem=error)
-            if result.said:
-                messages.success(request, result.said)
+            try:
+                if result.then is not None:
+                    result.then()
+                if result.said:
+                    messages.success(request, result.said)
+            except RufaaError as error:
+                messages.warning(request, error.message)
             return HttpResponseRedirect(result.to)
 
         return done

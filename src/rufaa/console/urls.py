@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from rufaa.console import audit, making, money, referral, settings, work
+from rufaa.console import audit, making, money, referral, work
+from rufaa.console.settings import overview, people
 
 _OF_REFERRAL = (
     referral.approve,
@@ -23,13 +24,19 @@ _OF_REFERRAL = (
 
 _OF_MONEY = (money.apply, money.propose, money.agree, money.withdraw, money.conclude, money.close)
 
+_OF_PERSON = (people.roles, people.again, people.off, people.on, people.forget)
+
 urlpatterns = [
     path("work/", work.work),
     path("referrals/new/", making.new),
     path("referrals/new/facilities/", making.destinations),
     path("referrals/<str:referral>/", referral.referral),
     *(path(f"referrals/<str:referral>/{act.__name__}/", act) for act in _OF_REFERRAL),
-    path("settings/", settings.settings),
+    path("settings/", overview.settings),
+    path("settings/<str:facility>/people/", people.people),
+    path("settings/<str:facility>/people/invite/", people.invite),
+    path("settings/<str:facility>/people/<str:person>/", people.person),
+    *(path(f"settings/<str:facility>/people/<str:person>/{act.__name__}/", act) for act in _OF_PERSON),
     path("referrals/<str:referral>/audit/", audit.audit),
     path("money/", money.money),
     *(path(f"money/<str:subject>/{act.__name__}/", act) for act in _OF_MONEY),

@@ -52,9 +52,10 @@ def note(
     return bool(tx.execute(_SQL["note"], {**values, "about": json.dumps(about or {}), "same_s": same_s}))
 
 
-def of_person(tx: Tx, person: uuid.UUID, *, kinds: str = "", limit: int) -> list[Entry]:
-    """The newest ``limit`` entries about ``person``; with ``kinds``, a regular expression, those alone."""
-    return _entries(tx.rows(_SQL["of_person"], {"person": person, "kinds": kinds, "limit": limit}))
+def of_person(tx: Tx, person: uuid.UUID, *, kinds: str = "", at: uuid.UUID | None = None, limit: int) -> list[Entry]:
+    """The newest ``limit`` entries about ``person``; with ``kinds``, a regular expression, those alone; with ``at``, a
+    facility, none that is about another one."""
+    return _entries(tx.rows(_SQL["of_person"], {"person": person, "kinds": kinds, "at": at, "limit": limit}))
 
 
 def of_facility(tx: Tx, facility: uuid.UUID, *, kinds: str = "", limit: int) -> list[Entry]:

@@ -14,6 +14,7 @@ FROM logbook
 LEFT JOIN rufaa_user AS whom ON whom.id = person
 LEFT JOIN rufaa_user AS who ON who.id = actor
 WHERE person = %(person)s AND kind ~ %(kinds)s
+    AND (%(at)s::uuid IS NULL OR facility IS NULL OR facility = %(at)s)
 ORDER BY logbook.id DESC LIMIT %(limit)s
 
 -- name: of_facility

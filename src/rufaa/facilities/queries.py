@@ -33,6 +33,13 @@ class UnknownFacility(InvalidArgument):
     code = "unknown-facility"
 
 
+class FacilityNotFound(RufaaError):
+    """There is no facility of this id in which the person has a role."""
+
+    kind = Kind.NOT_FOUND
+    code = "facility-not-found"
+
+
 class UnknownAccount(InvalidArgument):
     """No M-Pesa account has this short code, or several have."""
 
@@ -161,6 +168,24 @@ def others(
         )
         for row in tx.rows(_SQL["others"], {**values, "limit": limit})
     ]
+
+
+def own(_tx: Tx, actor: Actor, facility: object, right: Right) -> Facility:
+    """A facility of ``actor``'s that they may set up in the way of ``right``.
+
+    Raises ``FacilityNotFound``, and ``Forbidden`` for who works there and has not this right.
+    """
+    there = ids.from_wire(facility)
+    found = None
+    if there is not None and any(there == mine for mine, _role in actor.memberships):
+        reads.note(reads.topic("facility", there))
+        found = Facility.objects.filter(pk=there).first()
+    if found is None:
+        reads.note(reads.NOTHING)
+        raise FacilityNotFound("There is no such facility among those that you work for.")
+    if found.pk not in actor.facilities_with(right, Side.ITSELF):
+        raise Forbidden("An administrator of the facility does this.", right=right)
+    return found
 
 
 def mine(tx: Tx, actor: Actor) -> list[dict[str, Any]]:

@@ -6,7 +6,9 @@ from typing import Final
 
 from rufaa.console import words
 from rufaa.console.acting import Acting, Screen, screen
+from rufaa.console.settings import house
 from rufaa.facilities import queries
+from rufaa.facilities.models import Facility
 from rufaa.money import Money
 
 _MOST: Final = 200
@@ -22,6 +24,7 @@ def settings(acting: Acting) -> Screen:
             "facilities": [
                 {
                     **row,
+                    "tabs": house.tabs(acting.actor, Facility(pk=row["id"])),
                     "mine": _roles(
                         sorted(role for facility, role in acting.actor.memberships if facility == row["id"])
                     ),
