@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from rufaa.console import audit, making, money, referral, work
-from rufaa.console.settings import overview, people
+from rufaa.console.settings import overview, people, prices
 
 _OF_REFERRAL = (
     referral.approve,
@@ -33,6 +33,8 @@ urlpatterns = [
     path("referrals/<str:referral>/", referral.referral),
     *(path(f"referrals/<str:referral>/{act.__name__}/", act) for act in _OF_REFERRAL),
     path("settings/", overview.settings),
+    path("settings/<str:facility>/prices/", prices.prices),
+    path("settings/<str:facility>/prices/set/", prices.set),
     path("settings/<str:facility>/people/", people.people),
     path("settings/<str:facility>/people/invite/", people.invite),
     path("settings/<str:facility>/people/<str:person>/", people.person),

@@ -11,6 +11,7 @@ from django.db.models.functions import Lower
 from rufaa import ids
 from rufaa.db.fields import RufaaNow
 from rufaa.facilities.rights import Role
+from rufaa.money import Money
 
 
 class User(AbstractUser):
@@ -134,6 +135,10 @@ class Price(models.Model):
     payee = models.ForeignKey(Facility, models.PROTECT, related_name="+")
     account = models.ForeignKey(MpesaAccount, models.PROTECT)
     amount_cents = models.BigIntegerField()
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_cents)
 
     class Meta:
         db_table = "price"

@@ -114,15 +114,20 @@ def set_price(
 
     Raises ``InvalidAmount`` for what no prompt could ask for.
     """
-    if amount.cents % 100:
-        raise InvalidAmount("A price is a whole number of shillings.", argument="amount")
-    stk_amount(amount.shillings)
+    check_price(amount)
     price, _ = Price.objects.update_or_create(
         facility=facility,
         receiving=receiving,
         defaults={"payee": payee, "account": account, "amount_cents": amount.cents},
     )
     return price
+
+
+def check_price(amount: Money) -> None:
+    """Raises ``InvalidAmount`` for what no prompt could ask for."""
+    if amount.cents % 100:
+        raise InvalidAmount("A price is a whole number of shillings.", argument="amount")
+    stk_amount(amount.shillings)
 
 
 def keep_account(
