@@ -176,7 +176,7 @@ UNKNOWN_LINKS: Final = _counter(
 
 # --- the worker ------------------------------------------------------------------------------------------------------
 
-LOOPS: Final = ("settle", "dispatch", "query", "stray", "order", "pull", "seal")
+LOOPS: Final = ("settle", "dispatch", "query", "stray", "order", "pull", "seal", "check")
 ROUNDS: Final = _counter(
     "rufaa_worker_rounds_total", "Rounds of the worker's loops.", loop=LOOPS, result=("done", "failed")
 )

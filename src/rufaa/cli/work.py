@@ -17,6 +17,7 @@ import structlog
 from rufaa import metrics
 from rufaa.audit.operations import SEAL_EVERY_S, Sealer
 from rufaa.cli import monitor
+from rufaa.cli.key_checking import KeyChecker
 from rufaa.cli.monitor import Rounds
 from rufaa.config import Config
 from rufaa.daraja.client import Daraja, new_session
@@ -30,6 +31,7 @@ from rufaa.ingest.loop import Handlers, settle_inbox
 from rufaa.payments.access import Accounts
 from rufaa.payments.arrivals import status_of_claim, take_notices
 from rufaa.payments.dispatch import Dispatcher, next_sending_s
+from rufaa.payments.key_checks import next_check_s
 from rufaa.payments.order_results import take_in as take_results
 from rufaa.payments.orders import Orders, next_order_s
 from rufaa.payments.pulls import Pulls, next_pull_s
@@ -49,6 +51,7 @@ BOUNDS_S: Final[Mapping[str, float]] = {
     "order": 180.0,
     "pull": 600.0,
     "seal": 90.0,
+    "check": 120.0,
 }
 """A loop without a round for so long is stuck. Above what one may take: deadlines of the database and of Daraja."""
 _AFTER_ERROR_S: Final = 1.0
@@ -88,6 +91,7 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
         strays = Strays(daraja, accounts, aside)
         given = Orders(daraja, accounts, aside, addresses=order_urls(config))
         pulls = Pulls(daraja, accounts, aside, hand_on=fees_paid)
+        checker = KeyChecker(daraja, accounts, aside)
         sealer = Sealer()
 
         async def settle() -> float | None:
@@ -113,6 +117,9 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
         async def pulling() -> float | None:
             return await aside.run(lambda: look(next_pull_s))
 
+        async def checking() -> float | None:
+            return await aside.run(lambda: look(next_check_s))
+
         loop = partial(_loop, listener=listener, stop=stop, done=rounds.done)
         listening = asyncio.create_task(listener.run())
         loops = [
@@ -122,6 +129,7 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
             asyncio.create_task(loop("stray", strays.round, next_due=finding)),
             asyncio.create_task(loop("order", given.round, next_due=ordering)),
             asyncio.create_task(loop("pull", pulls.round, next_due=pulling)),
+            asyncio.create_task(loop("check", checker.round, next_due=checking)),
             asyncio.create_task(loop("seal", seal)),
         ]
         stopping = asyncio.create_task(_wait_for(stop))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from rufaa.console import audit, making, money, referral, work
-from rufaa.console.settings import overview, people, prices
+from rufaa.console.settings import account, details, overview, people, prices
 
 _OF_REFERRAL = (
     referral.approve,
@@ -26,6 +26,8 @@ _OF_MONEY = (money.apply, money.propose, money.agree, money.withdraw, money.conc
 
 _OF_PERSON = (people.roles, people.again, people.off, people.on, people.forget)
 
+_OF_ACCOUNT = (account.hold, account.release, account.check)
+
 urlpatterns = [
     path("work/", work.work),
     path("referrals/new/", making.new),
@@ -35,6 +37,10 @@ urlpatterns = [
     path("settings/", overview.settings),
     path("settings/<str:facility>/prices/", prices.prices),
     path("settings/<str:facility>/prices/set/", prices.set),
+    path("settings/<str:facility>/account/", account.account),
+    *(path(f"settings/<str:facility>/account/<str:subject>/{act.__name__}/", act) for act in _OF_ACCOUNT),
+    path("settings/<str:facility>/details/", details.details),
+    path("settings/<str:facility>/details/save/", details.save),
     path("settings/<str:facility>/people/", people.people),
     path("settings/<str:facility>/people/invite/", people.invite),
     path("settings/<str:facility>/people/<str:person>/", people.person),

@@ -96,6 +96,18 @@ def require_second_factor(_tx: Tx, facility: Facility, required: bool) -> None:
     Facility.objects.filter(pk=facility.pk).update(second_factor_required=required)
 
 
+def set_details(_tx: Tx, facility: Facility, *, name: str, prompts_at_once: bool, second_factor_required: bool) -> None:
+    """What ``facility`` is called, and how it works. Raises ``InvalidName`` and ``NameTaken``."""
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= 200 or not name.isprintable():
+        raise InvalidName("A facility's name has 1 to 200 characters.", argument="name")
+    if Facility.objects.filter(name__iexact=name).exclude(pk=facility.pk).exists():
+        raise NameTaken("Another facility has this name already.", argument="name")
+    Facility.objects.filter(pk=facility.pk).update(
+        name=name, prompts_at_once=prompts_at_once, second_factor_required=second_factor_required
+    )
+
+
 def add_member(_tx: Tx, user: User, facility: Facility, role: Role) -> None:
     """Give ``user`` a role in ``facility``; saying it again changes nothing."""
     Membership.objects.get_or_create(user=user, facility=facility, role=role, revoked_at=None)

@@ -186,6 +186,10 @@ class SharedTokens:
         metrics.RENEWALS.labels(outcome="renewed").inc()
         return fetched.access_token
 
+    def held(self, tx: Tx) -> str | None:
+        """The token that is in use now, if one is."""
+        return self._read(tx)[0]
+
     def _read(self, tx: Tx) -> tuple[str | None, int]:
         row: dict[str, Any] | None = tx.row(_SQL["read_token"], {"account": self._account})
         if row is None:

@@ -349,3 +349,24 @@ class Access(models.Model):
 
     class Meta:
         db_table = "mpesa_access"
+
+
+class KeyCheck(models.Model):
+    """Somebody wants to know whether an account's keys are right; a worker asks Safaricom, and says so here."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id)
+    asked_at = models.DateTimeField(db_default=RufaaNow())
+    account = models.ForeignKey(MpesaAccount, models.PROTECT)
+    facility = models.ForeignKey(Facility, models.PROTECT)
+    asked_by = models.UUIDField()
+    next_at = models.DateTimeField(db_default=RufaaNow())  # when a worker may begin it, anew where one died at it
+    ended_at = models.DateTimeField(null=True)
+    finding = models.TextField(default="", db_default="")
+    said = models.TextField(default="", db_default="")
+
+    class Meta:
+        db_table = "key_check"
+        indexes: ClassVar = [models.Index(fields=["account", "id"], name="key_check_account")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account"], condition=models.Q(ended_at=None), name="key_check_one_open"),
+        ]
