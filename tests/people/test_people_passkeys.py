@@ -71,6 +71,13 @@ def kept() -> list[str]:
         return [kind for (kind,) in connection.execute("SELECT type FROM mfa_authenticator ORDER BY type")]
 
 
+def ways() -> list[list[str]]:
+    """By what each came in, oldest first."""
+    with psycopg.connect(config().database_url or "") as connection:
+        found = connection.execute("SELECT about->'by' FROM logbook WHERE kind = 'sign-in.passed' ORDER BY id")
+        return [by for (by,) in found]
+
+
 def by_password(page: Page, here: str) -> None:
     page.goto(f"{here}/sign-in/")
     page.get_by_label("User name or e-mail").fill("admin")
@@ -108,6 +115,7 @@ def test_a_passkey_is_added_signs_in_alone_and_as_second_step_and_is_taken_away(
     page.get_by_role("button", name="Take away").click()
     expect(page.get_by_text("The passkey is taken away.")).to_be_visible()
     assert kept() == []
+    assert ways() == [["password"], ["passkey"], ["password", "webauthn"]]
 
 
 def test_a_device_that_does_not_know_its_owner_makes_no_passkey_and_the_page_says_so(here: str, page: Page) -> None:

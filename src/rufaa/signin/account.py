@@ -19,13 +19,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from rufaa.db.atomic import look, unit
 from rufaa.errors import RufaaError
-from rufaa.facilities import operations
+from rufaa.facilities import logbook, operations
 from rufaa.facilities.models import User
-from rufaa.signin import adapter, guessing, password_links, people, second_factor, sessions
+from rufaa.signin import adapter, guessing, happenings, noting, password_links, people, second_factor, sessions
 from rufaa.signin.leading import leads_here
 from rufaa.spoken import refusal
 
 HERE = "/account/"
+_LATEST = 10
 
 
 @never_cache
@@ -67,6 +68,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
     unit(lambda tx: people.end_sessions(tx, user.pk, but=here), actor=user.pk)
     update_session_auth_hash(request, user)  # this one goes on, under a key of its own
     UserSession.objects.filter(session_key=here).update(session_key=request.session.session_key)
+    noting.note(request, "password.changed", person=user.pk)
     messages.success(request, _("Your password is changed. You are signed out everywhere else."))
     return HttpResponseRedirect(HERE)
 
@@ -78,6 +80,7 @@ def end_others(request: HttpRequest) -> HttpResponse:
     """Signs out everywhere but here."""
     user, here = _me(request), request.session.session_key
     unit(lambda tx: people.end_sessions(tx, user.pk, but=here), actor=user.pk)
+    noting.note(request, "sessions.ended", person=user.pk)
     messages.success(request, _("You are signed out everywhere else."))
     return HttpResponseRedirect(HERE)
 
@@ -112,6 +115,9 @@ def _draw(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpRespon
         "passkeys_work": adapter.takes_passkeys(),
         "sessions": look(lambda tx: sessions.listed(tx, user.pk, here=request.session.session_key)),
         "address": guessing.address_of(request),
+        "latest": happenings.told(
+            look(lambda tx: logbook.of_person(tx, user.pk, kinds=happenings.SIGN_INS, limit=_LATEST))
+        ),
         **more,
     }
     return render(request, "signin/account.html", context, status=status)

@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 from rufaa import secret
 from rufaa.config import config
 from rufaa.facilities.models import User
-from rufaa.signin import guessing, languages
+from rufaa.signin import guessing, languages, noting
 from rufaa.signin.leading import leads_here
 
 _WRONG: Final = _("This name and this password do not belong together.")
@@ -67,8 +67,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Passwords are counted by axes, for all processes together; allauth would count them per process."""
 
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """While a name is kept out, ``pages.locked`` says so."""
+        if not getattr(request, "axes_locked_out", False):
+            noting.failed(request, str(credentials.get("username", "")))
+
     def post_login(self, request: HttpRequest, user: User, **hooks: Any) -> HttpResponse:
         """Whoever chose a language is answered in it in every browser."""
+        noting.came_in(request, user)
         answer: HttpResponse = super().post_login(request, user, **hooks)
         if user.language:
             languages.remember(answer, user.language)

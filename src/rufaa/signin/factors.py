@@ -6,6 +6,7 @@ What they do is allauth's; here are our templates, one transaction a page, and a
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, Final
 
 from allauth.account.views import ReauthenticateView as AgainByPassword
@@ -32,9 +33,13 @@ from allauth.mfa.webauthn.views import (
     RemoveWebAuthnView,
 )
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
+
+from rufaa import trail
+from rufaa.db.atomic import atomic
+from rufaa.signin import noting
+from rufaa.trail import Channel
 
 Page = Callable[..., HttpResponse]
 
@@ -81,6 +86,16 @@ class AgainForm(_Shown, ReauthenticateWebAuthnForm):  # type: ignore[misc]  # al
     """Before something that a session left alone must not do."""
 
 
+class SecondStep(AuthenticateView):  # type: ignore[misc]  # allauth has no types
+    template_name = "signin/second.html"
+    webauthn_form_class = ShowForm
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        noting.note(self.request, "second-step.failed", person=self.stage.login.user.pk, by_themselves=False)
+        answer: HttpResponse = super().form_invalid(form)
+        return answer
+
+
 class Add(AddWebAuthnView):  # type: ignore[misc]  # allauth has no types
     form_class = AddForm
     template_name = "signin/passkey_add.html"
@@ -93,8 +108,14 @@ class Add(AddWebAuthnView):  # type: ignore[misc]  # allauth has no types
 
 
 def _own(page: Page) -> Page:
-    """A page of somebody who is signed in, in one transaction."""
-    guarded: Page = never_cache(login_required(transaction.atomic(page)))
+    """A page of somebody who is signed in, in one transaction; the logbook's triggers are told who it is."""
+
+    @wraps(page)
+    def own(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        with trail.coming_from(Channel.PAGE, ""), atomic(actor=request.user.pk):
+            return page(request, *args, **kwargs)
+
+    guarded: Page = never_cache(login_required(own))
     return guarded
 
 
@@ -102,7 +123,7 @@ def _again(view: Any, **more: Any) -> Page:
     return _own(view.as_view(template_name="signin/again.html", extra_context=more))
 
 
-sign_in: Page = never_cache(AuthenticateView.as_view(template_name="signin/second.html", webauthn_form_class=ShowForm))
+sign_in: Page = never_cache(SecondStep.as_view())
 sign_in_by_passkey: Page = never_cache(
     LoginWebAuthnView.as_view(form_class=SignInForm, template_name="signin/sign_in.html")
 )

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_POST
 from rufaa import clock
 from rufaa.config import config
 from rufaa.facilities.models import User
-from rufaa.signin import adapter, guessing, people
+from rufaa.signin import adapter, guessing, noting, people
 
 _LONGEST: Final = 300
 
@@ -62,6 +62,7 @@ def _door(request: HttpRequest) -> dict[str, Any]:
 
 def locked(request: HttpRequest, _response: HttpResponse | None, credentials: Mapping[str, Any] | None) -> HttpResponse:
     """What axes answers with while a name is kept out at an address."""
+    noting.kept_out(request, guessing.name_of(request, credentials))
     left = guessing.wait(request, credentials, now=clock.now())
     minutes = max(1, -(-left // timedelta(minutes=1)))
     said = ngettext(
@@ -79,7 +80,10 @@ def locked(request: HttpRequest, _response: HttpResponse | None, credentials: Ma
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """Ends this session."""
+    who = request.user.pk
     logout(request)
+    if who is not None:
+        noting.note(request, "sign-in.ended", person=who)
     return HttpResponseRedirect("/sign-in/")
 
 

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods
 from rufaa.config import config
 from rufaa.db.atomic import Tx, look, unit
 from rufaa.errors import RufaaError
-from rufaa.signin import guessing, password_links, people, post
+from rufaa.signin import guessing, noting, password_links, people, post
 from rufaa.signin.password_links import BadLink, Holder
 from rufaa.spoken import refusal
 
@@ -67,6 +67,7 @@ def choose(request: HttpRequest, link: str) -> HttpResponse:
     except RufaaError as error:
         return render(request, _CHOOSE, {"holder": found, "wrong": refusal(error)}, status=422)
     guessing.forgive(found.username)
+    noting.note(request, "invitation.used" if found.invited else "password.chosen", person=found.user)
     messages.success(request, _("Your password is set. Sign in with it."))
     return HttpResponseRedirect("/sign-in/")
 
