@@ -119,8 +119,8 @@ def test_ids_of_nothing_open_nothing_and_break_nothing(world: World, desk: At, s
         who = desk(getattr(world, name))
         with unchanged():
             for address in addresses(subject):
-                if "<" not in address and "new" in address:
-                    continue
+                if ("<" not in address and "new" in address) or address.startswith(f"/settings/{subject}/"):
+                    continue  # the settings have a walk of their own: test_settings_walk
                 assert who.get(address).status_code in {200, 301, 403, 404}, (name, address)
                 assert who.post(address, **GIVEN).status_code in {301, 403, 404, 405, 409, 422}, (name, address)
 
