@@ -106,6 +106,37 @@ def test_the_other_pages(world: World, desk: At) -> None:
     check(desk(world.stranger).get(f"/referrals/{'0' * 32}/").content.decode())
 
 
+def test_the_pages_of_a_facilitys_settings(world: World, desk: At) -> None:
+    admin = desk(world.admin)
+    here = f"/settings/{world.uhuru.pk.hex}"
+    person = f"{here}/people/{world.physician.user.hex}/"
+    price = value("SELECT id FROM price").hex
+    world.move(world.referral(), Status.AWAITING_BIODATA)
+    for page in (
+        f"{here}/people/",
+        person,
+        f"{here}/people/{world.admin.user.hex}/",
+        f"{here}/prices/",
+        f"{here}/prices/?price={price}&shillings=1200",
+        f"{here}/prices/?price={price}&to=Nowhere&shillings=x",
+        f"{here}/account/",
+        f"{here}/details/",
+        "/settings/",
+    ):
+        check(admin.text(page))
+    for form in (f"{here}/people/invite/", f"{person}roles/", f"{here}/details/save/", f"{here}/prices/set/"):
+        answer = admin.post(form, name="", roles="king", price=price, shillings="1", was="")
+        assert answer.status_code in {409, 422}, form
+        check(answer.content.decode())
+    theirs = desk(world.receiving_admin)
+    account = f"/settings/{world.tumaini.pk.hex}/account/"
+    theirs.does(f"{account}{world.account.pk.hex}/check/")
+    check(theirs.text(account))
+    check(theirs.post(f"{account}{world.account.pk.hex}/hold/", reason="").content.decode())
+    theirs.does(f"{account}{world.account.pk.hex}/hold/", reason="so")
+    check(theirs.text(account))
+
+
 def code_of(receipt: str) -> str:
     paid = "SELECT account_code FROM fee JOIN application ON fee_id = fee.id WHERE receipt_id = %(id)s::uuid"
     return str(value(paid, id=receipt))
