@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
-from rufaa import ids
-from rufaa.console import words
+from rufaa.console import once, words
 from rufaa.console.acting import Acting, Done, Screen, act, screen
 from rufaa.errors import InvalidArgument
 from rufaa.facilities import queries as facilities
@@ -19,10 +16,8 @@ from rufaa.facilities.models import Facility
 from rufaa.facilities.queries import Forbidden, Other, UnknownFacility
 from rufaa.facilities.rights import Right, Role, Side
 from rufaa.functions import records
-from rufaa.functions.records import RequestTaken
 from rufaa.referrals import operations
 from rufaa.referrals.machine import Priority
-from rufaa.sync.runtime import Once
 
 _LISTED: Final = 100
 _LONGEST: Final = 200
@@ -48,7 +43,7 @@ def _form(acting: Acting) -> Screen:
         "console/new.html",
         {
             "doing": "new" if acting.problem is not None else "",
-            "once": _token(acting),
+            "once": once.key(acting.request, acting.problem),
             "homes": [(row["id"].hex, row["name"]) for row in homes],
             "doctors": _doctors(acting, [row["id"] for row in homes]),
             "priorities": list(words.PRIORITY.items()),
@@ -75,12 +70,6 @@ def _doctors(acting: Acting, homes: Sequence[uuid.UUID]) -> list[tuple[str, str]
         if row["facility_id"] in homes and Role.PHYSICIAN in row["roles"] and row["id"] != acting.actor.user
     ]
     return [("", _("Myself")), *dict.fromkeys(found)] if found else []
-
-
-def _token(acting: Acting) -> str:
-    """What makes two sendings of one form one; a form that was used up gets another."""
-    given = ids.from_wire(acting.request.POST.get("once", ""))
-    return ids.new_id().hex if given is None or isinstance(acting.problem, RequestTaken) else given.hex
 
 
 def _others(acting: Acting, home: str | None, part: str) -> list[Other]:
@@ -114,8 +103,8 @@ def _meant(acting: Acting) -> list[Other]:
 @act(back=_form)
 def new(acting: Acting) -> Done:
     given = {name: acting.request.POST.get(name, "") for name in _FIELDS}
-    once = _once(acting, given)
-    kept = records.claim(acting.tx, once, caller=acting.actor.user)
+    sent = once.of(acting.request, given)
+    kept = records.claim(acting.tx, sent, caller=acting.actor.user)
     if kept is not None:
         return Done(f"/referrals/{kept.answer}/", _("This referral was made already; it was not made again."))
     row = operations.create(
@@ -131,7 +120,7 @@ def new(acting: Acting) -> Done:
         medical_history=given["medicalHistory"],
         lab_results=given["labResults"],
     )
-    records.keep(acting.tx, once, row.pk.hex)
+    records.keep(acting.tx, sent, row.pk.hex)
     return Done(
         f"/referrals/{row.pk.hex}/",
         _("The referral is made. Its account code is {code}.").format(code=row.account_code),
@@ -142,13 +131,6 @@ def _priority(text: str) -> Priority:
     if text not in set(Priority):
         raise InvalidArgument("Say how urgent it is.", argument="priority")
     return Priority(text)
-
-
-def _once(acting: Acting, given: Mapping[str, str]) -> Once:
-    """The form's own name, with a digest of what is in it."""
-    session = ids.from_wire(acting.request.POST.get("once", "")) or ids.new_id()
-    digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode("utf-8", "surrogatepass")).digest()
-    return Once(session=session, request=0, digest=digest, floor_ns=0, write=str)
 
 
 @screen

@@ -7,8 +7,12 @@ from typing import Any
 
 from django import template
 from django.template import RequestContext
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
+from rufaa import ids
+from rufaa.console import once as sendings
 from rufaa.console.templatetags.refusals import refusal
 
 register = template.Library()
@@ -52,3 +56,11 @@ def field(
         "list": list_of,
         "wrong": refusal(problem) if wrong and problem is not None else "",
     }
+
+
+@register.simple_tag(takes_context=True)
+def once(context: RequestContext, form: str) -> SafeString:
+    """The hidden name of the form ``form``, by which two sendings of it are one."""
+    refused = context.get("doing") == form
+    name = sendings.key(context["request"], context.get("problem")) if refused else ids.new_id().hex
+    return format_html('<input type="hidden" name="{}" value="{}">', sendings.FIELD, name)
