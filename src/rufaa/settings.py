@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "rufaa.ingest",
     "rufaa.referrals",
     "rufaa.audit",
+    "rufaa.talk",
     "rufaa.functions",
     "rufaa.moving",
     "rufaa.console",

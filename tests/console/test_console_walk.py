@@ -40,6 +40,7 @@ NEEDS: Final[dict[str, frozenset[Right]]] = {
     "exempt": frozenset({Right.PROPOSE_EXEMPTION}),
     "agree": frozenset({Right.SECOND_EXEMPTION}),
     "code": frozenset({Right.PARTICULARS, Right.UNAPPLIED}),
+    "say": frozenset({Right.SEE, Right.SEE_OWN}),
 }
 _OF_ONES_OWN: Final = frozenset({Right.SEE_OWN, Right.CANCEL_OWN_EARLY, Right.SEE_AUDIT_OWN})
 GIVEN: Final = {
@@ -51,6 +52,7 @@ GIVEN: Final = {
     "accountCode": "X",
     "went": "yes",
     "outcome": "so",
+    "text": "so",
 }
 
 

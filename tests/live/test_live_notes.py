@@ -34,6 +34,7 @@ KINDS: Final = {
     "task": {"tasks"},
     "referral": {"referral", "list"},
     "particulars": {"referral"},
+    "comment": {"talk"},
 }
 """Of each table, the kinds of topics of which a query that reads it notes one. Other tables tell nothing."""
 _LOOKED_INTO: Final = (

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from rufaa.audit import queries
 from rufaa.audit.queries import Noted
 from rufaa.console.acting import Acting, Screen, screen
+from rufaa.talk import words as talk
 from rufaa.trail import Channel
 
 KINDS: Final[dict[str, str | Promise]] = {
@@ -34,6 +35,7 @@ KINDS: Final[dict[str, str | Promise]] = {
     "prompt.ask": _("asked a phone for the money"),
     "exemption.propose": _("proposed to waive or defer the fee"),
     "exemption.agree": _("agreed to waive or defer the fee"),
+    **talk.KINDS,
 }
 CHANNELS: Final[dict[Channel, str | Promise]] = {
     Channel.PAGE: _("on a page"),

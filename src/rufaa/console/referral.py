@@ -27,6 +27,7 @@ from rufaa.referrals.machine import Status
 from rufaa.referrals.operations import Changed
 from rufaa.referrals.queries import Seen
 from rufaa.referrals.told import Happened
+from rufaa.talk import queries as talk
 
 _TOGETHER_S: Final = 2.0
 _UNSAID: Final = frozenset({("prompt", "claim"), ("prompt", "confirmed"), ("receipt", "apply")})
@@ -63,6 +64,7 @@ def _shown(acting: Acting, referral: str) -> Screen:
             "needs_why": _NEEDS_WHY,
             "proposal": None if money is None else money.proposal,
             "story": list(_story(seen, told.of_referral(acting.tx, row.pk, row.fee_id))),
+            "talk": talk.about(acting.tx, acting.actor, seen, all_of_it=acting.request.GET.get("comments") == "all"),
             "labs": row.lab_results if isinstance(row.lab_results, list) else [row.lab_results],
         },
     )
@@ -173,6 +175,8 @@ def _looks(each: Happened) -> str:
 
 referral = screen(_shown)
 _act: Final = act(back=_shown)
+form: Final = _act
+"""For the forms of this page that stand in other modules."""
 
 
 # --- moves ---------------------------------------------------------------------------------------------------------

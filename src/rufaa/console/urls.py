@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from rufaa.console import audit, making, money, referral, work
+from rufaa.console import audit, making, money, referral, talk, work
 from rufaa.console.settings import account, details, overview, people, prices
 
 _OF_REFERRAL = (
@@ -20,6 +20,7 @@ _OF_REFERRAL = (
     referral.exempt,
     referral.agree,
     referral.code,
+    talk.say,
 )
 
 _OF_MONEY = (money.apply, money.propose, money.agree, money.withdraw, money.conclude, money.close)
