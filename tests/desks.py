@@ -33,10 +33,10 @@ class Desk:
         assert page.status_code == 200, (page.status_code, page.content.decode())
         return page.content.decode()
 
-    def post(self, path: str, **values: str | list[str]) -> HttpResponse:
+    def post(self, path: str, **values: object) -> HttpResponse:
         return self.client.post(path, values)  # type: ignore[return-value]
 
-    def does(self, path: str, **values: str | list[str]) -> str:
+    def does(self, path: str, **values: object) -> str:
         """What the page says to which the form led; it was not refused."""
         answer = self.post(path, **values)
         assert answer.status_code == 302, (answer.status_code, answer.content.decode())

@@ -130,7 +130,7 @@ def advance(seconds: float, simulator: RunningSimulator | None = None) -> None:
 
 SNAPSHOT = (
     *("referral", "particulars", "fee", "exemption", "prompt", "receipt", "application", "refund", "claim", "inquiry"),
-    *("evidence", "stray", "task", "transfer", "history", "inbox", "brought", "comment"),
+    *("evidence", "stray", "task", "transfer", "history", "inbox", "brought", "comment", "attachment"),
 )
 
 

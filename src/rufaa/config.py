@@ -23,6 +23,7 @@ from rufaa.errors import InvalidArgument
 
 SECRET_FILE: Final = "secret.key"  # noqa: S105 - a file name
 ENV_FILE: Final = ".env"  # in the working directory
+MB: Final = 1024 * 1024
 
 SETTINGS: Final[Mapping[str, str]] = {
     "DATABASE_URL": "Any PostgreSQL 15 or newer, as a postgresql:// address. Default: an own one, kept in RUFAA_DATA",
@@ -49,6 +50,9 @@ SETTINGS: Final[Mapping[str, str]] = {
     "RUFAA_EMAIL_URL": "The mail server that sends invitations and links to a new password: smtp://name:password@host:587"
     " (STARTTLS; to this machine in the clear) or smtps://…:465. Default: none, and such links are printed by commands",
     "RUFAA_EMAIL_FROM": "The sender of those e-mails, which RUFAA_EMAIL_URL needs. Default: none",
+    "RUFAA_ATTACHMENT_MB": "The largest file that may be attached to a referral, in MB, 1 to 25. Default: 10",
+    "RUFAA_ATTACHMENTS": "Files that may be attached to one referral, 1 to 200, removed ones among them: they are kept."
+    " Default: 20",
     "RUFAA_LOG": "json or plain. Default: plain on a terminal, else json",
     "RUFAA_DIE_AT": "For tests, and refused in production: the failpoint at which the process dies by SIGKILL."
     " Default: none",
@@ -168,6 +172,8 @@ class Config:
     worker_metrics_port: int | None
     drain_s: float
     email: Email | None
+    attachment_bytes: int
+    attachments: int
     log: LogForm
     die_at: str | None
     pushes_per_s: float
@@ -235,6 +241,8 @@ def load(environ: Mapping[str, str]) -> Config:
         worker_metrics_port=_whole(environ, "RUFAA_WORKER_METRICS_PORT", 0, low=1, high=65535) or None,
         drain_s=_number(environ, "RUFAA_DRAIN_S", 1, low=0, high=60),
         email=_email(environ.get("RUFAA_EMAIL_URL"), sender=environ.get("RUFAA_EMAIL_FROM") or ""),
+        attachment_bytes=_whole(environ, "RUFAA_ATTACHMENT_MB", 10, low=1, high=25) * MB,
+        attachments=_whole(environ, "RUFAA_ATTACHMENTS", 20, low=1, high=200),
         log=_choice(environ, "RUFAA_LOG", LogForm, LogForm.AUTO),
         die_at=_die_at(environ.get("RUFAA_DIE_AT"), mode=mode),
         pushes_per_s=_number(environ, "MPESA_PUSHES_PER_S", 5, low=0.01, high=1000),

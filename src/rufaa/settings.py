@@ -145,6 +145,14 @@ LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/work/"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
+# What is sent with a form. The gateway lets no larger body come here at all (gateway/bodies.py).
+FILE_UPLOAD_HANDLERS = [
+    "rufaa.console.uploads.Bounded",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+FILE_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+
 _EMAIL = _config.email
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if _EMAIL else 'dummy'}.EmailBackend"
 EMAIL_TIMEOUT = 10

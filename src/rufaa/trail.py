@@ -26,17 +26,19 @@ class Channel(StrEnum):
 
 
 class Reading(StrEnum):
-    """What of a record was shown. Money: name, code and money, nothing medical."""
+    """What of a record was shown. Money: name, code and money, nothing medical. File: a file that is attached to it."""
 
     READ = "referral.read"
     LISTED = "referral.listed"
     MONEY_READ = "money.read"
     MONEY_LISTED = "money.listed"
+    FILE_READ = "attachment.read"
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """``place`` is the function's name, the page's address with its parts unnamed, or the command: never an id."""
+    """``place`` is the function's name, the page's address with its parts unnamed, or the command: never an id. Behind
+    it may stand which file was read, by its digest."""
 
     channel: Channel
     place: str = ""
@@ -81,3 +83,10 @@ def show(referral: UUID, *, medical: bool, listed: bool) -> None:
             shown.add((referral, Reading.LISTED if listed else Reading.READ))
         else:
             shown.add((referral, Reading.MONEY_LISTED if listed else Reading.MONEY_READ))
+
+
+def show_file(referral: UUID) -> None:
+    """A file of ``referral`` is being handed to somebody. Does nothing where nobody gathers."""
+    shown = _shown.get()
+    if shown is not None:
+        shown.add((referral, Reading.FILE_READ))

@@ -150,7 +150,7 @@ def test_every_kind_has_words() -> None:
     moves = {f"referral.{event}" for event in Event}
     written = {"medical.write", "particulars.write", "phones.write", "prompt.ask"}
     exempted = {"exemption.propose", "exemption.agree", "referral.release"}
-    talked = {"comment.write"}
+    talked = {"comment.write", "attachment.add", "attachment.remove"}
 
     assert set(KINDS) == moves | written | exempted | talked | set(Reading)
     assert set(CHANNELS) == set(Channel) - {Channel.SERVER}

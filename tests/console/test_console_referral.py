@@ -88,7 +88,7 @@ def test_a_page_draws_just_what_the_server_says_may_be_done(
             may -= {"saveBiodata"}
         wanted = set().union(*(FORMS[each] for each in may))
         if actor is not world.finance:  # who sees more than the money may speak, in every status
-            wanted |= {"say"}
+            wanted |= {"say", "attach"}
         assert forms - {"code"} == wanted, (name, status)
 
 

@@ -10,15 +10,18 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
 from desks import Desk
 from rufaa.console import urls
+from rufaa.db.atomic import unit
 from rufaa.facilities.queries import Actor
 from rufaa.facilities.rights import Right, Side
 from rufaa.referrals import actions
 from rufaa.referrals.machine import Event, Status
+from rufaa.talk import operations as talk
 from support import RINGS, World, referral_in, snapshot, unchanged, value
 
 At = Callable[[Actor], Desk]
@@ -41,6 +44,8 @@ NEEDS: Final[dict[str, frozenset[Right]]] = {
     "agree": frozenset({Right.SECOND_EXEMPTION}),
     "code": frozenset({Right.PARTICULARS, Right.UNAPPLIED}),
     "say": frozenset({Right.SEE, Right.SEE_OWN}),
+    "attach": frozenset({Right.SEE, Right.SEE_OWN}),
+    "remove": frozenset({Right.SEE, Right.SEE_OWN}),  # by who attached it, or answers for the facility
 }
 _OF_ONES_OWN: Final = frozenset({Right.SEE_OWN, Right.CANCEL_OWN_EARLY, Right.SEE_AUDIT_OWN})
 GIVEN: Final = {
@@ -54,6 +59,15 @@ GIVEN: Final = {
     "outcome": "so",
     "text": "so",
 }
+
+
+PDF: Final = b"%PDF-1.7 of nothing"
+
+
+def attached(world: World, referral: str) -> str:
+    """A file of the referring facility; its id."""
+    row = unit(lambda tx: talk.attach(tx, world.admin, referral, name="x.pdf", content=PDF), actor=world.admin.user)
+    return row.pk.hex
 
 
 def addresses(subject: str) -> Iterator[str]:
@@ -90,6 +104,8 @@ def test_pages_open_to_whom_the_table_lets_in(world: World, desk: At, name: str)
     assert audit == (200 if answers_for_it else 403 if sees else 404)
     creates = bool(actor.facilities_with(Right.CREATE, Side.REFERRING))
     assert who.get("/referrals/new/").status_code == (200 if creates else 403)
+    file = who.get(f"/referrals/{referral}/file/{attached(world, referral)}/").status_code
+    assert file == (200 if rights & {Right.SEE, Right.SEE_OWN} else 403 if sees else 404)
     counts = bool(actor.facilities_with(Right.UNAPPLIED, Side.PAYEE))
     assert who.get("/money/").status_code == (200 if counts else 403)
 
@@ -102,8 +118,9 @@ def test_forms_are_taken_from_whom_the_table_lets(world: World, desk: At, name: 
     sees = bool(rights & {Right.SEE, Right.SEE_OWN, Right.SEE_MONEY})
     for form, needed in NEEDS.items():
         referral = referral_in(world, Status.PAID)
+        given = {**GIVEN, "file": attached(world, referral) if form == "remove" else SimpleUploadedFile("x", PDF)}
         before = snapshot()
-        code = who.post(f"/referrals/{referral}/{form}/", shown="paid", **GIVEN).status_code
+        code = who.post(f"/referrals/{referral}/{form}/", shown="paid", **given).status_code
         if not sees:
             assert code == 404, form
         elif not rights & needed:

@@ -35,6 +35,7 @@ KINDS: Final = {
     "referral": {"referral", "list"},
     "particulars": {"referral"},
     "comment": {"talk"},
+    "attachment": {"talk"},
 }
 """Of each table, the kinds of topics of which a query that reads it notes one. Other tables tell nothing."""
 _LOOKED_INTO: Final = (

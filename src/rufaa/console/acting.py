@@ -1,7 +1,7 @@
 """How a page of staff is answered: who acts, one transaction, what it was made from, and what went wrong.
 
-A *screen* shows; an *act* changes something and sends the browser on to a screen. What is refused is shown where it was
-asked, with everything that was typed.
+A *screen* shows; an *act* changes something and sends the browser on to a screen; a *download* hands out a file. What
+is refused is shown where it was asked, with everything that was typed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -61,8 +62,19 @@ class Done:
     then: Callable[[], None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to be saved. ``about`` tells the audit which it was, in printable ASCII."""
+
+    name: str
+    kind: str
+    content: bytes
+    about: str
+
+
 View: TypeAlias = Callable[Concatenate[Acting, P], Screen]
 Act: TypeAlias = Callable[Concatenate[Acting, P], Done]
+Handing: TypeAlias = Callable[Concatenate[Acting, P], File]
 
 
 def screen(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
@@ -114,6 +126,50 @@ def act(back: View[P]) -> Callable[[Act[P]], Callable[Concatenate[HttpRequest, P
     return acts
 
 
+def download(view: Handing[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """A file, which a browser saves and never draws. It leaves once the audit has noted it."""
+
+    @login_required
+    @second_factor.needed
+    @require_safe
+    @wraps(view)
+    def handed(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def found(tx: Tx) -> File:
+            acting = Acting(request, queries.actor(tx, _who(request)), tx)
+            with trail.gathering() as seen:
+                file = view(acting, *args, **kwargs)
+            with trail.coming_from(Channel.PAGE, f"{_address(request)} {file.about}"):
+                audit.note_shown(tx, acting.actor.user, seen)
+            return file
+
+        try:
+            return _saved(look(found))
+        except RufaaError as error:
+            return _refused(request, error)
+
+    return handed
+
+
+def _saved(file: File) -> HttpResponse:
+    disposition = content_disposition_header(as_attachment=True, filename=file.name)
+    assert disposition is not None
+    return HttpResponse(
+        file.content,
+        content_type=file.kind,
+        headers={
+            "Content-Disposition": disposition,
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "X-Content-Type-Options": "nosniff",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Cache-Control": "private, no-store",
+        },
+    )
+
+
+def _refused(request: HttpRequest, error: RufaaError) -> HttpResponse:
+    return render(request, "rufaa/refused.html", {"problem": error}, status=PAGE_STATUS[error.kind])
+
+
 def _who(request: HttpRequest) -> uuid.UUID:
     assert request.user.pk is not None  # behind login_required
     return request.user.pk
@@ -136,7 +192,7 @@ def _draw(request: HttpRequest, view: Callable[[Acting], Screen], *, problem: Ru
         try:
             drawn, nav = look(shown)
         except RufaaError as error:
-            return render(request, "rufaa/refused.html", {"problem": error}, status=PAGE_STATUS[error.kind])
+            return _refused(request, error)
     context = {
         **drawn.context,
         "nav": nav,

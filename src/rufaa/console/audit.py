@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from django.utils.functional import Promise
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from rufaa.audit import queries
 from rufaa.audit.queries import Noted
 from rufaa.console.acting import Acting, Screen, screen
+from rufaa.talk import queries as talk_queries
 from rufaa.talk import words as talk
 from rufaa.trail import Channel
 
@@ -52,6 +54,7 @@ NOBODY: Final[dict[Channel, str | Promise]] = {
 FILTERS: Final = (("", _("All"), None), ("read", _("Readings"), True), ("write", _("Changes"), False))
 PAGE: Final = 50
 _ID: Final = re.compile(r"[1-9][0-9]{0,17}")
+_DIGEST: Final = re.compile(r" sha256:([0-9a-f]{64})$")
 
 
 @screen
@@ -67,13 +70,14 @@ def audit(acting: Acting, referral: str) -> Screen:
         after=int(after) if _ID.fullmatch(after) else None,
         limit=PAGE + 1,
     )
+    names = talk_queries.names_by_digest(acting.tx, seen)
     return Screen(
         "console/audit.html",
         {
             "referral": seen.referral,
             "filters": [(word, name) for word, name, _which in FILTERS],
             "what": asked if readings is not None else "",
-            "rows": [(entry, *_words(entry)) for entry in found[:PAGE]],
+            "rows": [(entry, *_words(entry), *_file(entry, names)) for entry in found[:PAGE]],
             "more": found[PAGE - 1].id if len(found) > PAGE else None,
             "later": bool(after),
         },
@@ -84,3 +88,9 @@ def _words(entry: Noted) -> tuple[str | Promise, str | Promise, str | Promise | 
     """Who, what, and by which way. A kind that has no words here is shown as it is."""
     who = entry.name or NOBODY.get(entry.channel, "Rufaa")
     return who, KINDS.get(entry.kind, entry.kind), CHANNELS.get(entry.channel)
+
+
+def _file(entry: Noted, names: Mapping[str, str]) -> tuple[str, str]:
+    """The name and the SHA-256 of the file that an entry is about; empty where it is about none."""
+    found = _DIGEST.search(entry.place)
+    return ("", "") if found is None else (names.get(found[1], ""), found[1])

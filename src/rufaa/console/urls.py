@@ -21,6 +21,8 @@ _OF_REFERRAL = (
     referral.agree,
     referral.code,
     talk.say,
+    talk.attach,
+    talk.remove,
 )
 
 _OF_MONEY = (money.apply, money.propose, money.agree, money.withdraw, money.conclude, money.close)
@@ -47,6 +49,7 @@ urlpatterns = [
     path("settings/<str:facility>/people/<str:person>/", people.person),
     *(path(f"settings/<str:facility>/people/<str:person>/{act.__name__}/", act) for act in _OF_PERSON),
     path("referrals/<str:referral>/audit/", audit.audit),
+    path("referrals/<str:referral>/file/<str:file>/", talk.file),
     path("money/", money.money),
     *(path(f"money/<str:subject>/{act.__name__}/", act) for act in _OF_MONEY),
 ]
