@@ -15,11 +15,12 @@ from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 
 from rufaa import functions
-from rufaa.config import Config, Mode
+from rufaa.config import MB, Config, Mode
 from rufaa.db.aside import Aside
 from rufaa.db.listen import Listener
 from rufaa.functions.runtime import Runtime
 from rufaa.gateway import exchange, monitor, published, ticks
+from rufaa.gateway.bodies import Bodies
 from rufaa.gateway.connections import Connection
 from rufaa.gateway.exchange import Exchange
 from rufaa.gateway.monitor import Answer, Monitor
@@ -54,7 +55,9 @@ class Gateway:
         self._config = config
         self._url = config.database_url
         # a2wsgi and django-stubs type WSGI and ASGI each in their own way: any application is one here
-        self._django: Any = WSGIMiddleware(cast("Any", get_wsgi_application()), workers=8)
+        django: Any = WSGIMiddleware(cast("Any", get_wsgi_application()), workers=8)
+        # a file that is somewhat too large comes through, so that a page can say so where it was chosen
+        self._django = Bodies(django, upload_bytes=2 * config.attachment_bytes + MB)
         self._listener = Listener(self._url)
         self._aside = Aside(threads=FUNCTION_THREADS, name="function")
         self._issuers = Issuers(config.oidc_issuers)

@@ -21,6 +21,8 @@ FRAMING: Final = 8
 """Bytes between chunks, for each byte of the body: chunks of one byte have five."""
 ENDLESS: Final = "rufaa.endless"
 """An application that sets this in its scope answers without an end: the server's stop does not wait for it."""
+PATIENT: Final = "rufaa.patient"
+"""An application that sets this in its scope reads a body that may take long, as long as it keeps coming."""
 _FILES_FOR_OTHERS: Final = 100  # database connections, logs, modules
 _BAD: Final = b"400 Bad Request"
 _TOO_LARGE: Final = b"431 Request Header Fields Too Large"
@@ -41,7 +43,9 @@ class Connection(HttpToolsProtocol):
     head_s: ClassVar[float] = 10.0
     """From the connection's start, or the first byte after a request, to the end of a head."""
     request_s: ClassVar[float] = 60.0
-    """From the end of the head to the end of the body. Whoever reads the body may be less patient."""
+    """From the end of the head to the end of the body. Whoever reads the body may be less patient, or more."""
+    patient_bytes_per_s: ClassVar[int] = 4096
+    """A body whose application is ``PATIENT`` may take longer, if in each ``request_s`` so much of it comes."""
     most: ClassVar[int] = max(20, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _FILES_FOR_OTHERS, 4000))
     """Open connections. Beyond, the one that has waited longest for its head is closed."""
 
@@ -51,6 +55,7 @@ class Connection(HttpToolsProtocol):
     _fed = 0  # bytes since then, as they came
     _head_bytes = 0  # bytes of the head, as parsed
     _framing = 0
+    _body_bytes = 0  # that came since the timer was set
     _status = _BAD
     _deaf = False
     _declined = b""  # the head of a request, without the offer of another protocol that came with it
@@ -136,11 +141,12 @@ class Connection(HttpToolsProtocol):
         self._head_since = None
         self._in_body = True
         self._framing = 0
-        self._timer = self.loop.call_later(self.request_s, self.transport.close)
+        self._await_body()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._framing -= (1 + FRAMING) * len(body)
+        self._body_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -164,6 +170,18 @@ class Connection(HttpToolsProtocol):
         self._head_since = self.loop.time()
         self._fed = self._head_bytes = 0
         self._timer = self.loop.call_later(self.head_s, self._too_slow)
+
+    def _await_body(self) -> None:
+        self._body_bytes = 0
+        self._timer = self.loop.call_later(self.request_s, self._body_too_slow)
+
+    def _body_too_slow(self) -> None:
+        cycle: RequestResponseCycle | None = self.cycle
+        patient = cycle is not None and not cycle.response_complete and cycle.scope.get(PATIENT)
+        if patient and self._body_bytes >= self.request_s * self.patient_bytes_per_s:
+            self._await_body()
+        else:
+            self.transport.close()
 
     def _count(self, length: int) -> None:
         self._head_bytes += length
