@@ -24,7 +24,7 @@ from rufaa import ids
 from rufaa.config import config
 from rufaa.facilities.queries import Actor
 from rufaa.referrals.machine import Status
-from support import World, referral_in, rows, unchanged, value
+from support import World, execute, referral_in, rows, unchanged, value
 
 At = Callable[[Actor], Desk]
 Screens = Callable[[Actor], Page]
@@ -288,6 +288,16 @@ def test_who_sees_the_money_alone_has_no_files(world: World, desk: At) -> None:
     assert (signed_out.status_code, signed_out.headers["Location"]) == (302, f"/sign-in/?next={link}")
 
 
+def test_without_the_second_step_that_a_facility_wants_nothing_is_handed_out(world: World, desk: At) -> None:
+    referral, admin = world.referral(), desk(world.admin)
+    link = attached(admin, referral)
+    execute("UPDATE facility SET second_factor_required = true WHERE id = %(id)s", id=world.uhuru.pk)
+
+    answer = admin.get(link)
+    assert answer.status_code in {302, 403}
+    assert PDF not in answer.content
+
+
 def test_nothing_of_it_is_on_the_patients_page(world: World, desk: At) -> None:
     referral = referral_in(world, Status.PAID)
     attached(desk(world.admin), referral, file=file("HIV.pdf"))
@@ -313,8 +323,6 @@ def test_each_saving_is_noted_with_which_file_it_was(world: World, desk: At) -> 
 
 
 def test_a_saving_that_cannot_be_noted_hands_out_nothing(world: World, desk: At) -> None:
-    from support import execute  # noqa: PLC0415
-
     referral, admin = world.referral(), desk(world.admin)
     link = attached(admin, referral)
     execute("ALTER TABLE audit ADD CONSTRAINT broken CHECK (kind <> 'attachment.read') NOT VALID")

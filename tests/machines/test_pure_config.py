@@ -82,6 +82,11 @@ BAD: list[tuple[str, str, str]] = [
     ("RUFAA_PORT", "nan", "from 1 to 65535"),
     ("RUFAA_POOL_SIZE", "3", "from 4 to 200"),
     ("RUFAA_POOL_SIZE", "201", "from 4 to 200"),
+    ("RUFAA_ATTACHMENT_MB", "0", "from 1 to 25"),
+    ("RUFAA_ATTACHMENT_MB", "26", "from 1 to 25"),
+    ("RUFAA_ATTACHMENT_MB", "1.5", "from 1 to 25"),
+    ("RUFAA_ATTACHMENTS", "0", "from 1 to 200"),
+    ("RUFAA_ATTACHMENTS", "201", "from 1 to 200"),
     ("RUFAA_PUBLIC_URL", "rufaa.or.ke", "http:// or https://"),
     ("RUFAA_PUBLIC_URL", "ftp://rufaa.or.ke", "http:// or https://"),
     ("RUFAA_PUBLIC_URL", "https://", "http:// or https://"),
@@ -193,3 +198,10 @@ def test_every_setting_that_is_read_is_documented() -> None:
 
     assert named - documented == BETWEEN_OUR_PARTS
     assert {name for name in SETTINGS if name != "DATABASE_URL"} - named == set()
+
+
+def test_files_are_as_large_and_as_many_as_the_operator_says() -> None:
+    usual, other = load({}), load({"RUFAA_ATTACHMENT_MB": "25", "RUFAA_ATTACHMENTS": "5"})
+
+    assert (usual.attachment_bytes, usual.attachments) == (10 * 1024 * 1024, 20)
+    assert (other.attachment_bytes, other.attachments) == (25 * 1024 * 1024, 5)

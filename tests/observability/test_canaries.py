@@ -19,10 +19,13 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.cookiejar import CookieJar
 from typing import Any, Final
 
 import psycopg
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from demo_process import START_S, Demo, environment, folder, port_pair, processes, stop
 from observability.canaries import (
@@ -223,6 +226,45 @@ def ask_badly(server: Server, referral: str) -> None:
                 pass
 
 
+def talk(server: Server, referral: str) -> None:
+    """Comments and files that are taken, are refused, and break inside, by the form of a page."""
+    url = server.demo.url
+    cookies = CookieJar()
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
+
+    def send(path: str, **values: object) -> str:
+        browser.open(f"{url}/sign-in/", timeout=10).close()
+        csrf = next(each.value for each in cookies if each.name == "csrftoken")
+        body = encode_multipart(BOUNDARY, {"csrfmiddlewaretoken": csrf, **values})
+        try:
+            answer = browser.open(
+                urllib.request.Request(url + path, body, {"Content-Type": MULTIPART_CONTENT}), timeout=10
+            )
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            return str(answer.read().decode())
+
+    send("/sign-in/as/", who="admin")
+    page, file = f"/referrals/{referral}", b"%PDF-1.7 " + canary("FileBytes").encode()
+    assert canary("Comment") in send(f"{page}/say/", text=f"{canary('Comment')} {PATIENT}")
+    send(f"{page}/say/", text=f"{canary('BadComment')}\x07{PATIENT}")
+    assert canary("FileName") in send(f"{page}/attach/", file=_upload(f"{canary('FileName')}{PATIENT}.pdf", file))
+    send(f"{page}/attach/", file=_upload(f"{canary('BadFileName')}.pdf", canary("BadFile").encode()))
+    send(f"{page}/attach/", file=_upload(f"{canary('LargeName')}.pdf", b"%PDF-".ljust(11 * 2**20)))
+    send(f"{page}/attach/{canary('Address')}/", file=_upload(canary("Nowhere"), file))
+    server.sql("ALTER TABLE comment ADD CONSTRAINT forced_comment CHECK (text = '') NOT VALID")
+    server.sql("ALTER TABLE attachment ADD CONSTRAINT forced_attachment CHECK (name = '') NOT VALID")
+    send(f"{page}/say/", text=canary("BrokenComment"))
+    send(f"{page}/attach/", file=_upload(canary("BrokenFileName"), file))
+    server.sql("ALTER TABLE comment DROP CONSTRAINT forced_comment")
+    server.sql("ALTER TABLE attachment DROP CONSTRAINT forced_attachment")
+
+
+def _upload(name: str, content: bytes) -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, content, "application/pdf")
+
+
 def sign_in(server: Server) -> None:
     """An API key and a token for it: used for calls that fail inside, mistyped, listed, revoked, used again."""
     demo = server.demo
@@ -397,6 +439,7 @@ def server() -> Iterator[Server]:
         paid, cancelled = pay_and_cancel(running)
         ask_badly(running, paid)
         sign_in(running)
+        talk(running, paid)
         call_back_badly(running)
         report_badly(running)
         force_database_errors(running)
@@ -422,6 +465,8 @@ def test_what_was_to_fail_has_failed_and_was_logged(server: Server) -> None:
     assert "UniqueViolation[23505 forced_unique]" in server.errors
     assert "CheckViolation[23514 forced_check]" in server.errors
     assert "CheckViolation[23514 forced_settle]" in server.errors
+    assert "CheckViolation[23514 forced_comment]" in server.errors
+    assert "CheckViolation[23514 forced_attachment]" in server.errors
     postgres = (server.demo.data / "postgres.log").read_text()
     assert 'violates unique constraint "forced_unique"' in postgres
     assert 'violates check constraint "forced_settle"' in postgres
@@ -438,7 +483,7 @@ def test_the_canaries_are_where_they_belong(server: Server) -> None:
     """The control of the planting: the database has them."""
     stored = "\n".join(
         str(row)
-        for table in ("particulars", "referral", "exemption", "evidence", "prompt")
+        for table in ("particulars", "referral", "exemption", "evidence", "prompt", "comment", "attachment")
         for row in server.sql(f"SELECT * FROM {table}")
     )
     bodies = "\n".join(bytes(row[0]).decode(errors="replace") for row in server.sql("SELECT body FROM inbox"))
@@ -446,6 +491,7 @@ def test_the_canaries_are_where_they_belong(server: Server) -> None:
 
     wanted = ("PaidName", "PaidDiagnosis", "PaidHistory", "PaidLab", "WaiveReason", "CancelReason", "UnknownDesc")
     assert {canary(place) for place in (*wanted, "Body", "FirstName", "Settlement")} <= found
+    assert {canary("Comment"), canary("FileName")} <= found
     assert {canary(place) for place in ("C2bFirst", "C2bBody", "Reference", "CreditParty", "OrderDesc")} <= found
     assert {DATE_OF_BIRTH, NATIONAL_ID, EMAIL, PAYS[-9:], PATIENT[-9:], STRANGER[-9:]} <= found
 

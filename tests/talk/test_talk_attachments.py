@@ -21,6 +21,7 @@ from rufaa.referrals import queries as referrals
 from rufaa.referrals.machine import Status
 from rufaa.referrals.queries import ReferralNotFound
 from rufaa.talk import operations, queries
+from rufaa.talk.models import LARGEST_BYTES
 from rufaa.talk.operations import FileTooLarge, NotTaken, RemovedAlready, TooManyFiles
 from rufaa.talk.queries import AttachmentNotFound, File, Opened
 from support import World, execute, referral_in, rows, unchanged, value, wait_until
@@ -315,6 +316,21 @@ def test_each_opening_is_gathered_as_a_reading(world: World) -> None:
     with trail.gathering() as seen, pytest.raises(AttachmentNotFound):
         opened(world.admin, referral, "0" * 32)
     assert trail.Reading.FILE_READ not in {kind for _, kind in seen}
+
+
+def test_names_are_told_beside_digests_to_who_sees_more_than_the_money(world: World) -> None:
+    referral = referral_in(world, S.PAID)
+    remove(world.admin, referral, attach(world.admin, referral, "HIV.pdf"))
+
+    def names(actor: Actor) -> dict[str, str]:
+        return look(lambda tx: queries.names_by_digest(tx, referrals.see(tx, actor, referral)))
+
+    assert names(world.receiving_admin) == {hashlib.sha256(PDF).hexdigest(): "HIV.pdf"}
+    assert names(world.finance) == {}
+
+
+def test_no_setting_lets_in_what_the_database_refuses() -> None:
+    assert config.load({"RUFAA_ATTACHMENT_MB": "25"}).attachment_bytes == LARGEST_BYTES
 
 
 # --- what PostgreSQL holds everybody to -----------------------------------------------------------------------------
