@@ -26,6 +26,7 @@ from rufaa.payments import strays
 from rufaa.payments.machine import FeeEvent
 from rufaa.payments.reconcile import hand_over_overdue
 from rufaa.referrals import operations as referrals
+from rufaa.talk import operations as talk
 from support import (
     HANDLERS,
     Status,
@@ -52,6 +53,7 @@ def lived(world: World, database: str) -> World:
     waived = world.waiting()
     unit(lambda tx: referrals.propose_exemption(tx, world.admin, waived, kind=FeeEvent.WAIVE, reason="poor"))
     unit(lambda tx: referrals.second_exemption(tx, world.finance, waived))
+    unit(lambda tx: talk.attach(tx, world.admin, waived, name="lab.pdf", content=b"%PDF-1.7"))
     twice, first = world.prompted("254708001001")
     call_back(first, code=1032)
     second = world.ask(twice, "254708001002")
@@ -349,6 +351,13 @@ SAYS: Final[Sequence[tuple[str, str, tuple[str, ...]]]] = [
     ("mpesa_account", "by the receipts", ("UPDATE refund SET state = 'failed' WHERE state = 'done'",)),
     ("mpesa_account", "by the receipts", ("DELETE FROM transfer WHERE kind = 'refunded'",)),
     (
+        "file_is_what_its_digest_says",
+        "has other bytes",
+        ("UPDATE attachment_content SET content = overlay(content PLACING 'x'::bytea FROM 3)",),
+    ),
+    ("file_is_what_its_digest_says", "has other bytes", ("DELETE FROM attachment_content",)),
+    ("file_is_what_its_digest_says", "has other bytes", ("UPDATE attachment SET size_bytes = size_bytes + 1",)),
+    (
         "history_ends_where_rows_are",
         "refund",
         ("DELETE FROM history WHERE machine = 'refund' AND event = 'succeeded'",),
@@ -362,6 +371,7 @@ def test_every_rule_holds_in_a_town_that_lived(lived: World) -> None:
         *("referral", "fee", "prompt", "receipt", "application", "refund", "exemption", "task", "evidence", "inbox"),
         "stray",
         "transfer",
+        "attachment",
     ):
         assert value(f"SELECT count(*) FROM {table}") > 0, table
 

@@ -11,19 +11,25 @@ from typing import Final
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from django.db import OperationalError, connection
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from playwright.sync_api import Page, expect
+from psycopg.errors import SerializationFailure
 
 from console.test_console_access import check
 from console.test_console_talk import form_key
 from desks import Desk, Elsewhere
 from rufaa import ids
 from rufaa.config import config
+from rufaa.console import uploads
+from rufaa.db.atomic import Tx
 from rufaa.facilities.queries import Actor
 from rufaa.referrals.machine import Status
+from rufaa.talk import operations
+from rufaa.talk.models import Attachment
 from support import World, execute, referral_in, rows, unchanged, value
 
 At = Callable[[Actor], Desk]
@@ -236,6 +242,45 @@ def settings_of_uploads(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Non
     from django.conf import settings  # noqa: PLC0415
 
     return lambda folder: monkeypatch.setattr(settings, "FILE_UPLOAD_TEMP_DIR", str(folder))
+
+
+def test_a_file_that_grows_too_large_never_comes_to_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Django would keep of it, in memory or on the disk, is let go before its end."""
+    handed: list[int] = []
+    keep = TemporaryFileUploadHandler.receive_data_chunk
+
+    def kept(handler: TemporaryFileUploadHandler, raw: bytes, start: int) -> None:
+        handed.append(len(raw))
+        keep(handler, raw, start)
+
+    monkeypatch.setattr(TemporaryFileUploadHandler, "receive_data_chunk", kept)
+    request = RequestFactory().post("/", {"file": file(content=b"%PDF-".ljust(2 * MOST)), "once": "x"})
+
+    assert request.FILES == {}
+    assert request.POST["once"] == "x"
+    assert uploads.too_large(request)
+    assert sum(handed) <= MOST
+    other = RequestFactory().post("/", {"file": file()})
+    assert not uploads.too_large(other)
+
+
+def test_a_transaction_that_is_repeated_has_the_whole_file_again(
+    world: World, desk: At, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL may ask for that at any time."""
+    times: list[bytes] = []
+    attach = operations.attach
+
+    def once_in_vain(tx: Tx, actor: Actor, referral: str, *, name: str, content: bytes) -> Attachment:
+        times.append(content)
+        if len(times) == 1:
+            raise OperationalError from SerializationFailure()
+        return attach(tx, actor, referral, name=name, content=content)
+
+    monkeypatch.setattr(operations, "attach", once_in_vain)
+    attached(desk(world.admin), world.referral())
+
+    assert times == [PDF, PDF]
 
 
 def test_where_there_is_no_room_there_is_no_form(world: World, desk: At) -> None:

@@ -264,6 +264,11 @@ WHERE evidence.inbox IS NOT NULL AND NOT EXISTS (
     END
 )
 
+-- name: file_is_what_its_digest_says
+SELECT format('attachment %s has other bytes than its digest says, or none', attachment.id) AS what
+FROM attachment LEFT JOIN attachment_content ON attachment_content.attachment_id = attachment.id
+WHERE octet_length(content) IS DISTINCT FROM size_bytes OR sha256(content) IS DISTINCT FROM attachment.sha256
+
 -- name: figures
 -- Noted in a backup's manifest, and compared after its restore.
 SELECT 'books ' || name AS name, sum(cents)::bigint AS number FROM (
