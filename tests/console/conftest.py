@@ -39,7 +39,7 @@ def browser(gateway: Running) -> Iterator[Browser]:
 
 def is_trouble(message: ConsoleMessage) -> bool:
     """A refusal that a page shows is none."""
-    shown = re.search(r"the server responded with a status of (409|422) ", message.text)
+    shown = re.search(r"the server responded with a status of (409|413|422) ", message.text)
     return message.type in {"error", "warning"} and not shown
 
 

@@ -475,3 +475,21 @@ def test_without_javascript_a_file_is_attached_too(
     screen.get_by_label("A file to attach").set_input_files(scan)
     screen.get_by_role("button", name="Attach", exact=True).click()
     expect(screen.get_by_role("link", name="scan.pdf")).to_be_visible()
+
+
+@pytest.mark.browser
+def test_what_is_far_too_large_is_told_as_well(
+    town: World, screens: Screens, elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    """The gateway answers before the browser has sent it all, and the answer is shown."""
+    referral = elsewhere(town.referral)
+    screen = screens(town.admin, java_script_enabled=False)  # type: ignore[call-arg]
+    film = tmp_path / "film.pdf"
+    film.write_bytes(b"%PDF-".ljust(4 * MOST))
+    screen.goto(f"/referrals/{referral}/")
+    screen.get_by_label("A file to attach").set_input_files(film)
+    screen.get_by_role("button", name="Attach", exact=True).click()
+
+    expect(screen.get_by_text("This is too large: at most 21 MB can be sent here.")).to_be_visible()
+    screen.go_back()
+    expect(screen.get_by_role("heading", name="Jane Wafula")).to_be_visible()

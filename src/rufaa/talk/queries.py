@@ -21,7 +21,7 @@ from rufaa.talk.content import ENDINGS, FileKind
 
 SHOWN: Final = 100
 """So many comments are shown unless somebody asks for all."""
-_MOST: Final = 10_000
+_MOST: Final = 2_000
 _SQL: Final = sql.load(__file__, "queries.sql")
 
 
