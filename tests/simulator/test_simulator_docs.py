@@ -8,10 +8,12 @@ from pathlib import Path
 
 from rufaa.simulator.config import SimulatorSettings
 from rufaa.simulator.control import Control
+from rufaa.simulator.control_phones import PhoneControl
 from rufaa.simulator.faults import KINDS
 from rufaa.simulator.plans import Forgery
 from rufaa.simulator.presets import PRESETS
 from rufaa.simulator.shapes import FIELDS, SHAPES
+from rufaa.simulator.switches import SWITCHES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "simulator.md").read_text(encoding="utf-8")
 
@@ -45,6 +47,10 @@ def test_every_preset_and_shape_stands_there() -> None:
     assert all(f"`{name}`" in PAGE for name in FIELDS)
 
 
+def test_every_switch_stands_there() -> None:
+    assert rows("switch") == {name: [each.line.replace("…", f"{each.seconds}")] for name, each in SWITCHES.items()}
+
+
 def test_every_setting_stands_there() -> None:
     assert sorted(rows("setting")) == sorted(each.name for each in dataclasses.fields(SimulatorSettings))
 
@@ -68,5 +74,6 @@ class Router:
 def test_every_control_route_stands_there() -> None:
     router = Router()
     Control.__new__(Control).add_routes(router)  # type: ignore[arg-type]
+    PhoneControl.__new__(PhoneControl).add_routes(router)  # type: ignore[arg-type]
     told = re.findall(r"^\| `([A-Z]+ /control/[^`]*)` \|", PAGE, flags=re.MULTILINE)
     assert sorted(told) == sorted(router.routes)

@@ -12,10 +12,13 @@ from typing import assert_never
 
 from rufaa.money import Money
 from rufaa.phone import Phone
+from rufaa.simulator import words
 from rufaa.simulator.events import (
     CallbackSent,
+    CashPaidIn,
     Event,
     IdRepeated,
+    InboxRead,
     MaintenanceSet,
     MoneyEvent,
     NoticePlanned,
@@ -24,6 +27,8 @@ from rufaa.simulator.events import (
     OrderTaken,
     OtherEvent,
     PaymentMade,
+    PhoneEvent,
+    PhoneSet,
     PromptCreated,
     PromptEnded,
     PromptEvent,
@@ -32,6 +37,7 @@ from rufaa.simulator.events import (
     PullRegistered,
     QueryMisled,
     QueryPlanned,
+    SmsReceived,
     UrlsRegistered,
     UrlsRemoved,
     WalletSet,
@@ -40,7 +46,7 @@ from rufaa.simulator.movements import Movement, Way, stk_moved_at
 from rufaa.simulator.notices import Notice
 from rufaa.simulator.orders import Order
 from rufaa.simulator.registrations import PullRegistration, Urls
-from rufaa.simulator.state import Prompt, State
+from rufaa.simulator.state import Manner, Prompt, State
 
 
 @dataclass(slots=True)
@@ -56,7 +62,14 @@ class Books:
     history: dict[Phone, list[str]] = field(default_factory=dict)  # prompts by payer and by phone, oldest first
     maintenance: MaintenanceSet | None = None
     movements: dict[str, Movement] = field(default_factory=dict)  # by receipt, in the order in which they were made
-    by_hand: dict[Phone, list[str]] = field(default_factory=dict)  # receipts of what moved without a prompt, by phone
+    inbox: dict[Phone, list[str]] = field(
+        default_factory=dict
+    )  # what each phone was told of, oldest first: the id of a
+    # prompt that was told of, the receipt of what moved without one, the id of an SMS from elsewhere
+    read: dict[Phone, int] = field(default_factory=dict)  # how many of those its owner has read
+    cash: dict[str, CashPaidIn] = field(default_factory=dict)  # by receipt
+    texts: dict[str, SmsReceived] = field(default_factory=dict)  # from elsewhere, by id
+    manners: dict[Phone, Manner] = field(default_factory=dict)
     undone: dict[str, str] = field(default_factory=dict)  # the receipt of a payment: that of its reversal
     orders: dict[str, Order] = field(default_factory=dict)  # by ConversationID, in the order of acknowledgement
     by_originator: dict[str, str] = field(default_factory=dict)  # OriginatorConversationID: the first ConversationID
@@ -69,6 +82,8 @@ class Books:
             self._apply_to_prompt(event)
         elif isinstance(event, MoneyEvent):
             self._apply_money(event)
+        elif isinstance(event, PhoneEvent):
+            self._apply_to_phone(event)
         else:
             self._apply(event)
 
@@ -98,6 +113,11 @@ class Books:
         match event:
             case WalletSet():
                 self.wallets[event.phone] = event.balance
+            case CashPaidIn():
+                self.wallets[event.phone] = event.wallet_after
+                self.receipts.add(event.receipt)
+                self.cash[event.receipt] = event
+                self._tell(event.phone, event.receipt)
             case PaymentMade():
                 self._move(event.movement)
                 self.notices.extend(event.notices)
@@ -107,6 +127,18 @@ class Books:
                 self.notices.extend(event.notices)
             case OrderEnded():
                 self._end_order(event)
+            case _:
+                assert_never(event)
+
+    def _apply_to_phone(self, event: PhoneEvent) -> None:
+        match event:
+            case SmsReceived():
+                self.texts[event.sms_id] = event
+                self._tell(event.phone, event.sms_id)
+            case InboxRead():
+                self.read[event.phone] = event.messages
+            case PhoneSet():
+                self.manners[event.phone] = event.manner
             case _:
                 assert_never(event)
 
@@ -132,6 +164,13 @@ class Books:
 
     def till(self, short_code: str) -> Money:
         return self.tills.get(short_code, Money(0))
+
+    def manner(self, phone: Phone) -> Manner:
+        return self.manners.get(phone, Manner.BY_NUMBER)
+
+    def unread(self, phone: Phone) -> int:
+        """How many messages its owner has not read: the newest ones."""
+        return len(self.inbox.get(phone, [])) - self.read.get(phone, 0)
 
     def live_on(self, phone: Phone) -> Prompt | None:
         """The prompt for which ``phone`` is locked, if there is one."""
@@ -188,8 +227,11 @@ class Books:
         if movement.undoes is not None:
             self.undone[movement.undoes] = movement.receipt
         if movement.way is not Way.STK:
-            self.by_hand.setdefault(movement.phone, []).append(movement.receipt)
-            self.history.setdefault(movement.phone, [])  # so that the list of phones has it
+            self._tell(movement.phone, movement.receipt)
+
+    def _tell(self, phone: Phone, about: str) -> None:
+        self.inbox.setdefault(phone, []).append(about)
+        self.history.setdefault(phone, [])  # so that the list of phones has it
 
     def _free(self, prompt: Prompt) -> None:
         """Its phone is locked no more."""
@@ -215,20 +257,21 @@ class Books:
             )
         self.notices.extend(event.notices)
         self._free(prompt)
-        self._change(
-            replace(
-                prompt,
-                state=State.UNPAID if moved is None else State.PAID,
-                result_code=event.result_code,
-                result_desc=event.result_desc,
-                query_desc=event.query_desc,
-                receipt=None if moved is None else moved.receipt,
-                ended_at=event.ended_at,
-                balance_after=self.wallet(prompt.payer),
-                callback_balance=event.callback_balance,
-                postings=prompt.postings + event.postings,
-            )
+        ended = replace(
+            prompt,
+            state=State.UNPAID if moved is None else State.PAID,
+            result_code=event.result_code,
+            result_desc=event.result_desc,
+            query_desc=event.query_desc,
+            receipt=None if moved is None else moved.receipt,
+            ended_at=event.ended_at,
+            balance_after=self.wallet(prompt.payer),
+            callback_balance=event.callback_balance,
+            postings=prompt.postings + event.postings,
         )
+        self._change(ended)
+        if words.message(ended, business="") is not None:
+            self._tell(prompt.payer, event.checkout_request_id)
 
     def _change(self, prompt: Prompt) -> None:
         self.prompts[prompt.checkout_request_id] = prompt

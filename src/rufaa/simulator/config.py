@@ -24,6 +24,7 @@ DEMO_PIN: Final = "1234"
 DEMO_INITIATOR_NAME: Final = "demo-operator"
 DEMO_INITIATOR_PASSWORD: Final = "demo-Password#1"  # noqa: S105
 
+WALLET_LIMIT: Final = Money(50_000_000)  # daraja.md §3
 NEW_WALLET: Final = Money(7_000_000)  # what a phone has that nobody has seen before
 
 _SHORT_CODE: Final = re.compile(r"[0-9]{5,7}")

@@ -123,8 +123,8 @@ class Control:
         return web.json_response({"wallets": {phone: {"balance_cents": each.cents} for phone, each in wallets.items()}})
 
     async def _set_wallet(self, request: web.Request) -> web.Response:
-        phone = _phone(request)
-        body = await _body(request, allowed={"balance_cents"})
+        phone = phone_of(request)
+        body = await body_of(request, allowed={"balance_cents"})
         cents = body.get("balance_cents")
         if type(cents) is not int or not 0 <= cents <= 10**12:
             raise InvalidArgument("balance_cents is a whole number of cents, not below 0.", argument="balance_cents")
@@ -149,7 +149,7 @@ class Control:
         return web.json_response(self._time())
 
     async def _advance(self, request: web.Request) -> web.Response:
-        body = await _body(request, allowed={"advance_s"})
+        body = await body_of(request, allowed={"advance_s"})
         seconds = _seconds(body.get("advance_s"))
         await self._engine.advance(seconds)
         return web.json_response(self._time())
@@ -159,7 +159,7 @@ class Control:
 
     async def _script(self, request: web.Request) -> web.Response:
         """One fault, or ``{"faults": [...]}``: all of them or, if one makes no sense, none."""
-        body = await _body(request)
+        body = await body_of(request)
         many = body.get("faults", [body])
         if not isinstance(many, list):
             raise InvalidArgument("faults is a list.", argument="faults")
@@ -168,7 +168,7 @@ class Control:
         return await self._faults(request)
 
     async def _forget_faults(self, _request: web.Request) -> web.Response:
-        self._engine.faults.clear()
+        self._engine.forget_faults()
         return web.json_response({"faults": []})
 
     async def _kinds(self, _request: web.Request) -> web.Response:
@@ -205,7 +205,7 @@ class Control:
 
     async def _maintain(self, request: web.Request) -> web.Response:
         """``{"for_s": 600, "delay_s": 0}``; both may be left out."""
-        body = await _body(request, allowed={"for_s", "delay_s"})
+        body = await body_of(request, allowed={"for_s", "delay_s"})
         self._engine.script(Fault(FaultKind.MAINTENANCE, **body))
         return await self._maintenance(request)
 
@@ -220,7 +220,7 @@ class Control:
 
     async def _start_chaos(self, request: web.Request) -> web.Response:
         """``{"seed": 7}``, and ``"rate"``: above 0, at most 1."""
-        body = await _body(request, allowed={"seed", "rate"})
+        body = await body_of(request, allowed={"seed", "rate"})
         seed, rate = body.get("seed"), body.get("rate", Chaos(0).rate)
         if type(seed) is not int or not 0 <= seed <= 10**12:
             raise InvalidArgument("seed is a whole number from 0 on.", argument="seed")
@@ -235,15 +235,15 @@ class Control:
 
     async def _answer(self, request: web.Request) -> web.Response:
         """``{"pin": "1234"}`` or ``{"action": "cancel" | "ignore"}``; with ``"prompt"``, only if that one rings."""
-        phone = _phone(request)
-        body = await _body(request, allowed={"pin", "action", "prompt"})
+        phone = phone_of(request)
+        body = await body_of(request, allowed={"pin", "action", "prompt"})
         prompt = await self._engine.answer(phone, _answer_of(body), checkout_request_id=_text_or_none(body, "prompt"))
         return web.json_response({"state": prompt.state, "result_code": prompt.result_code, "receipt": prompt.receipt})
 
     async def _pay(self, request: web.Request) -> web.Response:
         """``{"to": "174379", "reference": "…", "shillings": 1000}``; with ``"pin"`` if it is to be a wrong one."""
-        phone = _phone(request)
-        body = await _body(request, allowed={"to", "reference", "shillings", "pin"})
+        phone = phone_of(request)
+        body = await body_of(request, allowed={"to", "reference", "shillings", "pin"})
         to, reference, pin = (_text_or_none(body, name) for name in ("to", "reference", "pin"))
         if to is None:
             raise InvalidArgument("to is the number of a paybill or of a till.", argument="to")
@@ -304,11 +304,13 @@ def fault_of(body: object) -> Fault:
     return Fault(kind, on=on, **given)
 
 
-def _phone(request: web.Request) -> Phone:
+def phone_of(request: web.Request) -> Phone:
+    """The phone that the route names. Raises ``InvalidPhone``."""
     return phones.parse(request.match_info["phone"], argument="phone")
 
 
-async def _body(request: web.Request, *, allowed: set[str] | None = None) -> Mapping[str, Any]:
+async def body_of(request: web.Request, *, allowed: set[str] | None = None) -> Mapping[str, Any]:
+    """The object that was sent. Raises ``InvalidArgument``, also where it has a name that is not ``allowed``."""
     if request.content_type != "application/json":
         raise InvalidArgument("Send application/json.", argument="Content-Type")
     try:

@@ -99,12 +99,20 @@ class Core:
 
     # ------------------------------------------------------------ what goes wrong
 
-    def script(self, fault: Fault) -> None:
+    def script(self, fault: Fault, *, switch: str | None = None) -> None:
         self.note("fault-scripted", {"fault": fault.to_data()})
         if fault.kind is FaultKind.MAINTENANCE:
             self.begin(fault)
         else:
-            self.faults.add(fault)
+            self.faults.add(fault, switch=switch)
+
+    def forget_faults(self, switch: str | None = None) -> None:
+        """No fault waits any more; or none that ``switch`` has put there."""
+        if switch is None:
+            self.faults.clear()
+        else:
+            self.faults.remove(switch)
+        self.note("faults-forgotten", {"switch": switch})
 
     def begin(self, maintenance: Fault) -> None:
         """A maintenance window; it takes the place of the one before."""

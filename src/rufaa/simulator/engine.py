@@ -25,6 +25,7 @@ from rufaa.simulator.effects import callback_plan, query_plan
 from rufaa.simulator.movements import Movement, Way, stk_moved_at
 from rufaa.simulator.notices import Notice
 from rufaa.simulator.ordering import Orders
+from rufaa.simulator.owner import Owner
 from rufaa.simulator.paybill import Paybill
 from rufaa.simulator.plans import AS_USUAL, TRULY, CallbackPlan, Posting, QueryPlan, Says
 from rufaa.simulator.postman import Postman
@@ -33,6 +34,7 @@ from rufaa.simulator.state import (
     ByItself,
     Ends,
     GoesThrough,
+    Manner,
     Prompt,
     State,
     StaysLive,
@@ -56,6 +58,7 @@ class Engine(Core):
         self._postman = Postman(self)
         self.paybill = Paybill(self, self._postman)
         self.orders = Orders(self, self._postman)
+        self.owner = Owner(self)
         self._answered: deque[tuple[datetime, str]] = deque(maxlen=1000)
         self._receipts: dict[str, str] = {}  # that were shown to a merchant's validation, by prompt
         self._asking: set[str] = set()  # prompts whose PIN was right, and whose merchant is being asked
@@ -83,7 +86,7 @@ class Engine(Core):
             text=text,
             callback_url=push.callback_url,
             created_at=now,
-            forced_code=push.forced_code or too_long,
+            forced_code=push.forced_code or too_long or state.MANNER_CODES.get(self.books.manner(push.phone)),
             plan=self.faults.take_callback_plan(now=now) or self._drawn_callbacks(drawn),
             query_plan=self._drawn_queries(drawn),
             notice_plan=self.paybill.drawn_plan(drawn, short_code=push.merchant.short_code),
@@ -102,7 +105,8 @@ class Engine(Core):
 
     def rings(self, prompt: Prompt) -> bool:
         """Whether the owner of the phone sees it now, and can answer."""
-        return prompt.rings and prompt.checkout_request_id not in self._asking
+        off = self.books.manner(prompt.phone) is Manner.OFF
+        return prompt.rings and not off and prompt.checkout_request_id not in self._asking
 
     async def answer(self, phone: Phone, answer: Answer, *, checkout_request_id: str | None = None) -> Prompt:
         """The owner of ``phone`` answers what rings. Raises ``NotRinging``."""

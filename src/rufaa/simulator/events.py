@@ -16,7 +16,7 @@ from rufaa.simulator.notices import Notice, Tells
 from rufaa.simulator.orders import Order
 from rufaa.simulator.plans import Posting, QueryPlan, Says
 from rufaa.simulator.registrations import PullRegistration, Urls
-from rufaa.simulator.state import Prompt
+from rufaa.simulator.state import Manner, Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +154,44 @@ class WalletSet:
 
 
 @dataclass(frozen=True, slots=True)
+class CashPaidIn:
+    """The owner of ``phone`` gave cash to an agent, under ``receipt``."""
+
+    phone: Phone
+    receipt: str
+    amount: Money
+    paid_at: datetime
+    wallet_after: Money
+
+
+@dataclass(frozen=True, slots=True)
+class SmsReceived:
+    """Somebody other than M-Pesa wrote to ``phone``."""
+
+    sms_id: str
+    phone: Phone
+    sender: str
+    text: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRead:
+    """Whoever holds ``phone`` has read its first ``messages`` messages."""
+
+    phone: Phone
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneSet:
+    """From here on ``phone`` does this when it is asked."""
+
+    phone: Phone
+    manner: Manner
+
+
+@dataclass(frozen=True, slots=True)
 class PullRegistered:
     """Pull is on for a short code from now on."""
 
@@ -183,6 +221,7 @@ class OrderEnded:
 PromptEvent = (
     PromptCreated | PromptPutAside | PromptHeld | PromptEnded | CallbackSent | IdRepeated | QueryPlanned | QueryMisled
 )
-MoneyEvent = WalletSet | PaymentMade | OrderTaken | OrderEnded
+MoneyEvent = WalletSet | CashPaidIn | PaymentMade | OrderTaken | OrderEnded
+PhoneEvent = SmsReceived | InboxRead | PhoneSet
 OtherEvent = MaintenanceSet | NoticePlanned | NoticeSent | UrlsRegistered | UrlsRemoved | PullRegistered
-Event = PromptEvent | MoneyEvent | OtherEvent
+Event = PromptEvent | MoneyEvent | PhoneEvent | OtherEvent

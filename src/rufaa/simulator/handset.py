@@ -9,12 +9,10 @@ number and the words about the form, which are escaped here.
 from __future__ import annotations
 
 import asyncio
-import heapq
 import html
 import itertools
 import json
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -25,9 +23,7 @@ from rufaa import phone as phones
 from rufaa.phone import InvalidPhone, Phone
 from rufaa.simulator import words
 from rufaa.simulator.engine import Engine
-from rufaa.simulator.movements import Movement
 from rufaa.simulator.paybill import NOT_PAID, NotPaid
-from rufaa.simulator.state import Prompt
 
 _STATIC: Final = Path(__file__).parent / "static"
 _CONTENT_TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -89,13 +85,13 @@ class Handset:
         books = self._engine.books
         live = books.live_on(phone)
         rings = live is not None and self._engine.rings(live)
-        shown = itertools.islice((message for _, message in self._messages(phone)), _SHOWN)
+        shown = itertools.islice(self._engine.owner.inbox(phone), _SHOWN)
         return {
             "phone": phone,
             "balance": words.ksh(books.wallet(phone)),
             "pin": self._engine.settings.pin,
             "prompt": {"id": live.checkout_request_id, "text": live.text} if rings and live is not None else None,
-            "messages": list(shown),
+            "messages": [{"id": each.message_id, "text": each.text, "at": each.at.isoformat()} for each in shown],
         }
 
     def _chaos(self) -> str | None:
@@ -104,28 +100,6 @@ class Handset:
         if swarm is None:
             return None
         return f"Chaos {swarm.chaos.seed} is on: {', '.join(self._engine.chaos_kinds) or 'nothing'}."
-
-    def _messages(self, phone: Phone) -> Iterator[tuple[datetime, dict[str, str]]]:
-        """What M-PESA wrote to ``phone``, newest first."""
-        books = self._engine.books
-        prompts = (self._about_prompt(each) for each in books.of_phone(phone) if each.payer == phone)
-        by_hand = (self._about_movement(books.movements[each]) for each in reversed(books.by_hand.get(phone, [])))
-        told = ((each for each in side if each is not None) for side in (prompts, by_hand))
-        return heapq.merge(*told, key=lambda each: each[0], reverse=True)
-
-    def _about_prompt(self, prompt: Prompt) -> tuple[datetime, dict[str, str]] | None:
-        text = words.message(prompt, business=self._name(prompt.short_code))
-        if text is None or prompt.ended_at is None:
-            return None
-        return prompt.ended_at, {"id": prompt.checkout_request_id, "text": text, "at": prompt.ended_at.isoformat()}
-
-    def _about_movement(self, movement: Movement) -> tuple[datetime, dict[str, str]]:
-        text = words.moved(movement, business=self._name(movement.short_code))
-        return movement.at, {"id": movement.receipt, "text": text, "at": movement.at.isoformat()}
-
-    def _name(self, short_code: str) -> str:
-        merchant = self._engine.settings.merchant(short_code)
-        return short_code if merchant is None else merchant.name
 
     def _page(self, name: str) -> Callable[[web.Request], Any]:
         path = _STATIC / name

@@ -31,6 +31,10 @@ EVENT_KINDS: Final[dict[str, type[Any]]] = {
     "prompt-ended": events.PromptEnded,
     "callback-sent": events.CallbackSent,
     "wallet-set": events.WalletSet,
+    "cash-paid-in": events.CashPaidIn,
+    "sms-received": events.SmsReceived,
+    "inbox-read": events.InboxRead,
+    "phone-set": events.PhoneSet,
     "id-repeated": events.IdRepeated,
     "query-planned": events.QueryPlanned,
     "query-misled": events.QueryMisled,
@@ -64,7 +68,7 @@ class JournalInUse(RufaaError):
 @dataclass(frozen=True, slots=True)
 class Entry:
     """``n`` counts from 1 without gaps. ``kind`` is an event's, or one of ``started``, ``exchange``, ``clock``,
-    ``validation``, ``fault-scripted``, ``fault-used``, ``chaos``, ``internal-error``."""
+    ``validation``, ``fault-scripted``, ``fault-used``, ``faults-forgotten``, ``chaos``, ``internal-error``."""
 
     n: int
     at: datetime

@@ -26,8 +26,10 @@ from rufaa.simulator.notices import Notice, Tells
 from rufaa.simulator.plans import NOTICED, NoticePlan
 from rufaa.simulator.postman import Postman
 from rufaa.simulator.registrations import Urls
+from rufaa.simulator.state import Manner
 
 NOT_PAID: Final[Mapping[str, str]] = {
+    "phone-off": "The phone is switched off.",
     "no-such-business": "No business has this number.",
     "no-account": f"A paybill wants an account number of 1 to {c2b.LONGEST_REFERENCE} characters.",
     "till-account": "A till takes no account number.",
@@ -63,6 +65,8 @@ class Paybill:
 
         Of several things that are wrong, the one that the phone would notice first is told.
         """
+        if self._core.books.manner(phone) is Manner.OFF:
+            raise NotPaid("phone-off")
         merchant = self._core.settings.paid_at(to)
         if merchant is None:
             raise NotPaid("no-such-business")

@@ -14,6 +14,7 @@ from rufaa.simulator.plans import CallbackPlan, NoticePlan, OrderPlan, QueryPlan
 @dataclass(slots=True)
 class _Waiting:
     fault: Fault
+    switch: str | None = None
     began_at: datetime | None = None
     used: int = 0
 
@@ -29,8 +30,16 @@ class Script:
     def waiting(self) -> tuple[Fault, ...]:
         return tuple(each.fault for each in self._waiting)
 
-    def add(self, fault: Fault) -> None:
-        self._waiting.append(_Waiting(fault))
+    def by_switch(self, switch: str | None) -> tuple[Fault, ...]:
+        """Those that wait since ``switch`` was switched on; None: those that no switch has put there."""
+        return tuple(each.fault for each in self._waiting if each.switch == switch)
+
+    def add(self, fault: Fault, *, switch: str | None = None) -> None:
+        self._waiting.append(_Waiting(fault, switch))
+
+    def remove(self, switch: str) -> None:
+        """Forget what ``switch`` has put there."""
+        self._waiting = [each for each in self._waiting if each.switch != switch]
 
     def clear(self) -> None:
         self._waiting.clear()

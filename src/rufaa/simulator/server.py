@@ -12,6 +12,7 @@ from rufaa.errors import Kind, RufaaError
 from rufaa.simulator import control, edge
 from rufaa.simulator.config import SimulatorSettings
 from rufaa.simulator.control import Control
+from rufaa.simulator.control_phones import PhoneControl
 from rufaa.simulator.edge import Daraja
 from rufaa.simulator.engine import Engine
 from rufaa.simulator.handset import Handset
@@ -35,6 +36,7 @@ def create_app(settings: SimulatorSettings) -> web.Application:
     app[ENGINE] = engine
     Daraja(engine).add_routes(app.router)
     Control(engine).add_routes(app.router)
+    PhoneControl(engine).add_routes(app.router)
     handset.add_routes(app.router)
     app.on_shutdown.append(handset.close)
     app.on_cleanup.append(_close)

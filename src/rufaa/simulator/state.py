@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +14,7 @@ from rufaa.phone import Phone
 from rufaa.simulator import codes
 from rufaa.simulator.plans import AS_USUAL, NOTICED, TRULY, CallbackPlan, NoticePlan, Posting, QueryPlan, Says
 
-_AUTOMATIC: Final = re.compile(r"2547[0-9]{2}00([0-9]{4})")
+_AUTOMATIC: Final = re.compile(r"2547[0-9]{2}00((?!7)[0-9]{4})")
 
 
 class State(StrEnum):
@@ -22,6 +23,25 @@ class State(StrEnum):
     HELD = "held"  # the PIN was right and a failure was reported all the same: the money moves later
     PAID = "paid"
     UNPAID = "unpaid"
+
+
+class Manner(StrEnum):
+    """What a phone does when it is asked for money."""
+
+    BY_NUMBER = "by-number"  # rings, or answers by itself if its number says so
+    PAYS = "pays"
+    CANCELS = "cancels"
+    WRONG_PIN = "wrong-pin"
+    OFF = "off"  # cannot be reached, and cannot pay by hand
+
+
+MANNER_CODES: Final[Mapping[Manner, str]] = {
+    Manner.PAYS: codes.PAID,
+    Manner.CANCELS: codes.CANCELLED,
+    Manner.WRONG_PIN: codes.WRONG_PIN,
+    Manner.OFF: codes.NOT_REACHED,
+}
+"""How a prompt ends by itself on a phone of this manner; ``BY_NUMBER`` is not among them."""
 
 
 LIVE: Final = frozenset({State.RINGING, State.IGNORED})
@@ -106,7 +126,10 @@ def decide(state: State, answer: Answer, *, amount: Money, balance: Money, pin: 
 
 
 def automatic_code(phone: Phone) -> str | None:
-    """The ResultCode with which ``2547NN00CCCC`` answers by itself: CCCC as a number. None: a person must answer."""
+    """The ResultCode with which ``2547NN00CCCC`` answers by itself: CCCC as a number. None: a person must answer.
+
+    From 7000 to 7999 M-Pesa has no codes; those phones ring, so that there are test phones enough for several people.
+    """
     match = _AUTOMATIC.fullmatch(phone)
     return str(int(match[1])) if match else None
 
@@ -125,7 +148,7 @@ class Prompt:
     text: str  # what the screen asks
     callback_url: str
     created_at: datetime
-    forced_code: str | None = None  # the network refuses the prompt with this code; it never rings
+    forced_code: str | None = None  # it never rings, and ends with this code: the network refuses it, or its owner
     plan: CallbackPlan = AS_USUAL
     query_plan: QueryPlan = TRULY
     notice_plan: NoticePlan = NOTICED  # of its C2B confirmation, if it is paid and nothing is scripted for that

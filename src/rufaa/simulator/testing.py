@@ -25,6 +25,7 @@ from rufaa.simulator.journal import Entry
 from rufaa.simulator.movements import Movement
 from rufaa.simulator.notices import Notice
 from rufaa.simulator.orders import Order
+from rufaa.simulator.owner import Message
 from rufaa.simulator.registrations import PullRegistration, Urls
 from rufaa.simulator.state import Answer, Cancelled, PinEntered, Prompt, PutAside
 
@@ -107,6 +108,10 @@ class RunningSimulator:
 
     def wallet(self, phone: str) -> Money:
         return self._call(lambda: self._engine.books.wallet(Phone(phone)))
+
+    def messages(self, phone: str) -> list[Message]:
+        """What the phone was told, by M-Pesa and by others, newest first."""
+        return self._call(lambda: list(self._engine.owner.inbox(Phone(phone))))
 
     def set_wallet(self, phone: str, balance: Money) -> None:
         self._call(lambda: self._engine.set_wallet(Phone(phone), balance))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from rufaa.clock import EAT
 from rufaa.money import Money
 from rufaa.simulator import codes
+from rufaa.simulator.events import CashPaidIn
 from rufaa.simulator.movements import Movement, Way
 from rufaa.simulator.state import Prompt
+
+AGENT: Final = "Duka la Majaribio"  # "the trial shop": nobody's name
 
 
 def prompt(*, amount: Money, business: str, account: str) -> str:
@@ -18,6 +22,11 @@ def prompt(*, amount: Money, business: str, account: str) -> str:
 def ksh(amount: Money) -> str:
     """``Ksh1,000.00``"""
     return str(amount).replace("KES ", "Ksh")
+
+
+def clock_time(instant: datetime) -> str:
+    """``09:12:00``, in EAT."""
+    return f"{instant.astimezone(EAT):%H:%M:%S}"
 
 
 def day_and_time(instant: datetime) -> str:
@@ -46,6 +55,14 @@ def moved(movement: Movement, *, business: str) -> str:
     return (
         f"{movement.receipt} Confirmed. {ksh(movement.amount)} sent to {business}{account} on {when}. "
         f"New M-PESA balance is {balance}. Transaction cost, Ksh0.00."
+    )
+
+
+def paid_in(cash: CashPaidIn) -> str:
+    """The SMS about cash that was given to an agent."""
+    return (
+        f"{cash.receipt} Confirmed. On {day_and_time(cash.paid_at)} Give {ksh(cash.amount)} cash to {AGENT}. "
+        f"New M-PESA balance is {ksh(cash.wallet_after)}."
     )
 
 
