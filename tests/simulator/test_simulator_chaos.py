@@ -133,7 +133,7 @@ def shown(client: Client) -> dict[str, Any]:
     """What the page of phones gets first."""
     connection = http.client.HTTPConnection(urlsplit(client.sim.url).netloc, timeout=20)
     try:
-        connection.request("GET", "/handset/phones")
+        connection.request("GET", "/handset/stream")
         response = connection.getresponse()
         line = next(each for each in iter(response.readline, b"") if each.startswith(b"data: "))
         picture: dict[str, Any] = json.loads(line.removeprefix(b"data: "))

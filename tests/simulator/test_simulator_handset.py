@@ -1,25 +1,24 @@
-"""The virtual handset: safe pages, fresh pictures, and a person who pays with mouse and keyboard."""
+"""The virtual handset: safe pages, a form that needs no scripts, and fresh pictures."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from rufaa.money import Money
-from rufaa.simulator.config import Merchant
+from rufaa.simulator import table
 
 if TYPE_CHECKING:
     from conftest import Client
 
-NASTY = Merchant("174379", "demo-key", "demo-secret", "demo-passkey", "<img src=x onerror=alert(1)>")
+PHONE = "254708374149"
+STREAM = f"/handset/stream?phone={PHONE}"
 
 
 @contextmanager
@@ -44,7 +43,7 @@ def stream(client: Client, path: str) -> Iterator[Callable[[], Any]]:
         connection.close()
 
 
-@pytest.mark.parametrize("path", ["/", "/phone/254708374149", "/static/phone.js", "/static/handset.css"])
+@pytest.mark.parametrize("path", ["/", f"/phone/{PHONE}", "/static/phone.js", "/static/handset.css"])
 def test_pages_allow_nothing_from_elsewhere_and_nothing_inline(client: Client, path: str) -> None:
     got = client.get(path)
     assert got.status == 200
@@ -64,8 +63,12 @@ def test_pages_allow_nothing_from_elsewhere_and_nothing_inline(client: Client, p
     [
         ("/phone?number=0708+374+149", "/phone/254708374149"),
         ("/phone?number=%2B254708374149", "/phone/254708374149"),
-        ("/phone?number=%3Cscript%3E", "/?wrong-number=1"),
-        ("/phone", "/?wrong-number=1"),
+        ("/phone?number=0708007001&phone=254708374149", "/?phone=254708374149&phone=254708007001"),
+        ("/phone?number=0708374149&phone=254708374149", "/?phone=254708374149"),
+        ("/phone?number=%3Cscript%3E", "/?wrong=no-number"),
+        ("/phone", "/?wrong=no-number"),
+        ("/phone?number=0712345678", "/?wrong=no-test-phone"),
+        ("/phone?number=07223&phone=254708374149", "/?phone=254708374149&wrong=no-number"),
         ("/phone/0708374149", "/phone/254708374149"),
     ],
 )
@@ -95,16 +98,16 @@ def test_a_phone_pays_by_hand_without_scripts(client: Client) -> None:
     assert (status, location) == (303, f"/phone/254708374149?paid={movement.receipt}")
     assert (movement.reference, movement.amount) == ("ACC 17", Money(125_000))
     assert f"Paid: {movement.receipt}." in client.get(location).text
-    with stream(client, "/handset/phones/254708374149") as picture:
-        shown = picture()
+    with stream(client, STREAM) as picture:
+        (shown,) = picture()["phones"]
     assert shown["balance"] == "Ksh68,750.00"
     (message,) = shown["messages"]
     assert message["text"] == (
         f"{movement.receipt} Confirmed. Ksh1,250.00 sent to RUFAA DEMO for account ACC 17 on 23/11/26 at 9:12 AM. "
         "New M-PESA balance is Ksh68,750.00. Transaction cost, Ksh0.00."
     )
-    with stream(client, "/handset/phones") as picture:
-        assert picture()["phones"] == [{"phone": "254708374149", "balance": "Ksh68,750.00"}]
+    with stream(client, "/handset/stream") as picture:
+        assert picture()["known"] == [{"phone": PHONE, "local": "0708 374 149", "balance": "Ksh68,750.00"}]
 
 
 @pytest.mark.parametrize(
@@ -147,128 +150,115 @@ def test_messages_come_in_the_order_of_time(client: Client) -> None:
     client.pushed("254708000000")
     client.sim.advance(2)
     prompts = [each.receipt for each in client.sim.prompts()]
-    with stream(client, "/handset/phones/254708000000") as picture:
-        told = [each["text"][:10] for each in picture()["messages"]]
+    with stream(client, "/handset/stream?phone=254708000000") as picture:
+        told = [each["text"][:10] for each in picture()["phones"][0]["messages"]]
     assert told == [prompts[1], first, prompts[0]]
 
 
 def test_what_is_no_number_is_no_phone(client: Client) -> None:
-    assert client.get("/phone/12").status == 400
-    assert client.get("/handset/phones/12").status == 400
+    for path in ("/phone/12", "/handset/stream?phone=12", "/?phone=12", "/phone?phone=12&number=0708374149"):
+        got = client.get(path)
+        assert (got.status, got.json["error"]) == (400, "invalid-phone"), path
+
+
+def test_a_number_that_may_be_somebodys_is_not_put_on_the_table_until_it_was_asked(client: Client) -> None:
+    page = client.get("/?wrong=no-test-phone").text
+    assert "That may be somebody&#x27;s real phone." in page
+    client.pushed("254712345678")
+    assert client.get("/phone?number=0712345678").headers["location"] == "/phone/254712345678"
+
+
+def test_a_table_is_full_in_the_end(client: Client) -> None:
+    on_table = "&".join(f"phone=25470800{number}" for number in range(7001, 7009))
+    full = client.get(f"/phone?number=0708374149&{on_table}").headers["location"]
+    assert full == f"/?{on_table}&wrong=too-many"
+    assert "it holds 8 phones" in client.get(full).text
+    again = client.get(f"/phone?number=0708007008&{on_table}").headers["location"]
+    assert again == f"/?{on_table}"
+    assert client.get(f"/?{on_table}&phone=254708007009").text.count("<article") == 8
+
+
+def test_an_address_puts_no_words_of_its_own_on_the_table(client: Client) -> None:
+    page = client.get("/?wrong=%3Cb%3EGone").text
+    assert "Gone" not in page
+    assert "wrong-number" not in page
+
+
+def test_a_table_without_phones_has_two_that_ring_and_proposes_one_more(client: Client) -> None:
+    page = client.get("/").text
+    assert page.count("<article") == 2
+    assert 'data-stream="/handset/stream?phone=254708374149&amp;phone=254708007001"' in page
+    assert 'value="0708 007 002"' in page
+    assert client.get("/phone/254708007001").text.count("<article") == 1
+
+
+def test_all_of_it_is_small(client: Client) -> None:
+    files = [each for each in table.STATIC.iterdir() if each.suffix in {".css", ".js", ".svg"}]
+    assert len(client.get("/").text.encode()) + sum(each.stat().st_size for each in files) <= 60_000
 
 
 def test_a_phones_picture_follows_what_happens(client: Client) -> None:
-    with stream(client, "/handset/phones/254708374149") as picture:
-        assert picture() == {
-            "phone": "254708374149",
+    with stream(client, STREAM) as picture:
+        (shown,) = picture()["phones"]
+        assert shown == {
+            "phone": PHONE,
+            "local": "0708 374 149",
             "balance": "Ksh70,000.00",
-            "pin": "1234",
+            "manner": "by-number",
             "prompt": None,
+            "unread": 0,
             "messages": [],
         }
         asked = client.pushed()
-        assert picture()["prompt"] == {
+        begun = round(client.sim.now().timestamp() * 1000)
+        after = picture()
+        assert (after["at"], after["stands"]) == (begun, True)
+        assert after["phones"][0]["prompt"] == {
             "id": asked,
             "text": "Do you want to pay KES 1,000.00 to RUFAA DEMO Account ABC123? Enter M-PESA PIN:",
+            "beganAt": begun,
+            "endsAt": begun + 60_000,
         }
-        paid = client.sim.answer("254708374149")
-        after = picture()
-        assert (after["prompt"], after["balance"]) == (None, "Ksh69,000.00")
-        (message,) = after["messages"]
-        assert message["text"] == (
-            f"{paid.receipt} Confirmed. Ksh1,000.00 sent to RUFAA DEMO for account ABC123 on 23/11/26 at 9:12 AM. "
-            "New M-PESA balance is Ksh69,000.00. Transaction cost, Ksh0.00."
-        )
+        paid = client.sim.answer(PHONE)
+        (shown,) = picture()["phones"]
+        assert (shown["prompt"], shown["balance"], shown["unread"]) == (None, "Ksh69,000.00", 1)
+        assert shown["messages"] == [
+            {
+                "id": asked,
+                "from": "MPESA",
+                "text": (
+                    f"{paid.receipt} Confirmed. Ksh1,000.00 sent to RUFAA DEMO for account ABC123 on 23/11/26 at "
+                    "9:12 AM. New M-PESA balance is Ksh69,000.00. Transaction cost, Ksh0.00."
+                ),
+                "when": "23/11/26 at 9:12 AM",
+                "read": False,
+            }
+        ]
 
 
-def test_the_list_shows_who_rings_and_a_late_reader_sees_the_same(client: Client) -> None:
-    with stream(client, "/handset/phones") as picture:
+def test_the_table_tells_who_rings_elsewhere_and_a_late_reader_sees_the_same(client: Client) -> None:
+    with stream(client, "/handset/stream") as picture:
         assert picture()["ringing"] == []
         client.pushed()
         seen = picture()
-    assert [each["phone"] for each in seen["ringing"]] == ["254708374149"]
+    assert [each["phone"] for each in seen["ringing"]] == [PHONE]
     assert seen["tills"] == [{"name": "RUFAA DEMO", "shortCode": "174379", "balance": "Ksh0.00"}]
-    with stream(client, "/handset/phones") as picture:
+    with stream(client, "/handset/stream") as picture:
         assert picture() == seen
+    with stream(client, STREAM) as picture:
+        assert picture()["ringing"] == []
+
+
+def test_two_phones_on_one_table_have_each_their_own_state(client: Client) -> None:
+    with stream(client, "/handset/stream?phone=254708374149&phone=254708007001") as picture:
+        picture()
+        client.pushed("254708007001")
+        first, second = picture()["phones"]
+    assert (first["prompt"], second["prompt"] is None) == (None, False)
 
 
 def test_put_aside_it_rings_no_more(client: Client) -> None:
     client.pushed()
-    client.sim.ignore("254708374149")
-    with stream(client, "/handset/phones/254708374149") as picture:
-        assert picture()["prompt"] is None
-
-
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("Debian's chromium is not installed")
-    switches = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-    switches += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=switches)
-        yield browser
-        browser.close()
-
-
-@pytest.mark.browser
-def test_a_person_pays_with_mouse_and_keyboard(simulate: Callable[..., Client], browser: Any) -> None:
-    client = simulate(merchants=(NASTY,), manual_clock=False)
-    page = browser.new_page(viewport={"width": 360, "height": 700})
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(client.sim.url + "/")
-    page.fill("input[name=number]", "0708 374 149")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/phone/254708374149")
-
-    client.pushed(AccountReference="<b>bold</b>")
-    page.wait_for_selector("#prompt-text:has-text('<b>bold</b>')")
-    page.keyboard.type("12")
-    page.click("button[aria-label='Digit 9']")
-    page.click("button[aria-label='Delete the last digit']")
-    page.click("button[aria-label='Digit 3']")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("#problem:has-text('A PIN has four digits.')")
-    page.click("button[aria-label='Digit 4']")
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".bubble:has-text('Confirmed. Ksh1,000.00 sent to <img src=x')")
-    page.wait_for_selector("#veil", state="hidden")
-    assert page.inner_text("#balance") == "Ksh69,000.00"
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-    client.pushed()
-    page.wait_for_selector("#veil", state="visible")
-    page.keyboard.press("Escape")
-    page.wait_for_selector("#veil", state="hidden")
-    client.pushed()
-    page.wait_for_selector("#veil", state="visible")
-    page.click("text=Ignore")
-    page.wait_for_selector("#veil", state="hidden")
-
-    assert [each.result_code for each in client.sim.prompts()] == ["0", "1032", None]
-    assert complaints == []
-    page.close()
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("scripts", [True, False])
-def test_a_person_pays_a_paybill_by_hand(simulate: Callable[..., Client], browser: Any, scripts: bool) -> None:
-    client = simulate(merchants=(NASTY,), manual_clock=False)
-    page = browser.new_context(java_script_enabled=scripts, viewport={"width": 360, "height": 700}).new_page()
-    page.goto(client.sim.url + "/phone/254708374149")
-    for pin, said in (("0000", "Not paid. That is not the PIN."), ("1234", "Paid: ")):
-        if not page.is_visible("text=M-PESA PIN >> nth=-1"):
-            page.click("summary")
-        page.fill("input[name=account]", "<i>17</i>")
-        page.fill("input[name=amount]", "250")
-        page.fill("input[name=pin]", pin)
-        page.click("button:has-text('Pay')")
-        assert page.inner_text(".said").startswith(said)
-    (movement,) = client.sim.movements()
-    assert (movement.reference, movement.amount) == ("<i>17</i>", Money(25_000))
-    if scripts:
-        page.wait_for_selector(f".bubble:has-text('{movement.receipt} Confirmed. Ksh250.00 sent to <img src=x')")
-    page.context.close()
+    client.sim.ignore(PHONE)
+    with stream(client, STREAM) as picture:
+        assert picture()["phones"][0]["prompt"] is None

@@ -43,7 +43,7 @@ def test_it_says_when_it_is_ready_and_stops_when_told(tmp_path: Path, how: signa
             first = child.stdout.readline()
             assert first.startswith("simulator ready http://127.0.0.1:")
             url = first.split()[-1]
-            stream = urllib.request.urlopen(url + "/handset/phones", timeout=20)  # an open page does not hold it back
+            stream = urllib.request.urlopen(url + "/handset/stream", timeout=20)  # an open page does not hold it back
             with stream:
                 child.send_signal(how)
                 assert stream.read().startswith(b"retry: 1000\n")  # its end is told, not cut

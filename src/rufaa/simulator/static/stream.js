@@ -12,9 +12,21 @@ export function follow(url, show, linked = () => {}) {
   };
 }
 
-// 254708374149 → 0708 374 149
-export function local(phone) {
-  return `0${phone.slice(3, 6)} ${phone.slice(6, 9)} ${phone.slice(9)}`;
+// Ask a control route. Its answer, or an Error with words that a person can read.
+export async function ask(path, body, method = "POST") {
+  let response;
+  try {
+    response = await fetch(path, {
+      method,
+      headers: { "Content-Type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw new Error("The simulator cannot be reached. Try again.");
+  }
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.message);
+  return answer;
 }
 
 // An element with a class and text; text is never read as HTML.
