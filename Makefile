@@ -34,9 +34,9 @@ SERVE := RUFAA_DIE_WITH_PARENT=$$PPID exec "$(PYTHON_BIN)" -m rufaa
 # Left out by test-fast: what starts browsers, Node, or whole servers as processes.
 SLOW := --ignore=tests/supervise --ignore=tests/embedded --ignore=tests/clients --ignore-glob='*/tests/journeys/test_seed_*' \
 	--ignore-glob='*/tests/journeys/test_demo_*' --ignore-glob='*/tests/journeys/test_handset_*' \
-	--ignore-glob='*/tests/typed/test_typed_page*'
+	--ignore-glob='*/tests/typed/test_typed_page*' --ignore-glob='*/test_simulator_handset_browser*' --ignore-glob='*_pictures.py'
 
-.PHONY: help demo run test test-fast sim bench-live bench-pages sabotage check format docs lock clean env env-dev env-uv
+.PHONY: help demo run test test-fast sim bench-live bench-pages sabotage check format docs pictures lock clean env env-dev env-uv
 
 help: ## List what make can do
 	@echo "Rufaa: patient referrals whose fee is collected by M-Pesa."
@@ -92,6 +92,10 @@ format: env-dev ## Format the code and put its imports in order
 
 docs: env-dev ## Write the generated pages anew
 	@"$(PYTHON_BIN)" tools/generate.py
+
+# The same pages give the same bytes on one machine; other fonts give others. The tests make them too, and keep none.
+pictures: env-dev ## Picture the pages anew for the README (docs/pictures; needs Chromium)
+	@PICTURES="$(CURDIR)/docs/pictures" "$(PYTHON_BIN)" -m pytest -q tests/console/test_console_pictures.py
 
 # UPGRADE=1 takes newer versions. Locks hold names, versions and hashes, and no addresses to download from.
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" "$(PYTHON_BIN)" -m uv pip compile --quiet --universal --python-version 3.11 \
