@@ -126,6 +126,29 @@ def test_a_wrong_pin_is_told_and_does_not_pay(demo: Demo, ringing: str, page: Pa
     assert demo.referral(ringing)["status"] == "pending-payment"
 
 
+def test_a_forger_who_is_switched_on_is_not_believed_and_the_pin_is(demo: Demo, page: Page) -> None:
+    referral = demo.waiting()
+    page.goto(f"{demo.handset}/phone/{RINGS}")
+    forger = page.get_by_role("radiogroup", name="Somebody reports a payment that was never made.")
+    forger.get_by_label("Once").check()
+    expect(page.locator("#on-now")).to_have_text("On now: forged callback (once).")
+    balance = page.locator(".balance").inner_text()
+
+    assert demo.push(referral, RINGS)["success"] is True
+    expect(forger.get_by_label("Off")).to_be_checked()  # it was used
+    doubted = "it is believed only after a query"
+    wait_until(lambda: doubted in demo.rufaa("explain", referral).stdout, what="the doubt about the forgery")
+    assert demo.referral(referral)["status"] == "pending-payment"
+    assert page.locator(".balance").inner_text() == balance
+
+    page.get_by_label("M-PESA PIN, four digits").fill("1234")
+    page.keyboard.press("Enter")
+    demo.wait_for_status(referral, "paid")
+    receipt = demo.referral(referral)["payment"]["receipt"]
+    expect(page.locator(".thread li").first).to_contain_text(f"{receipt} Confirmed.")
+    assert cents(balance) - cents(page.locator(".balance").inner_text()) == 100_000
+
+
 def test_the_table_of_phones_shows_who_rings(demo: Demo, ringing: str, page: Page) -> None:
     page.goto(f"{demo.url}/")
     page.get_by_role("link", name="virtual handset").click()

@@ -71,8 +71,8 @@ def command(
     }
     if config().log == "auto":
         env["RUFAA_LOG"] = "plain"  # for the eyes of who tries it; the parts write to a pipe, and would take json
-    if chaos is not None and config().callback_networks is None:
-        env["RUFAA_CALLBACK_ADDRESSES"] = "127.0.0.1"  # a forger comes from another address, and must not be believed
+    if config().callback_networks is None:
+        env["RUFAA_CALLBACK_ADDRESSES"] = "127.0.0.1"  # forgers, whom chaos and the handset send, come from elsewhere
     os.environ.update(env)
     given = load({**config().environ, **env})
     config.cache_clear()
