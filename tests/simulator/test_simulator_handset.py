@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -255,6 +256,15 @@ def test_two_phones_on_one_table_have_each_their_own_state(client: Client) -> No
         client.pushed("254708007001")
         first, second = picture()["phones"]
     assert (first["prompt"], second["prompt"] is None) == (None, False)
+
+
+def test_an_open_page_costs_no_thread(client: Client) -> None:
+    with ExitStack() as pages:
+        pages.enter_context(stream(client, STREAM))()
+        before = threading.active_count()
+        for picture in [pages.enter_context(stream(client, STREAM)) for _ in range(20)]:
+            picture()
+        assert threading.active_count() == before
 
 
 def test_put_aside_it_rings_no_more(client: Client) -> None:

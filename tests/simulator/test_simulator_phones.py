@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from by_hand import Operator
 from rufaa.money import Money
 from rufaa.simulator.config import SimulatorSettings
 from rufaa.simulator.paybill import NotPaid
@@ -17,7 +18,7 @@ from rufaa.simulator.testing import running_simulator
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Client
+    from conftest import Client, Listener
     from rufaa.simulator.testing import RunningSimulator
 
 PHONE = "254708374149"
@@ -128,6 +129,27 @@ def test_every_movement_of_a_phone_is_told_of(client: Client) -> None:
             "New M-PESA balance is Ksh72,000.00."
         ),
     ]
+
+
+def test_money_that_comes_back_is_told_of_too(client: Client, listener: Listener) -> None:
+    operator = Operator(client, listener)
+    paid = client.sim.pay(PHONE, "174379", "ACC 17", 1000)
+    client.sim.pay("254708007001", "174379", "B", 500)
+    operator.reverse(paid)
+    operator.pay_out(shillings=300)
+    client.sim.advance(2)
+    reversal, payout = (each.receipt for each in client.sim.movements()[-2:])
+    assert texts(client)[:2] == [
+        (
+            f"{payout} Confirmed. You have received Ksh300.00 from RUFAA DEMO on 23/11/26 at 9:12 AM. "
+            "New M-PESA balance is Ksh70,300.00."
+        ),
+        (
+            f"{reversal} Confirmed. Transaction {paid} of Ksh1,000.00 to RUFAA DEMO was reversed on 23/11/26 at "
+            "9:12 AM. New M-PESA balance is Ksh70,000.00."
+        ),
+    ]
+    assert client.sim.wallet(PHONE) == Money(7_030_000)
 
 
 def test_a_cancelled_prompt_is_not_told_of(client: Client) -> None:

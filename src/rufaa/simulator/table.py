@@ -107,7 +107,8 @@ def _switches() -> str:
 def _switch(name: str, switch: Switch) -> str:
     before, _, after = (html.escape(each) for each in switch.line.partition("…"))
     seconds = (
-        f'<input type="number" min="1" max="{LONGEST_S}" value="{switch.seconds}" aria-label="Seconds">'
+        f'<input type="number" min="1" max="{LONGEST_S}" value="{switch.seconds}" '
+        f'aria-label="Seconds, {html.escape(switch.short)}">'
         if switch.seconds is not None
         else ""
     )
