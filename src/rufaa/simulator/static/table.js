@@ -10,13 +10,13 @@ const time = new Intl.DateTimeFormat("en-KE", { timeZone: "Africa/Nairobi", hour
 let clock = null;  // what the simulator's time was at a moment of ours
 
 // The simulator's time in milliseconds, which stands still if a test moves it.
-export function now() {
+function now() {
   return clock.at + (clock.stands ? 0 : performance.now() - clock.seen);
 }
 
 function show(picture) {
   clock = { at: picture.at, stands: picture.stands, seen: performance.now() };
-  for (const each of picture.phones) phones.find((phone) => phone.number === each.phone)?.show(each, now);
+  for (const each of picture.phones) phones.find((phone) => phone.number === each.phone)?.show(each);
   showOthers(picture);
   showSwitches(picture);
   part("chaos").textContent = picture.chaos ?? "";
@@ -73,7 +73,13 @@ document.body.addEventListener("trouble", (event) => {
 for (const kind of ["click", "change"]) {
   document.addEventListener(kind, () => { part("trouble").hidden = true; }, { capture: true });
 }
-part("all-off").addEventListener("click", () => ask("/control/switches", undefined, "DELETE"));
+part("all-off").addEventListener("click", async () => {
+  try {
+    await ask("/control/switches", undefined, "DELETE");
+  } catch (error) {
+    document.body.dispatchEvent(new CustomEvent("trouble", { detail: error.message }));
+  }
+});
 setInterval(tick, 1000);
 follow(document.body.dataset.stream, show, (up) => {
   for (const each of phones) each.linked(up);
