@@ -375,11 +375,10 @@ def modules() -> list[str]:
     """Import every module of the package and give their names."""
     import rufaa  # noqa: PLC0415
 
-    skipped = (".migrations", ".__main__")
     names = [
         module.name
         for module in pkgutil.walk_packages(rufaa.__path__, "rufaa.")
-        if not any(part in module.name for part in skipped)
+        if not module.name.endswith(".__main__")
     ]
     for name in names:
         importlib.import_module(name)

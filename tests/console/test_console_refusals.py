@@ -26,7 +26,18 @@ from support import World
 
 At = Callable[[Actor], Desk]
 ROOT: Final = Path(rufaa.__file__).parent
-SAID: Final = ("referrals", "payments", "facilities", "audit", "console", "signin", "money.py", "phone.py", "law.py")
+SAID: Final = (
+    "referrals",
+    "talk",
+    "payments",
+    "facilities",
+    "audit",
+    "console",
+    "signin",
+    "money.py",
+    "phone.py",
+    "law.py",
+)
 NOT_FOR_PAGES: Final = {"api_keys.py", "links.py", "issuers.py", "tokens.py", "dispatch.py"}
 """What commands, tokens and the worker are told."""
 OF_COMMANDS: Final = {"UnknownAccount"}

@@ -508,9 +508,11 @@ GUARDS: Final = (
         "a refund is approved twice",
         f"{PAYMENTS}/refunds.py",
         """    if RefundState(row["state"]) is not RefundState.PROPOSED:
-        raise RefundNotOpen(f"The refund is {row['state']} already.", status=row["state"])""",
+        raise RefundNotOpen(
+            sentence("The refund is %(state)s already.",""",
         """    if not row:
-        raise RefundNotOpen(f"The refund is {row['state']} already.", status=row["state"])""",
+        raise RefundNotOpen(
+            sentence("The refund is %(state)s already.",""",
         (f"{RACE_REFUNDS}::test_a_refund_is_approved_once",),
     ),
     Guard(

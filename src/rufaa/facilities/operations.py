@@ -10,7 +10,7 @@ from typing import Final
 from rufaa import ids, secret
 from rufaa.daraja.credentials import AccountKind, C2bVersion, Credentials, Environment, PullMethod
 from rufaa.db.atomic import Tx
-from rufaa.errors import InvalidArgument, Kind, RufaaError
+from rufaa.errors import InvalidArgument, Kind, RufaaError, sentence
 from rufaa.facilities.models import Facility, Membership, MpesaAccount, Price, User
 from rufaa.facilities.rights import Role
 from rufaa.money import InvalidAmount, Money, stk_amount
@@ -53,7 +53,8 @@ def add_user(_tx: Tx, username: str, *, full_name: str = "", email: str = "", op
     there = User.objects.filter(username__iexact=username).values_list("username", flat=True).first()
     if there not in {None, username}:
         raise NameTaken(
-            f"There is somebody called {there} already: names differ in more than case.", argument="username"
+            sentence("There is somebody called %(name)s already: names differ in more than case.", name=there),
+            argument="username",
         )
     user, made = User.objects.get_or_create(
         username=username, defaults={"full_name": full_name, "is_superuser": operator, "is_staff": operator}

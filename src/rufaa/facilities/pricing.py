@@ -13,7 +13,7 @@ from typing import Final
 from rufaa import ids
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
-from rufaa.errors import Kind, RufaaError
+from rufaa.errors import Kind, RufaaError, sentence
 from rufaa.facilities import operations
 from rufaa.facilities.models import Facility, MpesaAccount, Price
 from rufaa.money import Money
@@ -77,8 +77,13 @@ def change(
     """Make it so, if the price is still ``was``. Raises as ``planned``, and ``PriceMoved``."""
     plan = planned(tx, facility, price, receiving=receiving, amount=amount)
     if plan.before != was:
-        now = "none" if plan.before is None else plan.before
-        raise PriceMoved(f"Somebody changed this price meanwhile: it is {now} now. Nothing was changed.")
+        raise PriceMoved(
+            sentence("Somebody changed this price meanwhile: there is none now. Nothing was changed.")
+            if plan.before is None
+            else sentence(
+                "Somebody changed this price meanwhile: it is %(now)s now. Nothing was changed.", now=plan.before
+            )
+        )
     operations.set_price(
         tx,
         facility,

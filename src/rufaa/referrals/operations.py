@@ -17,7 +17,7 @@ from django.db import transaction
 from rufaa import phone as phones
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
-from rufaa.errors import InvalidArgument, Kind, RufaaError, Sentence, sentence
+from rufaa.errors import InvalidArgument, RufaaError, sentence
 from rufaa.facilities.models import Facility, Membership, User
 from rufaa.facilities.queries import Actor, Forbidden, facility_named, home
 from rufaa.facilities.rights import Right, Role, Side
@@ -30,38 +30,12 @@ from rufaa.payments import operations as payments
 from rufaa.payments.machine import FeeEvent
 from rufaa.payments.operations import FeeNotOpen, PaidAlready, Requested
 from rufaa.phone import Phone
-from rufaa.referrals import actions, machine, texts
+from rufaa.referrals import actions, machine, refusing, texts
 from rufaa.referrals.machine import Event, Priority, Status
 from rufaa.referrals.models import Referral
 from rufaa.referrals.queries import Seen, rights_on, see, whole
 
 _SQL: Final = sql.load(__file__, "operations.sql")
-
-
-class UnlawfulMove(RufaaError):
-    """The referral's status does not take this move now. ``data.allowed`` lists the statuses that it can go to."""
-
-    kind = Kind.CONFLICT
-    code = "unlawful-move"
-
-
-class NotPaid(UnlawfulMove):
-    """No money has been seen for the referral that somebody calls paid."""
-
-    code = "not-paid"
-
-
-class ReasonNeeded(InvalidArgument):
-    """Rejecting and cancelling need a reason, completing needs the outcome."""
-
-    code = "reason-needed"
-
-
-class NoStoredPhone(RufaaError):
-    """No phone is stored that could be asked for the money."""
-
-    kind = Kind.CONFLICT
-    code = "no-stored-phone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +134,9 @@ def update_status(
     row, rights = _locked(tx, actor, referral)
     status, priority = Status(row.state), Priority(row.priority)
     if new_phone is not None:
-        _require(rights, Right.PARTICULARS, sentence("store a phone for"))
+        refusing.require(rights, Right.PARTICULARS, sentence("store a phone for"))
     if status is target:
-        _require_any(
+        refusing.require_any(
             rights, actions.RIGHT_TO_REACH[target], sentence("move this referral to %(target)s", target=target)
         )
         _store_payer_phone(row, new_phone)
@@ -170,12 +144,12 @@ def update_status(
     event = machine.event_to(status, target, priority)
     held = actions.RIGHT_TO_REACH[target] if event is None else actions.RIGHT_FOR[event]
     if not rights & set(held) and Right.CONFIRM in held and _works_at_receiving(actor, row):
-        raise _unlawful(
+        raise refusing.unlawful(
             row, rights, sentence("It is not released to you yet: the fee is neither paid, waived nor deferred.")
         )
-    _require_any(rights, held, sentence("move this referral to %(target)s", target=target))
+    refusing.require_any(rights, held, sentence("move this referral to %(target)s", target=target))
     if event is None:
-        raise _unlawful(
+        raise refusing.unlawful(
             row,
             rights,
             sentence("A referral that is %(status)s does not become %(target)s.", status=status, target=target),
@@ -188,7 +162,7 @@ def update_status(
     match machine.decide(status, event, actions.facts(row)):
         case Moved(state=state):
             if event in machine.NEEDS_REASON and not why:
-                raise ReasonNeeded(
+                raise refusing.ReasonNeeded(
                     "Say the outcome for the referring doctor, as reason."
                     if event is Event.COMPLETE
                     else "Say why, as reason.",
@@ -197,7 +171,7 @@ def update_status(
             _store_payer_phone(row, new_phone)
             move(tx, row, state, event, why)
         case Ignored(why=ignored):
-            raise _unlawful(
+            raise refusing.unlawful(
                 row,
                 rights,
                 sentence(
@@ -208,7 +182,7 @@ def update_status(
                 ),
             )
         case Refused(why=refused):
-            raise _unlawful(row, rights, refused, not_paid=event is Event.MONEY_SEEN)
+            raise refusing.unlawful(row, rights, refused, not_paid=event is Event.MONEY_SEEN)
     prompt = _ask_for_payment(tx, row) if event is Event.ASK_PAYMENT else None
     return Changed(_seen(tx, actor, row), prompt)
 
@@ -293,7 +267,7 @@ def save_particulars(
         "booked_time": texts.text_of("bookedTime", booked_time, limit=40),
     }
     row, rights = _locked(tx, actor, referral)
-    _require(rights, Right.PARTICULARS, sentence("save the particulars of"))
+    refusing.require(rights, Right.PARTICULARS, sentence("save the particulars of"))
     _check_open_for_particulars(row, rights)
     given = {name: value for name, value in values.items() if value}  # what is left out stays as it was
     Particulars.objects.filter(pk=row.particulars_id).update(**given)
@@ -310,7 +284,7 @@ def update_phones(tx: Tx, actor: Actor, referral: str, *, patient_phone: str, pa
     phone = phones.parse(patient_phone, argument="patientPhone")
     payer = phones.parse(payer_phone, argument="stkPhoneNumber")
     row, rights = _locked(tx, actor, referral)
-    _require(rights, Right.PARTICULARS, sentence("change the phones of"))
+    refusing.require(rights, Right.PARTICULARS, sentence("change the phones of"))
     _check_open_for_particulars(row, rights)
     Particulars.objects.filter(pk=row.particulars_id).update(phone=phone, payer_phone=payer)
     row.refresh_from_db()
@@ -319,7 +293,7 @@ def update_phones(tx: Tx, actor: Actor, referral: str, *, patient_phone: str, pa
 
 def _check_open_for_particulars(row: Referral, rights: frozenset[Right]) -> None:
     if Status(row.state) in machine.CLOSED:
-        raise _unlawful(
+        raise refusing.unlawful(
             row,
             rights,
             sentence(
@@ -332,7 +306,7 @@ def _store_payer_phone(row: Referral, phone: Phone | None) -> None:
     if phone is None:
         return
     if Status(row.state) in machine.CLOSED:
-        raise UnlawfulMove(
+        raise refusing.UnlawfulMove(
             sentence("A referral that is %(status)s takes no phones any more.", status=Status(row.state)),
             status=row.state,
             allowed=[],
@@ -363,7 +337,7 @@ def retry_prompt(tx: Tx, actor: Actor, referral: str, *, reason: str = "") -> tu
     row = _for_prompt(tx, actor, referral)
     assert row.fee_id is not None
     if not row.particulars.payer_phone:
-        raise NoStoredPhone("No payer phone is stored. Use triggerReferralPayment with a phone number.")
+        raise refusing.NoStoredPhone("No payer phone is stored. Use triggerReferralPayment with a phone number.")
     asked = payments.request_prompt(
         tx,
         row.fee_id,
@@ -380,7 +354,9 @@ def type_receipt_code(tx: Tx, actor: Actor, referral: str, *, code: str) -> clai
     """A person says that an M-Pesa message with this code pays the referral; M-Pesa has the last word."""
     claims.read_code(code)
     row, rights = _locked(tx, actor, referral)
-    _require_any(rights, (Right.PARTICULARS, Right.UNAPPLIED), sentence("type a receipt code for this referral"))
+    refusing.require_any(
+        rights, (Right.PARTICULARS, Right.UNAPPLIED), sentence("type a receipt code for this referral")
+    )
     if row.fee_id is None:
         raise FeeNotOpen("This referral has no fee yet: it has to be approved first.", status=row.state)
     return claims.type_code(tx, row.fee_id, code, by=actor.user, hand_on=fees_paid)
@@ -388,7 +364,7 @@ def type_receipt_code(tx: Tx, actor: Actor, referral: str, *, code: str) -> clai
 
 def _for_prompt(tx: Tx, actor: Actor, referral: str) -> Referral:
     row, rights = _locked(tx, actor, referral)
-    _require(rights, Right.PROMPT, sentence("ask for the money of"))
+    refusing.require(rights, Right.PROMPT, sentence("ask for the money of"))
     if Status(row.state) in machine.CLOSED:
         raise FeeNotOpen(
             sentence("This referral is %(status)s: there is nothing to pay.", status=Status(row.state)),
@@ -407,7 +383,7 @@ def propose_exemption(tx: Tx, actor: Actor, referral: str, *, kind: FeeEvent, re
     """The first of two people who waive or defer the fee."""
     why = texts.text_of("reason", reason, needed=True)
     row, rights = _locked(tx, actor, referral)
-    _require(rights, Right.PROPOSE_EXEMPTION, sentence("waive or defer the fee of"))
+    refusing.require(rights, Right.PROPOSE_EXEMPTION, sentence("waive or defer the fee of"))
     payments.propose_exemption(tx, _fee_of(row), kind=kind, reason=why, by=actor.user)
     return _seen(tx, actor, row)
 
@@ -415,7 +391,7 @@ def propose_exemption(tx: Tx, actor: Actor, referral: str, *, kind: FeeEvent, re
 def second_exemption(tx: Tx, actor: Actor, referral: str) -> Seen:
     """The second of two people: the fee is waived or deferred."""
     row, rights = _locked(tx, actor, referral)
-    _require(rights, Right.SECOND_EXEMPTION, sentence("waive or defer the fee of"))
+    refusing.require(rights, Right.SECOND_EXEMPTION, sentence("waive or defer the fee of"))
     payments.second_exemption(tx, _fee_of(row), by=actor.user)
     tx.execute(_SQL["release"], {"referral": row.pk})
     row.refresh_from_db()
@@ -452,33 +428,6 @@ def _seen(tx: Tx, actor: Actor, row: Referral) -> Seen:
     fresh = whole(tx, row.pk)
     assert fresh is not None
     return Seen(fresh, rights_on(actor, fresh))
-
-
-def _require(rights: frozenset[Right], right: Right, action: Sentence) -> None:
-    if right not in rights:
-        raise Forbidden(sentence("You may not %(action)s this referral.", action=action), right=right)
-
-
-def _require_any(rights: frozenset[Right], wanted: tuple[Right, ...], action: Sentence) -> None:
-    if not rights & set(wanted):
-        raise Forbidden(sentence("You may not %(action)s.", action=action), right=wanted[0])
-
-
-def _unlawful(row: Referral, rights: frozenset[Right], why: Sentence, *, not_paid: bool = False) -> UnlawfulMove:
-    """The refusal, with what this person could do instead."""
-    status = Status(row.state)
-    options = [
-        machine.TRANSITIONS[status, event]
-        for event in machine.allowed(status, actions.facts(row))
-        if actions.may_move(rights, status, event)
-    ]
-    kind = NotPaid if not_paid else UnlawfulMove
-    message = (
-        sentence("%(why)s You can move it to: %(options)s.", why=why, options=options)
-        if options
-        else sentence("%(why)s You can move it to: nothing.", why=why)
-    )
-    return kind(message, status=status, allowed=[str(option) for option in options])
 
 
 def _now(tx: Tx) -> datetime:

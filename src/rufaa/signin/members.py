@@ -17,7 +17,7 @@ from typing import Final
 from rufaa import ids, reads
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
-from rufaa.errors import InvalidArgument, Kind, RufaaError
+from rufaa.errors import InvalidArgument, Kind, RufaaError, sentence
 from rufaa.facilities import logbook, operations
 from rufaa.facilities.models import Facility, User
 from rufaa.facilities.operations import InvalidName, NameTaken
@@ -240,14 +240,16 @@ def _may(tx: Tx, actor: Actor, facility: Facility, person: object, deed: Deed) -
     return found
 
 
-_NOT_YOURSELF: Final = "Another administrator does this for you. Nothing was changed."
-_OPERATOR: Final = (
+_NOT_YOURSELF: Final = sentence("Another administrator does this for you. Nothing was changed.")
+_OPERATOR: Final = sentence(
     "This person works elsewhere too, or was changed meanwhile: an operator does this. Nothing was changed."
 )
 _WHY: Final = {
     Deed.ROLES: _OPERATOR,
-    Deed.INVITE: "A link goes only to who may sign in, by their own e-mail once they were here. An operator can"
-    " do more. Nothing was changed.",
+    Deed.INVITE: sentence(
+        "A link goes only to who may sign in, by their own e-mail once they were here. An operator can do more."
+        " Nothing was changed."
+    ),
     Deed.SWITCH_OFF: _OPERATOR,
     Deed.SWITCH_ON: _OPERATOR,
     Deed.FORGET: _OPERATOR,

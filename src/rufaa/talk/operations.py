@@ -16,7 +16,7 @@ from rufaa import ids
 from rufaa.config import MB, config
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
-from rufaa.errors import InvalidArgument, Kind, RufaaError
+from rufaa.errors import InvalidArgument, Kind, RufaaError, Sentence, sentence
 from rufaa.facilities.queries import Actor, Forbidden
 from rufaa.facilities.rights import Right, Side
 from rufaa.referrals import queries as referrals
@@ -46,7 +46,10 @@ class FileTooLarge(InvalidArgument):
     def __init__(self) -> None:
         most = config().attachment_bytes
         super().__init__(
-            f"The file is too large: {most // MB} MB are allowed. Take a smaller photo, or fewer pages in one file.",
+            sentence(
+                "The file is too large: %(most)s MB are allowed. Take a smaller photo, or fewer pages in one file.",
+                most=most // MB,
+            ),
             argument="file",
             most_bytes=most,
         )
@@ -72,22 +75,32 @@ class RemovedAlready(RufaaError):
 def say(tx: Tx, actor: Actor, referral: str, *, text: str) -> Comment:
     """One more comment, which both facilities read from now on. Raises ``InvalidArgument``, ``ReferralNotFound``,
     ``Forbidden``."""
-    said = _said("comment", text, argument="text")
+    said = _said(sentence("comment"), text, argument="text")
     seen = _heard(tx, actor, referral)
     return Comment.objects.create(
         referral=seen.referral, author_id=actor.user, facility_id=speaks_for(actor, seen), text=said
     )
 
 
-def _said(what: str, text: str, *, argument: str) -> str:
+def _said(what: Sentence, text: str, *, argument: str) -> str:
     """``text`` trimmed, each end of a line one character, as a form's field counts it."""
     said = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if not said:
-        raise InvalidArgument(f"Write something: the {what} is empty.", argument=argument)
+        raise InvalidArgument(sentence("Write something: the %(what)s is empty.", what=what), argument=argument)
     if len(said) > LONGEST:
-        raise InvalidArgument(f"The {what} has {len(said)} characters; {LONGEST} are allowed.", argument=argument)
+        raise InvalidArgument(
+            sentence(
+                "The %(what)s has %(length)s characters; %(limit)s are allowed.",
+                what=what,
+                length=len(said),
+                limit=LONGEST,
+            ),
+            argument=argument,
+        )
     if _CONTROL.search(said):
-        raise InvalidArgument(f"The {what} has a control character, which no text may have.", argument=argument)
+        raise InvalidArgument(
+            sentence("The %(what)s has a control character, which no text may have.", what=what), argument=argument
+        )
     return said
 
 
@@ -132,7 +145,12 @@ def _need_room(tx: Tx, referral: uuid.UUID) -> None:
     most = config().attachments
     if there["files"] >= most:
         raise TooManyFiles(
-            f"This referral has {there['files']} files, removed ones among them; {most} are allowed.", allowed=most
+            sentence(
+                "This referral has %(files)s files, removed ones among them; %(most)s are allowed.",
+                files=there["files"],
+                most=most,
+            ),
+            allowed=most,
         )
 
 
@@ -143,7 +161,7 @@ def remove(tx: Tx, actor: Actor, referral: str, *, attachment: str, reason: str)
     is no error. Raises ``InvalidArgument``, ``ReferralNotFound``, ``AttachmentNotFound``, ``Forbidden``,
     ``RemovedAlready``.
     """
-    why = _said("reason", reason, argument="reason")
+    why = _said(sentence("reason"), reason, argument="reason")
     seen = _heard(tx, actor, referral)
     by_id = ids.from_wire(attachment)
     row = tx.row(_SQL["hold"], {"referral": seen.referral.pk, "attachment": by_id}) if by_id else None
