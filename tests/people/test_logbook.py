@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.db import IntegrityError
 
-from rufaa.db.atomic import unit
+from rufaa.db import sql
+from rufaa.db.atomic import Tx, unit
 from rufaa.facilities import logbook, operations
 from rufaa.facilities.models import User
 from rufaa.facilities.rights import Role
@@ -129,3 +130,18 @@ def test_what_a_stranger_repeats_is_written_once(fresh: World) -> None:
         return unit(lambda tx: logbook.note(tx, "sign-in.unknown", address=address, same_s=60))
 
     assert [knock("10.0.0.1"), knock("10.0.0.1"), knock("10.0.0.2")] == [True, False, True]
+
+
+def test_a_stranger_who_knocks_costs_no_walk_through_the_book(world: World) -> None:
+    statement = sql.load(logbook.__file__, "logbook.sql")["note"]
+    values = {"kind": "sign-in.unknown", "person": None, "facility": None, "actor": None, "address": "10.0.0.1"}
+
+    def plan(tx: Tx) -> str:
+        tx.execute("INSERT INTO logbook (kind) SELECT 'sign-in.passed' FROM generate_series(1, 20000)")
+        tx.execute("ANALYZE logbook")
+        found = tx.tuples(f"EXPLAIN {statement}", {**values, "about": "{}", "same_s": 300.0})
+        return "\n".join(line for (line,) in found)
+
+    told = unit(plan)
+    assert "logbook_kind_at" in told, told
+    assert "Seq Scan" not in told, told

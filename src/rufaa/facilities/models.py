@@ -172,6 +172,7 @@ class LogbookEntry(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["person", "id"], name="logbook_person"),
             models.Index(fields=["facility", "id"], name="logbook_facility"),
+            models.Index(fields=["kind", "at"], name="logbook_kind_at"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
