@@ -178,7 +178,7 @@ def test_a_hold_needs_a_reason(world: World, desk: At, reason: str) -> None:
     answer = desk(world.receiving_admin).post(page(world, "hold"), reason=reason)
 
     assert answer.status_code == 422
-    assert "reason has 1 to 200 characters" in answer.content.decode()
+    assert "Why has 1 to 200 characters" in answer.content.decode()
     assert kept() == before
 
 

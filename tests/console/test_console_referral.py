@@ -349,3 +349,16 @@ def test_a_page_has_the_same_number_of_queries_however_much_happened(world: Worl
 
     assert asked() == few
     assert few <= 16
+
+
+def test_an_open_page_that_fetches_itself_takes_no_message_from_the_one_that_is_led_to(world: World, desk: At) -> None:
+    """The commit that a form makes is heard by the page with the form, before the browser has followed the redirect."""
+    admin, referral = desk(world.admin), world.referral()
+    led = admin.post(page_of(referral) + "approve/", shown="pending-admin")
+    assert led.status_code == 302
+
+    fetched = admin.client.get(page_of(referral), headers={"hx-request": "true"}).content.decode()
+
+    assert 'role="status"' not in fetched
+    assert 'role="status"' in admin.text(led.headers["Location"])
+    assert 'role="status"' not in admin.text(led.headers["Location"])

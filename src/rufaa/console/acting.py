@@ -24,6 +24,7 @@ from rufaa import reads, tickets, trail
 from rufaa.audit import operations as audit
 from rufaa.config import config
 from rufaa.console.nav import Entry, entries
+from rufaa.console.templatetags.refusals import refusal
 from rufaa.db.atomic import Tx, look, unit
 from rufaa.errors import PAGE_STATUS, RufaaError
 from rufaa.facilities import queries
@@ -118,7 +119,7 @@ def act(back: View[P]) -> Callable[[Act[P]], Callable[Concatenate[HttpRequest, P
                 if result.said:
                     messages.success(request, result.said)
             except RufaaError as error:
-                messages.warning(request, error.message)
+                messages.warning(request, refusal(error))
             return HttpResponseRedirect(result.to)
 
         return done
