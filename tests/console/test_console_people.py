@@ -94,6 +94,29 @@ def test_an_administrator_reads_who_works_there_as_what_and_when_they_came_last(
     assert "Finance · finance" not in html  # of another facility
 
 
+def test_of_many_people_each_stands_on_one_page(world: World, desk: At) -> None:
+    execute(
+        "INSERT INTO rufaa_user"
+        " (id, password, is_superuser, username, first_name, last_name, email, is_staff, is_active, date_joined,"
+        " full_name)"
+        " SELECT gen_random_uuid(), '!', false, 'nurse' || n, '', '', '', false, true, now(), ''"
+        " FROM generate_series(100, 219) AS n"
+    )
+    execute(
+        "INSERT INTO membership (id, user_id, facility_id, role) SELECT gen_random_uuid(), id, %(f)s, 'reception'"
+        " FROM rufaa_user WHERE username LIKE 'nurse%%'",
+        f=world.uhuru.pk,
+    )
+    pages = [desk(world.admin).text(house(world), page=page) for page in ("1", "2")]
+    seen = [re.findall(r"· ([\w-]+)</span>", page) for page in pages]
+
+    assert [len(each) for each in seen] == [100, 23]
+    assert len({*seen[0], *seen[1]}) == 123
+    assert ["?page=2" in page for page in pages] == [True, False]
+    for odd in ("0", "-1", "x", "9999", "", "١"):
+        assert desk(world.admin).get(house(world), page=odd).status_code == 200
+
+
 @pytest.mark.parametrize("name", ["physician", "receiver", "receiving_admin", "finance", "operator", "stranger"])
 def test_nobody_else_opens_it(world: World, desk: At, name: str) -> None:
     who = desk(getattr(world, name))

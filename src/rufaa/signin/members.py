@@ -87,10 +87,10 @@ class Invited:
     send: Callable[[], None] | None
 
 
-def listed(tx: Tx, actor: Actor, facility: Facility, *, limit: int) -> list[Member]:
-    """The first ``limit`` people who have or had a role in ``facility``: first those who do, by name."""
+def listed(tx: Tx, actor: Actor, facility: Facility, *, limit: int, skip: int = 0) -> list[Member]:
+    """``limit`` people who have or had a role in ``facility``, after ``skip`` others: first those who do, by name."""
     reads.note("people")
-    found = _members(tx, actor, facility, None, limit=limit)
+    found = _members(tx, actor, facility, None, limit=limit, skip=skip)
     reads.note(*(reads.topic("person", each.id) for each in found))
     return found
 
@@ -105,9 +105,12 @@ def member(tx: Tx, actor: Actor, facility: Facility, person: object) -> Member:
     return found[0]
 
 
-def _members(tx: Tx, actor: Actor, facility: Facility, person: uuid.UUID | None, *, limit: int) -> list[Member]:
+def _members(
+    tx: Tx, actor: Actor, facility: Facility, person: uuid.UUID | None, *, limit: int, skip: int = 0
+) -> list[Member]:
     mine = actor.facilities_with(Right.SET_MEMBERS, Side.ITSELF)
-    rows = tx.rows(_SQL["members"], {"facility": facility.pk, "person": person, "mine": mine, "limit": limit})
+    values = {"facility": facility.pk, "person": person, "mine": mine, "limit": limit, "skip": skip}
+    rows = tx.rows(_SQL["members"], values)
     return [
         _allowed(
             Member(

@@ -25,7 +25,7 @@ FROM rufaa_user AS person JOIN (
     GROUP BY user_id
 ) AS here ON here.user_id = person.id
 ORDER BY cardinality(here.roles) = 0, name, person.id
-LIMIT %(limit)s
+LIMIT %(limit)s OFFSET %(skip)s
 
 -- name: administrators
 -- Whether somebody sets the people of the facility who may sign in.

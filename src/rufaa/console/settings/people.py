@@ -15,13 +15,16 @@ from rufaa.facilities.rights import Right, Role
 from rufaa.signin import happenings, members, post
 from rufaa.signin.members import Invited, Member
 
-_MOST: Final = 300
+_MOST: Final = 100
+_MOST_PAGES: Final = 100
 _LATEST: Final = 20
 
 
 def _listed(acting: Acting, facility: str) -> Screen:
     here = house.own(acting, facility, Right.SET_MEMBERS)
-    found = members.listed(acting.tx, acting.actor, here, limit=_MOST)
+    page = _page(acting)
+    found = members.listed(acting.tx, acting.actor, here, limit=_MOST + 1, skip=_MOST * (page - 1))
+    more, found = len(found) > _MOST, found[:_MOST]
     return house.drawn(
         acting,
         here,
@@ -29,10 +32,16 @@ def _listed(acting: Acting, facility: str) -> Screen:
         "rufaa/settings_people.html",
         members=[_row(each) for each in found if each.roles],
         former=[_row(each) for each in found if not each.roles],
-        cut=len(found) == _MOST,
+        before=page - 1,
+        after=page + 1 if more else None,
         roles=_choices(acting.request.POST.getlist("roles") if acting.problem else []),
         mail_goes_out=post.goes_out(),
     )
+
+
+def _page(acting: Acting) -> int:
+    given = acting.request.GET.get("page", "1")
+    return min(max(int(given), 1), _MOST_PAGES) if given.isascii() and given.isdigit() and len(given) < 4 else 1
 
 
 def _row(found: Member) -> dict[str, Any]:
