@@ -21,7 +21,6 @@ SECRET_KEY_FALLBACKS = [derive(key, "django").hex() for key in _config.secret_ke
 ALLOWED_HOSTS = ["*"]  # nothing here makes an address out of the Host header; links come from RUFAA_PUBLIC_URL
 
 INSTALLED_APPS = [
-    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -46,6 +45,7 @@ INSTALLED_APPS = [
     "rufaa.moving",
     "rufaa.console",
     "rufaa.paypage",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # after ours, which adds to its templates
 ]
 AUTH_USER_MODEL = "facilities.User"
 MIDDLEWARE = [

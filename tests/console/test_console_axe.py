@@ -11,9 +11,12 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from desks import Elsewhere, signed_in
 from npm_project import installed
+from rufaa.db.atomic import unit
 from rufaa.facilities.queries import Actor
 from rufaa.referrals.machine import Priority, Status
-from support import CANCELS, Running, World, referral_in, value
+from rufaa.simulator.testing import RunningSimulator
+from rufaa.talk import operations as talk
+from support import CANCELS, RINGS, Running, Worker, World, referral_in, value
 
 pytestmark = pytest.mark.browser
 RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -57,6 +60,7 @@ def broken(page: Page, axe: str, path: str, *, status: int = 200) -> list[str]:
     page.evaluate(axe)
     found = _found(page, path, {"runOnly": RULES})
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    page.evaluate("document.getAnimations().forEach(each => each.finish())")
     return found + _found(page, f"{path} in the dark", {"runOnly": {"type": "rule", "values": ["color-contrast"]}})
 
 
@@ -91,6 +95,50 @@ def test_staffs_pages(town: World, axe: str, opened: Callable[[Actor | None], Pa
     assert wrong == []
 
 
+def test_what_a_facility_and_a_person_set_up(
+    town: World, axe: str, opened: Callable[[Actor | None], Page], elsewhere: Elsewhere
+) -> None:
+    referral = elsewhere(lambda: said_about(town))
+    admin, payee = opened(town.admin), opened(town.receiving_admin)
+    here, there = f"/settings/{town.uhuru.pk.hex}", f"/settings/{town.tumaini.pk.hex}"
+    wrong = broken(admin, axe, f"/referrals/{referral}/")
+    for path in ["people/", f"people/{town.physician.user.hex}/", "prices/", "details/"]:
+        wrong += broken(admin, axe, f"{here}/{path}")
+    wrong += broken(payee, axe, f"{there}/account/")
+    for path in ["app/", "passkeys/add/"]:
+        wrong += broken(admin, axe, f"/account/{path}")
+    assert wrong == []
+
+
+def said_about(world: World) -> str:
+    """A referral with a comment of each facility, and a file."""
+    referral = referral_in(world, Status.PAID)
+    unit(lambda tx: talk.say(tx, world.admin, referral, text="Bring the old films."), actor=world.admin.user)
+    unit(lambda tx: talk.say(tx, world.receiver, referral, text="We expect her."), actor=world.receiver.user)
+    unit(
+        lambda tx: talk.attach(tx, world.admin, referral, name="x-ray.pdf", content=b"%PDF-1.7\n"),
+        actor=world.admin.user,
+    )
+    return referral
+
+
+def test_the_virtual_handset(
+    town: World,
+    simulator: RunningSimulator,
+    worker: Worker,
+    axe: str,
+    opened: Callable[[Actor | None], Page],
+    elsewhere: Elsewhere,
+) -> None:
+    elsewhere(lambda: town.prompted(RINGS))
+    elsewhere(worker.dispatch)
+    page = opened(None)
+
+    wrong = broken(page, axe, f"{simulator.url}/") + broken(page, axe, f"{simulator.url}/phone/{RINGS}")
+
+    assert wrong == []
+
+
 def test_pages_for_everybody(
     town: World, axe: str, opened: Callable[[Actor | None], Page], elsewhere: Elsewhere
 ) -> None:
@@ -103,7 +151,7 @@ def test_pages_for_everybody(
     tokens = elsewhere(made)
     page = opened(None)
     wrong: list[str] = []
-    for path in ["/", "/sign-in/", *(f"/r/{token}" for token in tokens)]:
+    for path in ["/", "/sign-in/", "/sign-in/forgotten/", *(f"/r/{token}" for token in tokens)]:
         wrong += broken(page, axe, path)
     wrong += broken(page, axe, "/r/nobodyslink", status=404)
     assert wrong == []
@@ -116,3 +164,11 @@ def test_a_page_with_a_fault_is_found_out(axe: str, opened: Callable[[Actor | No
     page.evaluate("document.querySelector('main').innerHTML = '<input><img src=\"/static/rufaa/icon.svg\">'")
 
     assert {each.split(": ")[1] for each in _found(page, "/sign-in/", {"runOnly": RULES})} >= {"image-alt", "label"}
+
+
+def test_the_operator_s_desk(town: World, axe: str, opened: Callable[[Actor | None], Page]) -> None:
+    operator = opened(town.operator)
+    wrong: list[str] = []
+    for path in ["", "facilities/facility/", "facilities/user/", f"facilities/facility/{town.uhuru.pk}/change/"]:
+        wrong += broken(operator, axe, f"/operator/{path}")
+    assert wrong == []

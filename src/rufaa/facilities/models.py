@@ -44,6 +44,7 @@ class Facility(models.Model):
 
     class Meta:
         db_table = "facility"
+        verbose_name_plural = "facilities"
 
     def __str__(self) -> str:
         return self.name
