@@ -56,9 +56,10 @@ demo: env ## Run everything on this machine, with a pretend Safaricom and demo p
 run: env ## Run the server alone: no demo data, no simulator (settings: RUFAA_* and MPESA_*)
 	@$(SERVE) serve
 
-# Two processes, each with a PostgreSQL of its own, and each file in one of them. WORKERS=0: one after the other.
+# Some processes, each with a PostgreSQL of its own, and each file in one of them, those that take long first, so that no
+# process waits for the last one at the end. WORKERS=0: one after the other.
 test: env-dev ## Run all tests
-	@PYTHONHASHSEED=0 "$(PYTHON_BIN)" -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@PYTHONHASHSEED=0 "$(PYTHON_BIN)" -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # SEED=… PAYMENTS=… PROCS=… MINUTES=… KEEP=…: what is simulated, in how many processes, for how long at most, and the
 # folder from which a run that was stopped goes on. One hash seed, so that a seed is one story.

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -65,6 +66,24 @@ from rufaa.config import config  # noqa: E402
 from rufaa.simulator.config import SimulatorSettings  # noqa: E402
 from rufaa.simulator.testing import RunningSimulator, running_simulator  # noqa: E402
 from support import Running, Worker, World, make_world, running_gateway  # noqa: E402
+
+TAKE_LONG: Final = (
+    *("crashes/test_crash_failpoints", "simulation/test_simulation", "journeys/test_demo_life"),
+    *("crashes/test_crash_commit", "backup/test_migrate_backs_up", "live/test_live_everything"),
+    *("console/test_console_walk", "crashes/", "backup/", "console/test_console_axe", "hostile/", "journeys/"),
+    *("console/test_settings_walk", "doctor/", "observability/", "clients/"),
+)
+"""Files by the beginning of their path, and about how long they take: the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each file goes to one process, in this order; a long one at the end would leave the others idle."""
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(Path(__file__).parent).as_posix()
+        return next((at for at, beginning in enumerate(TAKE_LONG) if path.startswith(beginning)), len(TAKE_LONG))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ KINDS: Final = {
     "facility": {"facility", "facilities"},
     "mpesa_account": {"account"},
     "account_hold": {"account"},
+    "key_check": {"account"},
     "price": {"prices"},
     "fee": {"fee", "money"},  # finance's lists show of it what never changes: code, amount, payee
     "exemption": {"fee"},

@@ -101,7 +101,12 @@ def test_without_the_setting_there_is_nothing_for_anybody(database: str) -> None
         nowhere = get(f"{gateway.url}/nowhere-at-all")
 
     assert [answer.status for answer in answers] == [404, 404, 404]
-    assert {answer.body for answer in answers} == {nowhere.body}
+    assert {plain(answer.body) for answer in answers} == {plain(nowhere.body)}
+
+
+def plain(page: bytes) -> bytes:
+    """Without the address that a form leads back to, and its token."""
+    return re.sub(rb' value="[^"]*"', b"", page)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ LEVEL: Final = {
     "moving": 0,
     "audit": 0,
     "paypage": 0,
+    "talk": 0,
 }
 """The last migration of each noun in the version before."""
 

@@ -14,7 +14,7 @@ from rufaa.money import Money
 from rufaa.payments.operations import NoPrice, Requested
 from rufaa.phone import Phone
 from rufaa.referrals.machine import Priority, Status
-from rufaa.referrals.operations import UnlawfulMove
+from rufaa.referrals.refusing import UnlawfulMove
 from support import (
     FEE,
     PAYS,

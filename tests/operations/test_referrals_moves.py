@@ -12,7 +12,7 @@ import pytest
 from rufaa.errors import RufaaError
 from rufaa.facilities.queries import Actor
 from rufaa.referrals.machine import Status
-from rufaa.referrals.operations import ReasonNeeded, UnlawfulMove
+from rufaa.referrals.refusing import ReasonNeeded, UnlawfulMove
 from support import RINGS, World, call_back, referral_in, rows, unchanged
 
 S = Status

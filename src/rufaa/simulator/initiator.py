@@ -62,12 +62,13 @@ def kept_in(path: Path) -> Key:
     """
     try:
         if not path.exists():
-            _write(path, _new())
+            _write(path, _private(_new()))
         loaded = serialization.load_pem_private_key(path.read_bytes(), password=None)
         if not isinstance(loaded, rsa.RSAPrivateKey):
             raise KeyUnusable(f"The key in {path} is no RSA key.")
         key = Key(loaded)
-        certificate_of(path).write_text(key.certificate, encoding="ascii")
+        if not (shown := certificate_of(path)).exists() or shown.read_text(encoding="ascii") != key.certificate:
+            _write(shown, key.certificate.encode())
     except (OSError, ValueError, TypeError) as error:  # TypeError: a key with a password
         raise KeyUnusable(f"The simulator's key {path} cannot be used: {error}.") from error
     return key
@@ -82,9 +83,14 @@ def _new() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=_BITS)
 
 
-def _write(path: Path, key: rsa.RSAPrivateKey) -> None:
-    """Whole or not at all, and for nobody else to read."""
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+def _private(key: rsa.RSAPrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _write(path: Path, pem: bytes) -> None:
+    """Whole or not at all, since others read it meanwhile; and for nobody else to read."""
     new = path.with_name(path.name + ".new")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(pem)
