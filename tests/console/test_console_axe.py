@@ -85,7 +85,7 @@ def test_staffs_pages(town: World, axe: str, opened: Callable[[Actor | None], Pa
     wrong: list[str] = []
     for path in ["/work/", "/work/?lane=none", "/referrals/new/", "/settings/", "/account/"]:
         wrong += broken(admin, axe, path)
-    for each in ids:
+    for each in ids if admin.viewport_size == SIZES["en"] else ids[:3] + ids[-2:]:
         wrong += broken(admin, axe, f"/referrals/{each}/")
     wrong += broken(admin, axe, f"/referrals/{ids[0]}/audit/")
     wrong += broken(admin, axe, "/referrals/0/", status=404)

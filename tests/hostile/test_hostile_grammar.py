@@ -23,7 +23,7 @@ from rufaa.simulator.faults import Fault, FaultKind
 from rufaa.simulator.testing import RunningSimulator, running_simulator
 from support import FEE, Running, Worker, World, check_books, make_world, rows, running_gateway
 
-REQUESTS = int(os.environ.get("RUFAA_HOSTILE") or 800)
+REQUESTS = int(os.environ.get("RUFAA_HOSTILE") or 400)
 PER_EXAMPLE = 3.5  # on the average
 LISTED = "196.201.214.200"
 VERDICTS = {str(verdict) for verdict in Verdict}

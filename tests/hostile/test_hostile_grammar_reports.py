@@ -26,7 +26,7 @@ from rufaa.payments import operations as payments
 from rufaa.simulator.testing import RunningSimulator
 from support import HANDLERS, Running, World, check_books, receipts, rows, running_gateway, wait_until
 
-REQUESTS = int(os.environ.get("RUFAA_HOSTILE") or 800)
+REQUESTS = int(os.environ.get("RUFAA_HOSTILE") or 400)
 PER_EXAMPLE = 3.0  # on the average
 LISTED = "196.201.214.200"
 HOW = st.sampled_from(["plain"] * 6 + ["chunked", "forwarded", "escaped", "wrong secret", "another kind's secret"])
