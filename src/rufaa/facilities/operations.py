@@ -74,10 +74,15 @@ def add_user(_tx: Tx, username: str, *, full_name: str = "", email: str = "", op
 
 def rename(_tx: Tx, user: uuid.UUID, full_name: str) -> None:
     """How other people write this person from now on. Raises ``InvalidName``."""
-    full_name = " ".join(full_name.split())
-    if not 1 <= len(full_name) <= 200 or not full_name.isprintable():
+    User.objects.filter(pk=user).update(full_name=name_of_person(full_name))
+
+
+def name_of_person(text: str) -> str:
+    """A person's name as somebody typed it, with single blanks. Raises ``InvalidName``."""
+    name = " ".join(text.split())
+    if not 1 <= len(name) <= 200 or not name.isprintable():
         raise InvalidName("A person's name has 1 to 200 characters.", argument="full_name")
-    User.objects.filter(pk=user).update(full_name=full_name)
+    return name
 
 
 def set_language(_tx: Tx, user: uuid.UUID, language: str) -> None:

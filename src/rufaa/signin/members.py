@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -20,7 +20,7 @@ from rufaa.db.atomic import Tx
 from rufaa.errors import InvalidArgument, Kind, RufaaError, sentence
 from rufaa.facilities import logbook, operations
 from rufaa.facilities.models import Facility, User
-from rufaa.facilities.operations import InvalidName, NameTaken
+from rufaa.facilities.operations import NameTaken
 from rufaa.facilities.queries import Actor, Forbidden
 from rufaa.facilities.rights import Right, Role, Side
 from rufaa.signin import people, post, second_factor
@@ -111,20 +111,13 @@ def _members(
     mine = actor.facilities_with(Right.SET_MEMBERS, Side.ITSELF)
     values = {"facility": facility.pk, "person": person, "mine": mine, "limit": limit, "skip": skip}
     rows = tx.rows(_SQL["members"], values)
-    return [
-        _allowed(
-            Member(
-                **{**row, "roles": tuple(Role(each) for each in row["roles"])},
-                me=row["id"] == actor.user,
-                may=frozenset(),
-            )
+    found = [
+        Member(
+            **{**row, "roles": tuple(Role(each) for each in row["roles"])}, me=row["id"] == actor.user, may=frozenset()
         )
         for row in rows
     ]
-
-
-def _allowed(found: Member) -> Member:
-    return Member(**{name: getattr(found, name) for name in Member.__slots__} | {"may": may(found)})
+    return [replace(each, may=may(each)) for each in found]
 
 
 def may(found: Member) -> frozenset[Deed]:
@@ -154,9 +147,7 @@ def invite(
     roles: Collection[Role],
 ) -> Invited:
     """Somebody new, who chooses a password by a link. Raises ``NameTaken``, ``InvalidName`` and ``InvalidArgument``."""
-    name, wanted = " ".join(full_name.split()), username.strip()
-    if not 1 <= len(name) <= 200 or not name.isprintable():
-        raise InvalidName("A person's name has 1 to 200 characters.", argument="full_name")
+    name, wanted = operations.name_of_person(full_name), username.strip()
     if not roles:
         raise InvalidArgument("Say what they are here.", argument="roles")
     if "\x00" not in wanted and User.objects.filter(username__iexact=wanted).exists():
@@ -180,10 +171,9 @@ def invite_again(tx: Tx, actor: Actor, facility: Facility, person: object) -> In
     return Invited(found.id, address, send)
 
 
-def link_to_hand_over(tx: Tx, actor: Actor, facility: Facility, person: object) -> str | None:
+def link_to_hand_over(tx: Tx, found: Member) -> str | None:
     """The link of who never came, where this server sends no e-mail to them: for the one who invited to hand
     over. None: it is not for this person's eyes, or goes by e-mail."""
-    found = member(tx, actor, facility, person)
     if Deed.INVITE not in found.may or found.has_come:
         return None
     address, send = people.invitation(tx, User.objects.get(pk=found.id))

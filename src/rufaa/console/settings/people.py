@@ -102,7 +102,7 @@ def _shown(acting: Acting, facility: str, person: str) -> Screen:
         may={deed.value for deed in found.may},
         here=f"{house.base(here)}people/{found.id.hex}/",
         roles=_choices(chosen),
-        link=members.link_to_hand_over(acting.tx, acting.actor, here, person),
+        link=members.link_to_hand_over(acting.tx, found),
         latest=happenings.told(latest),
     )
 
@@ -123,8 +123,9 @@ def _here(acting: Acting) -> str:
 @_act
 def roles(acting: Acting, facility: str, person: str) -> Done:
     here = house.own(acting, facility, Right.SET_MEMBERS)
-    found = members.set_roles(acting.tx, acting.actor, here, person, _roles(acting))
-    still = not found.me or Role.ADMINISTRATOR in _roles(acting)
+    wanted = _roles(acting)
+    found = members.set_roles(acting.tx, acting.actor, here, person, wanted)
+    still = not found.me or Role.ADMINISTRATOR in wanted
     return Done(_here(acting) if still else "/settings/", _("The roles are as you said."))
 
 
