@@ -18,9 +18,8 @@ import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict, MultiDict
 
-from rufaa.simulator import edge
 from rufaa.simulator.callbacks import Delivery
-from rufaa.simulator.edge import Daraja as Edge
+from rufaa.simulator.edge import Daraja
 from rufaa.simulator.engine import Engine
 from simulation.nodes import Gateway, Node
 from simulation.strands import NODE, Hub
@@ -76,9 +75,14 @@ class Request:
         self.cut = True
 
 
-async def _tear(request: Any, answer: Any) -> web.Response:
-    request.torn = True
-    return web.Response(status=answer.status, body=answer.body.encode(), headers={"Content-Type": answer.content_type})
+class _Daraja(Daraja):
+    @staticmethod
+    async def _tear(request: Any, answer: Any) -> web.Response:
+        """Half an answer needs a socket: the one who asked is told that it is torn."""
+        request.torn = True
+        return web.Response(
+            status=answer.status, body=answer.body.encode(), headers={"Content-Type": answer.content_type}
+        )
 
 
 class Network:
@@ -93,8 +97,7 @@ class Network:
         self.dropped_share = 0.0  # of the requests: written, and lost on the way there or back
         self.latency_s = 0.2
         self._routes = Routes()
-        edge._tear = _tear  # half an answer needs a socket
-        Edge(engine).add_routes(self._routes)  # type: ignore[arg-type]
+        _Daraja(engine).add_routes(self._routes)  # type: ignore[arg-type]
         engine.deliverer = Deliverer(self)  # type: ignore[assignment]
 
     @property

@@ -138,7 +138,7 @@ class Daraja:
             if answer is None:
                 return _cut(request)
             if answer.torn:
-                return await _tear(request, answer)
+                return await self._tear(request, answer)
             return web.Response(
                 status=answer.status, body=answer.body.encode(), headers={"Content-Type": answer.content_type}
             )
@@ -229,6 +229,19 @@ class Daraja:
             case _:
                 raise ValueError(f"{fault.kind} is not about answers")
 
+    @staticmethod
+    async def _tear(request: web.Request, answer: Answer) -> web.StreamResponse:
+        """Promise the whole answer, send half of it and cut the connection."""
+        whole = answer.body.encode()
+        response = web.StreamResponse(
+            status=answer.status, headers={"Content-Type": answer.content_type, "Content-Length": str(len(whole))}
+        )
+        await response.prepare(request)
+        await response.write(whole[: len(whole) // 2])
+        if request.transport is not None:
+            request.transport.close()  # what is written is sent first
+        return response
+
     def _refusal(self, refused: Refused) -> Answer:
         return answers.envelope(refused, request_id=self._engine.chance.merchant_request_id())
 
@@ -277,16 +290,3 @@ def _cut(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
     return web.Response()  # goes nowhere
-
-
-async def _tear(request: web.Request, answer: Answer) -> web.StreamResponse:
-    """Promise the whole answer, send half of it and cut the connection."""
-    whole = answer.body.encode()
-    response = web.StreamResponse(
-        status=answer.status, headers={"Content-Type": answer.content_type, "Content-Length": str(len(whole))}
-    )
-    await response.prepare(request)
-    await response.write(whole[: len(whole) // 2])
-    if request.transport is not None:
-        request.transport.close()  # what is written is sent first
-    return response
