@@ -17,31 +17,24 @@ from town import environment, set_up
 START_S = 60.0
 
 
-class Gateway:
-    """``rufaa gateway`` on a free port of 127.0.0.1."""
+class Running:
+    """A command of ``rufaa`` as it is run."""
 
-    def __init__(self, database_url: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, command: str, database_url: str, **settings: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "rufaa", "gateway"],
-            env=os.environ | environment(database_url) | {"RUFAA_HOST": "127.0.0.1", "RUFAA_PORT": str(port)},
+            [sys.executable, "-m", "rufaa", command],
+            env=os.environ | environment(database_url) | settings,
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+
+    def _await(self, ready: str) -> None:
         until = time.monotonic() + START_S
-        while not self._ready():
+        while not _answers(ready):
             if self._process.poll() is not None or time.monotonic() > until:
                 self.close()
-                raise RuntimeError("the gateway did not start")
+                raise RuntimeError(f"{ready} did not answer")
             time.sleep(0.1)
-
-    def _ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
 
     @property
     def resident(self) -> int:
@@ -62,6 +55,38 @@ class Gateway:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+class Gateway(Running):
+    """``rufaa gateway`` on a free port of 127.0.0.1."""
+
+    def __init__(self, database_url: str, **settings: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__("gateway", database_url, RUFAA_HOST="127.0.0.1", RUFAA_PORT=str(self.port), **settings)
+        self._await(f"{self.url}/readyz")
+
+
+class WorkerRole(Running):
+    """``rufaa worker``, at work as soon as this returns."""
+
+    def __init__(self, database_url: str, **settings: str) -> None:
+        port = free_port()
+        super().__init__("worker", database_url, RUFAA_WORKER_METRICS_PORT=str(port), **settings)
+        self._await(f"http://127.0.0.1:{port}/readyz")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 class Worker:

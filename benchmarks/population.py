@@ -1,0 +1,50 @@
+"""Referrals by the million, made by SQL past the law, as if the law had made them: with particulars, fee, prompt,
+history, books and audit. Each is a copy of one that the operations made, with ids, codes and phones of its own.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Final
+
+TABLES: Final = ("particulars", "fee", "referral", "prompt", "history", "transfer", "audit")
+_CHUNK: Final = 20_000
+
+
+def ringing(world: Any, count: int) -> None:
+    """``count`` more referrals whose prompt was sent a moment ago and is waited for: phones ``25470xxxxxxx``."""
+    from rufaa.db.sql import load
+    from support import rows, value
+
+    statements = load(__file__, "population.sql")
+    referral, prompt = world.prompted("254708374149")
+    _send(prompt)
+    start = int(value("SELECT count(*) FROM prompt"))
+    for first in range(start, start + count, _CHUNK):
+        _filled(statements, referral=uuid.UUID(referral), first=first, last=min(first + _CHUNK, start + count) - 1)
+    for table in TABLES:
+        rows(f"ANALYZE {table}")
+
+
+def _send(prompt: uuid.UUID) -> None:
+    """As dispatch leaves a prompt that M-Pesa took: by the law's own moves."""
+    from support import execute
+
+    execute("UPDATE prompt SET state = 'sending', event = 'claim', sent_at = rufaa_now() WHERE id = %(id)s", id=prompt)
+    execute(
+        "UPDATE prompt SET state = 'pending', event = 'accepted', next_at = NULL, lease_until = NULL,"
+        " merchant_request_id = 'm-' || replace(id::text, '-', ''),"
+        " checkout_request_id = 'ws_CO_' || replace(id::text, '-', '') WHERE id = %(id)s",
+        id=prompt,
+    )
+
+
+def _filled(statements: Any, **params: Any) -> None:
+    from rufaa.db.atomic import unit
+
+    def fill(tx: Any) -> None:
+        tx.execute("SET LOCAL session_replication_role = replica")
+        for name in ("numbered", "particulars", "fees", "referrals", "prompts", "history", "transfers", "audit"):
+            tx.execute(statements[name], params)
+
+    unit(fill)
