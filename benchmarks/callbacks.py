@@ -33,6 +33,7 @@ ACCEPTED: Final = 12_000
 """Callbacks of one acceptance run."""
 REPEATS: Final = 5
 _PATIENCE_S: Final = 240.0
+_PGBENCH: Final = ("-n", "-M", "prepared", "-c", "64", "-j", "2")
 _INSERT: Final = (
     "INSERT INTO bench_inbox (kind, subject, source, trusted, body)"
     " VALUES ('stk', gen_random_uuid(), '127.0.0.1', true, decode(repeat('7b', {length}), 'hex'));\n"
@@ -122,7 +123,7 @@ def _pgbench(url: str, *, seconds: float) -> float:
         script.write(_INSERT.format(length=len(callback(uuid.uuid4(), 1000, "254708374149"))))
         script.flush()
         said = subprocess.run(
-            [client("pgbench", at_least=18), *"-n -M prepared -c 64 -j 2".split(), *lasts, "-f", script.name, url],
+            [client("pgbench", at_least=18), *_PGBENCH, *lasts, "-f", script.name, url],
             capture_output=True,
             text=True,
             check=True,
