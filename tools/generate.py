@@ -425,7 +425,7 @@ def commands() -> str:
 
     from rufaa.cli.commands import app  # noqa: PLC0415
 
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(app())
     lines = ["# Commands", "", MADE, "", f"`rufaa COMMAND`, or `python -m rufaa COMMAND`. {_help(root)}"]
     for path, command in _leaves("rufaa", root):
         shown = [_name(parameter) for parameter in command.params if _is_argument(parameter)]

@@ -256,7 +256,7 @@ def here(database: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def run(*args: str) -> tuple[int, str]:
     """The exit status, and what was printed, or the code of the refusal."""
-    result = CliRunner().invoke(app, ["audit", *args])
+    result = CliRunner().invoke(app(), ["audit", *args])
     refusal = result.exception
     return result.exit_code, refusal.code if isinstance(refusal, RufaaError) else result.output
 

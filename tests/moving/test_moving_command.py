@@ -115,7 +115,7 @@ def test_a_report_that_cannot_be_written_is_refused_before_anything_is_done(
 @pytest.mark.parametrize("option", ["--facility", "--person"])
 @pytest.mark.parametrize("pair", ["there", "=here", "there=", " = "])
 def test_a_pair_without_both_halves_is_refused(tmp_path: Path, option: str, pair: str) -> None:
-    done = CliRunner().invoke(app, ["import-convex", "x.zip", "--by", "operator", option, pair])
+    done = CliRunner().invoke(app(), ["import-convex", "x.zip", "--by", "operator", option, pair])
 
     assert done.exit_code != 0
     assert isinstance(done.exception, InvalidArgument)
@@ -123,7 +123,7 @@ def test_a_pair_without_both_halves_is_refused(tmp_path: Path, option: str, pair
 
 
 def test_who_brings_it_has_to_be_said(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["import-convex", "x.zip"])
+    done = CliRunner().invoke(app(), ["import-convex", "x.zip"])
 
     assert done.exit_code == 2
     assert "--by" in re.sub(r"\x1b\[[\d;]*m", "", done.output)

@@ -27,7 +27,7 @@ def test_it_quotes_what_callers_are_told() -> None:
 
 
 def test_its_commands_and_settings_are_there() -> None:
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(app())
     for line in re.findall(r"rufaa ((?:user|key|token|doctor)(?: [a-z]+)?)", GUIDE):
         name, _, action = line.partition(" ")
         command = root.commands[name]  # type: ignore[attr-defined]

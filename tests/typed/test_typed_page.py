@@ -22,7 +22,7 @@ ERROR = re.compile(r"^(\w+\.ts)\((\d+),\d+\): error (TS\d+)", re.MULTILINE)
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages with the compiler, beside the types as the command prints them."""
     project = installed(HERE / "page", into=tmp_path_factory.mktemp("typed") / "page")
-    printed = CliRunner().invoke(app, ["functions", "--typescript"])
+    printed = CliRunner().invoke(app(), ["functions", "--typescript"])
     assert printed.exit_code == 0, printed.output
     (project / "api.d.ts").write_text(printed.stdout, encoding="utf-8")
     return project
@@ -77,7 +77,7 @@ def test_every_function_is_in_it(page: Path) -> None:
 
 
 def test_the_list_of_the_command_has_every_function() -> None:
-    listed = CliRunner().invoke(app, ["functions"]).stdout
+    listed = CliRunner().invoke(app(), ["functions"]).stdout
 
     assert [line.split(" ")[0] for line in listed.splitlines()] == [function.name for function in load().functions()]
     assert "payments:getByReferral (query) {referralId: string} -> list of PaymentAttempt\n" in listed

@@ -17,7 +17,7 @@ def main() -> None:
 
     log.catch_the_rest()
     try:
-        app(prog_name="rufaa")
+        app(sys.argv[1:])(prog_name="rufaa")
     except RufaaError as error:
         if log.writes_json():
             sys.stderr.write(log.line("refused", level="error", code=error.code, message=error.message).decode())

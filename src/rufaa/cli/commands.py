@@ -1,59 +1,54 @@
-"""All commands under their names."""
+"""All commands under their names; the module of each is loaded when it is wanted, since most need much that others do
+not."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
 import typer
 
-from rufaa.cli import (
-    account,
-    audit,
-    backup,
-    demo,
-    doctor,
-    explain,
-    facility,
-    functions,
-    gateway,
-    import_convex,
-    key,
-    migrate,
-    price,
-    reconcile,
-    replay,
-    restore,
-    restored,
-    serve,
-    simulator,
-    token,
-    user,
-    worker,
+COMMANDS: Final = (
+    "demo",
+    "serve",
+    "gateway",
+    "worker",
+    "migrate",
+    "backup",
+    "restore",
+    "restored",
+    "simulator",
+    "token",
+    "explain",
+    "replay",
+    "reconcile",
+    "functions",
+    "import-convex",
+    "doctor",
+    "user",
+    "key",
+    "facility",
+    "price",
+    "account",
+    "audit",
 )
+"""As ``rufaa --help`` lists them. Each is a module here, with a ``command``, or with an ``app`` of several."""
 
-app = typer.Typer(
-    help="Patient referrals whose fee is collected by M-Pesa, without losing a shilling.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-app.command("demo")(demo.command)
-app.command("serve")(serve.command)
-app.command("gateway")(gateway.command)
-app.command("worker")(worker.command)
-app.command("migrate")(migrate.command)
-app.command("backup")(backup.command)
-app.command("restore")(restore.command)
-app.command("restored")(restored.command)
-app.command("simulator")(simulator.command)
-app.command("token")(token.command)
-app.command("explain")(explain.command)
-app.command("replay")(replay.command)
-app.command("reconcile")(reconcile.command)
-app.command("functions")(functions.command)
-app.command("import-convex")(import_convex.command)
-app.command("doctor")(doctor.command)
-app.add_typer(user.app, name="user")
-app.add_typer(key.app, name="key")
-app.add_typer(facility.app, name="facility")
-app.add_typer(price.app, name="price")
-app.add_typer(account.app, name="account")
-app.add_typer(audit.app, name="audit")
+
+def app(words: Sequence[str] = ()) -> typer.Typer:
+    """The command line that takes ``words``: with the one command that the first of them names, else with all."""
+    made = typer.Typer(
+        help="Patient referrals whose fee is collected by M-Pesa, without losing a shilling.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        callback=lambda: None,  # so that one command alone has a name, too
+    )
+    for name in [name for name in COMMANDS if name in words[:1]] or COMMANDS:
+        module = import_module(f"rufaa.cli.{name.replace('-', '_')}")
+        if hasattr(module, "app"):
+            made.add_typer(module.app, name=name)
+        else:
+            made.command(name)(module.command)
+    return made
