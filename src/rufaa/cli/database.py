@@ -160,10 +160,10 @@ def _used(url: str, *, migrating: bool) -> Config:
 def need_migrated() -> None:
     """Raises ``NotMigrated`` where a migration is missing; never migrates by itself."""
     from django.db import connection  # noqa: PLC0415 - needs Django set up
-    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415
 
-    executor = MigrationExecutor(connection)
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    from rufaa.db import level  # noqa: PLC0415
+
+    missing = level.known() - level.applied()
     connection.close()
     if missing:
         raise NotMigrated("The database is not up to date. Run: rufaa migrate")

@@ -124,9 +124,9 @@ def migrate_to(migrations: Collection[str]) -> None:
 
 def known_migrations() -> set[str]:
     """All that this version has, as ``app.name``."""
-    from django.db.migrations.loader import MigrationLoader  # noqa: PLC0415 - needs Django set up
+    from rufaa.db import level  # noqa: PLC0415 - needs Django set up
 
-    return {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations}
+    return {f"{app}.{name}" for app, name in level.known()}
 
 
 def law_rows() -> set[tuple[str, ...]]:
@@ -147,11 +147,9 @@ def close_connections() -> None:
 
 def _missing() -> bool:
     """Whether a migration has to be made."""
-    from django.db import connection  # noqa: PLC0415 - needs Django set up
-    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415
+    from rufaa.db import level  # noqa: PLC0415 - needs Django set up
 
-    executor = MigrationExecutor(connection)
-    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    return bool(level.known() - level.applied())
 
 
 def _has_data() -> bool:
@@ -169,8 +167,6 @@ def _has_data() -> bool:
 
 def database_is_newer() -> bool:
     """Whether migrations were applied that this version does not know: a newer node runs beside us."""
-    from django.db import connection  # noqa: PLC0415 - needs Django set up
-    from django.db.migrations.loader import MigrationLoader  # noqa: PLC0415
+    from rufaa.db import level  # noqa: PLC0415 - needs Django set up
 
-    loader = MigrationLoader(connection)
-    return bool(set(loader.applied_migrations) - set(loader.disk_migrations))
+    return bool(level.applied() - level.known())

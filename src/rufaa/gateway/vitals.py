@@ -13,10 +13,9 @@ from typing import Final, Generic, TypeVar
 
 import asyncpg
 import structlog
-from django.db.migrations.loader import MigrationLoader
 
 from rufaa import metrics
-from rufaa.db import sql
+from rufaa.db import level, sql
 from rufaa.metrics import Sample
 
 T = TypeVar("T")
@@ -63,7 +62,7 @@ class Vitals:
     def __init__(self, database_url: str) -> None:
         self._url = database_url
         self._pool: asyncpg.Pool | None = None
-        self._ours: frozenset[tuple[str, str]] = frozenset(MigrationLoader(None).disk_migrations)
+        self._ours = level.known()
         self._state = Kept(self._read_state, for_s=STATE_KEPT_S)
         self._figures = Kept(self._read_figures, for_s=FIGURES_KEPT_S)
 
