@@ -22,6 +22,7 @@ from django.db import connection
 from psycopg.conninfo import conninfo_to_dict
 
 from crashes.cutting import CuttingProxy
+from crashes.forked import MAY_DIFFER, Forked, Forker
 from rufaa.cli.migrate import migrate
 from rufaa.config import config
 from rufaa.db import _pg_processes
@@ -64,7 +65,7 @@ def database_url() -> Iterator[str]:
 class Role:
     """A process of Rufaa."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     url: str
     log: Path
 
@@ -76,12 +77,13 @@ class Role:
 
 @dataclass
 class Roles:
-    """Starts roles of Rufaa as an operator does. ``port`` is the gateway's, whether it runs or not."""
+    """Starts roles of Rufaa as an operator does, or forks them. ``port`` is the gateway's, whether it runs or not."""
 
     database: str
     folder: Path
     stack: ExitStack
     port: int
+    forker: Forker | None = None
 
     @property
     def url(self) -> str:
@@ -93,27 +95,34 @@ class Roles:
     def start(self, name: str, *, changed: str = "", **settings: str) -> Role:
         """``changed``: Python that runs in the process once Django is set up, say to make its times shorter."""
         log = self.folder / f"{name}-{len(list(self.folder.iterdir()))}.log"
-        environ = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(SOURCE),
-            "DATABASE_URL": self.database,
-            "RUFAA_DATA": str(self.folder / "data"),
-            "RUFAA_MODE": "demo",
-            "RUFAA_SECRET_KEYS": KEYS[0],
-            "RUFAA_HOST": "127.0.0.1",
-            "RUFAA_PORT": str(self.port),
-            "RUFAA_LOG": "json",
-            **settings,
-        }
-        with log.open("wb") as out:
-            command = [sys.executable, *(["-c", _CHANGED, changed] if changed else ["-m", "rufaa"]), name]
-            process = subprocess.Popen(command, env=environ, stdout=out, stderr=out)
+        environ = _environ(self.database, data=self.folder / "data", port=self.port) | settings
+        process: subprocess.Popen[bytes] | Forked
+        if self.forker is not None and not changed and settings.keys() <= MAY_DIFFER:
+            process = self.forker.fork(name, environ, log)
+        else:
+            with log.open("wb") as out:
+                command = [sys.executable, *(["-c", _CHANGED, changed] if changed else ["-m", "rufaa"]), name]
+                process = subprocess.Popen(command, env=environ, stdout=out, stderr=out)
         self.stack.callback(_end, process)
         role = Role(process, self.url, log)
         if name == "gateway":
             wait_until(lambda: process.poll() is not None or _healthy(self.url), what="the gateway's health")
         assert process.poll() is None, log.read_text()
         return role
+
+
+def _environ(database: str, *, data: Path, port: int) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(SOURCE),
+        "DATABASE_URL": database,
+        "RUFAA_DATA": str(data),
+        "RUFAA_MODE": "demo",
+        "RUFAA_SECRET_KEYS": KEYS[0],
+        "RUFAA_HOST": "127.0.0.1",
+        "RUFAA_PORT": str(port),
+        "RUFAA_LOG": "json",
+    }
 
 
 _CHANGED = """
@@ -138,7 +147,7 @@ def _healthy(url: str) -> bool:
         return False
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes] | Forked) -> None:
     process.terminate()
     try:
         process.wait(15)
@@ -151,6 +160,21 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def roles(database: str, tmp_path: Path) -> Iterator[Roles]:
     with ExitStack() as stack:
         yield Roles(database, tmp_path, stack, free_port())
+
+
+@pytest.fixture(scope="session")
+def forker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
+    data = tmp_path_factory.mktemp("forker")
+    made = Forker(_environ("postgresql://127.0.0.1:1/nowhere", data=data, port=free_port()))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def forked_roles(database: str, tmp_path: Path, forker: Forker) -> Iterator[Roles]:
+    """For tests that start hundreds; the others start theirs anew each."""
+    with ExitStack() as stack:
+        yield Roles(database, tmp_path, stack, free_port(), forker)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import asyncpg
 import psycopg
 import pytest
 
+from crashes.conftest import Roles
 from crashes.cutting import Cut, CuttingProxy
 from crashes.long import only_long
 from rufaa import clock
@@ -57,6 +58,11 @@ BOTH = pytest.mark.parametrize("cut", [Cut.BEFORE_COMMIT, Cut.AFTER_COMMIT], ids
 AFTER = pytest.mark.parametrize(
     "cut", [pytest.param(Cut.BEFORE_COMMIT, marks=only_long, id="before"), pytest.param(Cut.AFTER_COMMIT, id="after")]
 )
+
+
+@pytest.fixture
+def roles(forked_roles: Roles) -> Roles:
+    return forked_roles
 
 
 # --- the proxy itself

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import pytest
 
+from crashes.conftest import Roles
 from rufaa.daraja.client import Daraja
 from rufaa.db import failpoints
 from rufaa.db.atomic import WORK, unit
@@ -61,6 +62,11 @@ STARTS: Final = {  # which process has the step
     Step.INGEST_STORE: "gateway",
     Step.INGEST_ANSWER: "gateway",
 }
+
+
+@pytest.fixture
+def roles(forked_roles: Roles) -> Roles:
+    return forked_roles
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from crashes.conftest import Roles
 from crashes.test_crash_failpoints import OF_OTHER_MONEY, Story
 from rufaa.db.atomic import WORK, Tx, unit
 from rufaa.facilities import operations as facilities
@@ -33,6 +34,11 @@ from support import (
     rows,
     value,
 )
+
+
+@pytest.fixture
+def roles(forked_roles: Roles) -> Roles:
+    return forked_roles
 
 
 @pytest.fixture
