@@ -61,6 +61,7 @@ django.setup()
 
 from django.db import connection  # noqa: E402
 
+import durable  # noqa: E402
 from rufaa.cli.migrate import migrate  # noqa: E402
 from rufaa.config import config  # noqa: E402
 from rufaa.simulator.config import SimulatorSettings  # noqa: E402
@@ -104,6 +105,21 @@ def database_url() -> Iterator[str]:
     finally:
         if _POSTGRES is not None:
             _POSTGRES.stop()
+
+
+@pytest.fixture(scope="session")
+def durable_server() -> Iterator[EmbeddedPostgres]:
+    """A server that loses nothing, with the database of ``durable_database_url``."""
+    with durable.running() as postgres:
+        yield postgres
+
+
+@pytest.fixture(scope="module")
+def durable_database_url(durable_server: EmbeddedPostgres) -> Iterator[str]:
+    """A migrated database that loses nothing; the tests' own connections lead there while the module runs."""
+    url = durable_server.url(durable.NAME)
+    with durable.connected_to(url):
+        yield url
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
-"""Real processes over a database that loses nothing: ``rufaa worker`` and ``rufaa gateway``, to be killed by number.
+"""Real processes, to be killed by number: ``rufaa worker`` and ``rufaa gateway``, over a database that loses nothing.
 
-The roles refuse the fast and unsafe PostgreSQL of the other tests. So there is a durable one here, and the test's own
-connections lead to it.
+The test's own connections lead there, too.
 """
 
 from __future__ import annotations
@@ -23,42 +22,17 @@ from psycopg.conninfo import conninfo_to_dict
 
 from crashes.cutting import CuttingProxy
 from crashes.forked import MAY_DIFFER, Forked, Forker
-from rufaa.cli.migrate import migrate
-from rufaa.config import config
 from rufaa.db import _pg_processes
-from rufaa.db.embedded import EmbeddedPostgres, Settings, running_url
+from rufaa.db.embedded import EmbeddedPostgres, running_url
 from rufaa.ingest.address import callback_url
 from support import KEYS, free_port, wait_until
 
 SOURCE = Path(__file__).parents[2] / "src"
-_SERVERS: list[EmbeddedPostgres] = []
 
 
 @pytest.fixture(scope="module")
-def database_url() -> Iterator[str]:
-    """A durable server of our own."""
-    data = Path(tempfile.mkdtemp(prefix="rufaa-crashes-"))
-    data.chmod(0o711)
-    postgres = EmbeddedPostgres(Settings(data=data))
-    here = connection.settings_dict
-    before = {name: here[name] for name in ("NAME", "HOST", "PORT", "USER")}
-    connection.close()
-    connection.close_pool()  # type: ignore[attr-defined]
-    try:
-        postgres.start()
-        _SERVERS.append(postgres)
-        postgres.create_database("crashes")
-        url = postgres.url("crashes")
-        given = conninfo_to_dict(url)
-        here |= {"NAME": given["dbname"], "HOST": given["host"], "PORT": given["port"], "USER": given["user"]}
-        migrate(config())
-        yield url
-    finally:
-        connection.close()
-        connection.close_pool()  # type: ignore[attr-defined]
-        here |= before
-        postgres.stop()
-        shutil.rmtree(data, ignore_errors=True)
+def database_url(durable_database_url: str) -> str:
+    return durable_database_url
 
 
 @dataclass
@@ -190,11 +164,10 @@ def lasting_gateway(database_url: str, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def postgres(database: str) -> Iterator[EmbeddedPostgres]:
+def postgres(database: str, durable_server: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
     """The server of ``database``, to be killed and frozen; it runs again at the end, whatever the test did."""
-    server = _SERVERS[-1]
-    yield server
-    server.start()
+    yield durable_server
+    durable_server.start()
 
 
 @pytest.fixture

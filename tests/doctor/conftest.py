@@ -3,50 +3,22 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from django.db import connection
-from psycopg.conninfo import conninfo_to_dict
 
 from demo_process import ROOT
-from rufaa.cli.migrate import migrate
-from rufaa.config import config
-from rufaa.db.embedded import EmbeddedPostgres, Settings
 from support import KEYS
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def database_url() -> Iterator[str]:
-    """A durable server of our own."""
-    data = Path(tempfile.mkdtemp(prefix="rufaa-doctor-"))
-    data.chmod(0o711)
-    postgres = EmbeddedPostgres(Settings(data=data))
-    here = connection.settings_dict
-    before = {name: here[name] for name in ("NAME", "HOST", "PORT", "USER")}
-    connection.close()
-    connection.close_pool()  # type: ignore[attr-defined]
-    try:
-        postgres.start()
-        postgres.create_database("doctor")
-        url = postgres.url("doctor")
-        given = conninfo_to_dict(url)
-        here |= {"NAME": given["dbname"], "HOST": given["host"], "PORT": given["port"], "USER": given["user"]}
-        migrate(config())
-        yield url
-    finally:
-        connection.close()
-        connection.close_pool()  # type: ignore[attr-defined]
-        here |= before
-        postgres.stop()
-        shutil.rmtree(data, ignore_errors=True)
+def database_url(durable_database_url: str) -> str:
+    return durable_database_url
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+import durable
 from rufaa.cli.diagnosis import database as looks
 from rufaa.cli.diagnosis import mpesa, outside
 from rufaa.cli.diagnosis.database import Tables
@@ -59,11 +60,11 @@ def test_an_ordinary_database_has_no_problem(world: World, database: str) -> Non
 @contextmanager
 def altered(url: str, setting: str, value: str) -> Iterator[None]:
     with psycopg.connect(url, autocommit=True) as admin:
-        admin.execute(f"ALTER DATABASE doctor SET {setting} = {value}")
+        admin.execute(f"ALTER DATABASE {durable.NAME} SET {setting} = {value}")
         try:
             yield
         finally:
-            admin.execute(f"ALTER DATABASE doctor RESET {setting}")
+            admin.execute(f"ALTER DATABASE {durable.NAME} RESET {setting}")
 
 
 def test_a_database_that_may_lose_payments_is_a_problem(database: str) -> None:
@@ -89,7 +90,7 @@ def test_a_database_without_our_tables_wants_migrating(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as admin:
         admin.execute("CREATE DATABASE empty")
         try:
-            found = look(database.replace("/doctor", "/empty"))
+            found = look(database.replace(f"/{durable.NAME}", "/empty"))
         finally:
             admin.execute("DROP DATABASE empty WITH (FORCE)")
 
