@@ -11,6 +11,7 @@ import tarfile
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -31,20 +32,25 @@ SOURCE = Path(__file__).parents[2] / "src"
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder that the account which runs PostgreSQL can pass; pytest's own are private."""
-    yield from _folder()
+    with passable_folder() as made:
+        yield made
 
 
 @pytest.fixture
 def temporary() -> Iterator[Path]:
     """Another: where commands put what they throw away."""
-    yield from _folder()
+    with passable_folder() as made:
+        yield made
 
 
-def _folder() -> Iterator[Path]:
+@contextmanager
+def passable_folder() -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="rufaa-backup-", dir="/tmp"))
     made.chmod(0o711)
-    yield made
-    shutil.rmtree(made)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made)
 
 
 class Commands:

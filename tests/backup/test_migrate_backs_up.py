@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from backup.conftest import Commands, failures
+from backup.conftest import Commands, failures, passable_folder
 from rufaa.cli.backup import FOLDER
 from rufaa.config import config
 from rufaa.db import backup
@@ -29,16 +30,24 @@ migrate_to(known_migrations() - {".".join(each) for each in later})  # nor what 
 """
 
 
-@pytest.fixture
-def behind(folder: Path, rufaa: Commands) -> EmbeddedPostgres:
+@pytest.fixture(scope="module")
+def older() -> Iterator[Path]:
     """A server's data as the version before this one left them: with a facility."""
-    postgres = EmbeddedPostgres(Settings(data=folder / "data"))
-    with postgres:
-        made = [sys.executable, "-c", BEFORE_THE_LAST, postgres.url()]
-        subprocess.run(made, env=rufaa.environ(), cwd=folder, check=True, capture_output=True, timeout=60)
-        with psycopg.connect(postgres.url()) as connection:
-            connection.execute("INSERT INTO facility (id, name) VALUES (gen_random_uuid(), 'Uhuru Health Centre')")
-    return postgres
+    with passable_folder() as folder:
+        with EmbeddedPostgres(Settings(data=folder / "data")) as postgres:
+            made = [sys.executable, "-c", BEFORE_THE_LAST, postgres.url()]
+            environ = Commands(folder, folder).environ()
+            subprocess.run(made, env=environ, cwd=folder, check=True, capture_output=True, timeout=60)
+            with psycopg.connect(postgres.url()) as connection:
+                connection.execute("INSERT INTO facility (id, name) VALUES (gen_random_uuid(), 'Uhuru Health Centre')")
+        yield folder / "data"
+
+
+@pytest.fixture
+def behind(folder: Path, older: Path) -> EmbeddedPostgres:
+    """A server over a copy of them."""
+    subprocess.run(["cp", "-a", str(older), str(folder / "data")], check=True)  # with the owners, unlike shutil
+    return EmbeddedPostgres(Settings(data=folder / "data"))
 
 
 def is_migrated(postgres: EmbeddedPostgres) -> bool:
