@@ -16,7 +16,7 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import PurePath
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -68,16 +68,15 @@ def set_up(form: str) -> None:
         _exception_without_texts,
         _blotted,
     ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
     last: Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), timestamp_key="time")
-        if plain
-        else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), timestamp_key="time") if plain else _as_json
+    )
+    lines = _Lines(sys.stderr)
+    structlog.configure(
+        processors=[*shared, last],
+        logger_factory=lambda *_: lines,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -99,6 +98,28 @@ def set_up(form: str) -> None:
 def writes_json() -> bool:
     """Whether this process was set up to write its log as JSON lines."""
     return _state["json"]
+
+
+class _Lines:
+    """Where our own events go, each as a line at once. A line that cannot be written is lost, and nothing else."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, line: str) -> None:
+        try:  # noqa: SIM105 - it is done for each event
+            self._stream.write(line + "\n")
+        except (OSError, ValueError):  # a full disk; closed, since the process ends
+            pass
+
+    debug = info = warning = error = critical = write
+
+
+_encode: Final = json.JSONEncoder(default=repr).encode
+
+
+def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    return _encode(event)
 
 
 # --- exceptions ------------------------------------------------------------------------------------------------------
