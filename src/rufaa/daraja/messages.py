@@ -50,7 +50,7 @@ _PHONE: Final = re.compile(r"254[17][0-9]{8}")
 _AMOUNT: Final = re.compile(r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,6})?")
 _RECEIPT: Final = re.compile(r"[A-Z0-9]{6,20}")
 _RECEIPT_DAYS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
-_PHONE_SHOWN: Final = re.compile(r"\+?[0-9* -]{4,40}")
+_PHONE_SHOWN: Final = re.compile(r"(?=(?:[^0-9]*[0-9]){3})\+?[0-9* -]{4,40}")  # less than three digits agree with any
 _DATE: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2}) ?([0-9]{2}):?([0-9]{2}):?([0-9]{2})")
 _YEARS: Final = range(2007, 2100)  # M-Pesa opened in 2007; outside, the date is damage
 
@@ -265,7 +265,7 @@ def instant_of(value: object) -> datetime | None:
     match = _DATE.fullmatch(text) if isinstance(text, str) else None
     if match is None or len(match[0]) not in {14, 19}:
         return None
-    year, month, day, hour, minute, second = (int(part) for part in match.groups())
+    year, month, day, hour, minute, second = map(int, match.groups())
     if year not in _YEARS:
         return None
     try:
@@ -277,6 +277,4 @@ def instant_of(value: object) -> datetime | None:
 def phone_shown_of(value: object) -> str | None:
     """A phone as M-Pesa shows it, whole or masked, for ``rufaa.phone.agrees``; None if it shows next to nothing."""
     text = digits_of(value) if isinstance(value, Number) else value
-    if not isinstance(text, str) or not _PHONE_SHOWN.fullmatch(text):
-        return None
-    return text if sum(character.isdigit() for character in text) >= 3 else None  # else it agrees with any phone
+    return text if isinstance(text, str) and _PHONE_SHOWN.fullmatch(text) else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -16,6 +17,7 @@ from typing import Final
 MAX_BYTES: Final = 64 * 1024  # the longest real callback is under 1 KiB; the rest is somebody's joke
 MAX_DEPTH: Final = 32  # a real callback has six levels
 
+_SPACE: Final = " \t\n\r"  # of JSON
 _STRUCTURE: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)  # possessive, so linear on any input
 _UNPRINTABLE: Final = re.compile(  # the last three lines turn text around, hide it or break its line where it is shown
     "[\x00-\x1f\x7f-\x9f\ud800-\udfff"
@@ -60,14 +62,16 @@ def read_object(raw: bytes, *, max_bytes: int = MAX_BYTES) -> dict[str, object] 
     """
     if len(raw) > max_bytes:
         return Malformed(f"longer than {max_bytes} bytes")
-    text = raw.decode("utf-8-sig", "replace")
-    if not text.strip():
+    text = raw.removeprefix(BOM_UTF8).decode("utf-8", "replace").strip(_SPACE)
+    if not text:
         return Malformed("empty")
     if _too_deep(text):
         return Malformed(f"nested deeper than {MAX_DEPTH}")
     try:
-        value = _DECODER.decode(text)
+        value, end = _DECODER.raw_decode(text)
     except (ValueError, RecursionError):  # the second only if the caller's own stack is nearly used up
+        return Malformed("not JSON")
+    if end != len(text):
         return Malformed("not JSON")
     if not isinstance(value, dict):
         return Malformed("not a JSON object")
