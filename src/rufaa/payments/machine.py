@@ -285,15 +285,20 @@ class Verdict(StrEnum):
     @property
     def asks(self) -> bool:
         """Whether a query should be made at once to find the truth."""
-        return self in {
-            Verdict.ASK,
-            Verdict.ASK_DIFFERS,
-            Verdict.AMOUNT_DIFFERS,
-            Verdict.PHONE_DIFFERS,
-            Verdict.OTHER_PROMPT,
-            Verdict.NO_RECEIPT,
-            Verdict.NUMBER_TAKEN,
-        }
+        return self in _ASKS
+
+
+_ASKS: Final = frozenset(
+    {
+        Verdict.ASK,
+        Verdict.ASK_DIFFERS,
+        Verdict.AMOUNT_DIFFERS,
+        Verdict.PHONE_DIFFERS,
+        Verdict.OTHER_PROMPT,
+        Verdict.NO_RECEIPT,
+        Verdict.NUMBER_TAKEN,
+    }
+)
 
 
 class ArrivalVerdict(StrEnum):

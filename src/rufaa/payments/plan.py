@@ -421,7 +421,7 @@ def _event(prompt: Working, report: Report, verdict: Verdict) -> PromptEvent | N
     """
     if verdict.asks and _claims_success(report) and prompt.state in _NOT_ASKED_ABOUT:
         return PromptEvent.DOUBTED
-    learned_nothing = verdict in {Verdict.NO_NEWS, Verdict.FAILS_FOR_NOW} and report.channel is Channel.QUERY
+    learned_nothing = report.channel is Channel.QUERY and verdict in {Verdict.NO_NEWS, Verdict.FAILS_FOR_NOW}
     if learned_nothing and prompt.state in LIVE and next_query_s(prompt.row.age_s) is None:
         return PromptEvent.OVERDUE
     return verdict.event

@@ -61,7 +61,7 @@ def settle(tx: Tx, items: Sequence[Item], *, hand_on: HandOn) -> Mapping[int, Ve
 
 def _lock(tx: Tx, wanted: set[uuid.UUID]) -> tuple[dict[uuid.UUID, PromptRow], dict[uuid.UUID, FeeRow]]:
     """Fees first, then prompts, each by id: the order that everybody keeps."""
-    params = {"prompts": sorted(wanted)}
+    params = {"prompts": list(wanted)}
     fees = {
         row["id"]: FeeRow(
             row["id"], FeeState(row["state"]), Money(row["amount_cents"]), row["account_id"], row["payee_id"]
@@ -103,7 +103,7 @@ def _lock_loose(tx: Tx, prompts: Iterable[PromptRow], numbers: Sequence[str | No
     rows = list(prompts)
     wanted = {
         "numbers": sorted({number for number in numbers if number}),
-        "fees": sorted({row.fee for row in rows}),
+        "fees": list({row.fee for row in rows}),
         "accounts": [row.account for row in rows],
         "amounts": [row.amount.cents for row in rows],
     }
