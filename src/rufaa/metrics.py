@@ -7,7 +7,8 @@ this are in ``gateway.monitor`` and ``cli.monitor``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter as Counts
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Final, TypeVar
@@ -204,12 +205,14 @@ def pushed(outcome: str, *, status: int | None, took_s: float) -> None:
     PUSH.observe(took_s)
 
 
-def settled(outcome: str, *, waited_s: float) -> None:
-    """``outcome`` as the inbox names it: a verdict, or a word before a colon. A word that is not listed makes no series
-    of its own."""
-    verdict = outcome.partition(":")[0]
-    SETTLED.labels(verdict=verdict if verdict in VERDICTS else "other").inc()
-    SETTLED_AFTER.observe(waited_s)
+def settled(outcomes: Iterable[str], *, waited_s: Iterable[float]) -> None:
+    """Outcomes as the inbox names them: a verdict, or a word before a colon. One that is not listed makes no series of
+    its own."""
+    for outcome, count in Counts(outcomes).items():
+        verdict = outcome.partition(":")[0]
+        SETTLED.labels(verdict=verdict if verdict in VERDICTS else "other").inc(count)
+    for each in waited_s:
+        SETTLED_AFTER.observe(each)
 
 
 def called(function: str | None, kind: str | None, status: str, *, took_s: float) -> None:

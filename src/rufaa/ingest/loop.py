@@ -241,5 +241,5 @@ def _report(rows: Sequence[_Row]) -> None:
 
 
 def _count(rows: Sequence[_Row]) -> None:
-    for row in rows:
-        metrics.settled(row.outcome, waited_s=row.waited_s + time.monotonic() - row.taken)
+    now = time.monotonic()
+    metrics.settled((row.outcome for row in rows), waited_s=(row.waited_s + now - row.taken for row in rows))
