@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from types import NoneType
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ from psycopg.adapt import AdaptersMap, Dumper, PyFormat, RecursiveDumper
 from psycopg.types.array import ListDumper
 
 _NULL: Final = b"\xff\xff\xff\xff"  # in place of a length
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's
+_MICROSECOND: Final = timedelta(microseconds=1)
 _TRUE: Final = b"\0\0\0\x01\x01"
 _FALSE: Final = b"\0\0\0\x01\0"
 _length: Final = struct.Struct(">i").pack
@@ -58,6 +61,13 @@ def _truths(values: Iterable[bool | None]) -> list[bytes]:
     return [_NULL if value is None else _TRUE if value else _FALSE for value in values]
 
 
+def _instants(values: Iterable[datetime | None]) -> list[bytes]:
+    try:
+        return _whole([None if value is None else (value - _EPOCH) // _MICROSECOND for value in values])
+    except TypeError:
+        raise DataError("an instant without its zone") from None
+
+
 _WRITTEN: Final[Mapping[type, tuple[str, Callable[[Any], list[bytes]]]]] = {
     uuid.UUID: ("uuid", _ids),
     str: ("text", _texts),
@@ -65,6 +75,7 @@ _WRITTEN: Final[Mapping[type, tuple[str, Callable[[Any], list[bytes]]]]] = {
     int: ("int8", _whole),
     float: ("float8", _floats),
     bool: ("bool", _truths),
+    datetime: ("timestamptz", _instants),
 }
 """By the type of the values, which may be None, too: PostgreSQL's type, and how they are written with their lengths."""
 
