@@ -145,7 +145,9 @@ class Gateway:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _start(self, stack: AsyncExitStack) -> None:
-        self._pool = await asyncpg.create_pool(self._url, min_size=0, max_size=4, timeout=5, command_timeout=5)
+        self._pool = await asyncpg.create_pool(
+            self._url, min_size=0, max_size=4, timeout=5, command_timeout=5, reset=_leaves_nothing
+        )
         stack.push_async_callback(self._close_pool)
         await stack.enter_async_context(self._issuers)
         await self._vitals.start()
@@ -213,6 +215,10 @@ async def _send(send: Send, answer: Answer) -> None:
         headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _leaves_nothing(_connection: object) -> None:
+    """The batcher's statement is a transaction of its own, and leaves nothing on its connection to be reset."""
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -39,9 +39,13 @@ _FAILS_FOR_S: Final = 15.0  # no longer: where nobody sends callbacks to a sick 
 _SILENT_S: Final = 4.0  # shorter than PATIENCE_S: who came last is stored yet, over another connection
 
 _STORE: Final = """
-INSERT INTO inbox (kind, subject, source, trusted, body)
-SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bool[], $5::bytea[])
+WITH stored AS (
+    INSERT INTO inbox (kind, subject, source, trusted, body)
+    SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bool[], $5::bytea[])
+)
+SELECT pg_notify($6, '')
 """
+"""Its own transaction: one way to the database and back for the reports, the wake-up of the workers and the commit."""
 
 
 class NotStored(Exception):
@@ -80,11 +84,12 @@ class Batcher:
 
     async def store(self, report: Report) -> None:
         """Returns once it is committed. Raises ``NotStored`` when that takes too long; it may be stored even so."""
+        stored = self._put(report, share=1)
+        patience = asyncio.get_running_loop().call_later(PATIENCE_S, _give_up, stored)
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                await self._put(report, share=1)
-        except TimeoutError:
-            raise NotStored from None
+            await stored
+        finally:
+            patience.cancel()
 
     def keep(self, report: Report, *, ended: Callable[[bool], None]) -> None:
         """Store it while nobody waits, unless there is little room. ``ended`` is told, once, whether it is committed;
@@ -138,17 +143,16 @@ class Batcher:
             # A silent connection is broken off by a timer: an orderly end would wait for its answers again and again
             silent = asyncio.get_running_loop().call_later(_SILENT_S, connection.terminate)
             try:
-                async with connection.transaction():
-                    await connection.execute(
-                        _STORE,
-                        [report.kind for report in reports],
-                        [report.subject for report in reports],
-                        [report.source for report in reports],
-                        [report.trusted for report in reports],
-                        [report.body for report in reports],
-                    )
-                    await connection.execute("SELECT pg_notify($1, '')", WORK)
-                    failpoints.reach(Step.INGEST_STORE.before)
+                failpoints.reach(Step.INGEST_STORE.before)
+                await connection.execute(
+                    _STORE,
+                    [report.kind for report in reports],
+                    [report.subject for report in reports],
+                    [report.source for report in reports],
+                    [report.trusted for report in reports],
+                    [report.body for report in reports],
+                    WORK,
+                )
                 failpoints.reach(Step.INGEST_STORE.after)
             except BaseException:
                 if connection.is_closed():
@@ -156,3 +160,8 @@ class Batcher:
                 raise
             finally:
                 silent.cancel()
+
+
+def _give_up(stored: asyncio.Future[None]) -> None:
+    if not stored.done():
+        stored.set_exception(NotStored())
