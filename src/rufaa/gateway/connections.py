@@ -63,6 +63,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._await_head()
+        self._watch()
         if len(self.connections) > self.most:
             self._make_room()
 
@@ -94,6 +95,8 @@ class Connection(HttpToolsProtocol):
             self._end(_TOO_LARGE)
         elif body and self._in_body and self._framing > HEAD_BYTES:
             self.transport.close()
+        else:
+            self._watch()
 
     def _feed(self, data: bytes) -> None:
         """As uvicorn's, without a line in the log for each bad request: a flood of them would fill the disk."""
@@ -141,7 +144,7 @@ class Connection(HttpToolsProtocol):
         self._head_since = None
         self._in_body = True
         self._framing = 0
-        self._await_body()
+        self._body_bytes = 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -158,6 +161,7 @@ class Connection(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         self._stop()
+        self._in_body = False
         super().handle_websocket_upgrade()
 
     def _head_without_offer(self) -> bytes:
@@ -169,17 +173,22 @@ class Connection(HttpToolsProtocol):
         self._stop()
         self._head_since = self.loop.time()
         self._fed = self._head_bytes = 0
-        self._timer = self.loop.call_later(self.head_s, self._too_slow)
 
-    def _await_body(self) -> None:
-        self._body_bytes = 0
-        self._timer = self.loop.call_later(self.request_s, self._body_too_slow)
+    def _watch(self) -> None:
+        """Set the timer of what is waited for, where it runs for nothing yet: a request that came whole needs none."""
+        if self._timer is not None or self._deaf:
+            return
+        if self._head_since is not None:
+            self._timer = self.loop.call_later(self.head_s, self._too_slow)
+        elif self._in_body:
+            self._timer = self.loop.call_later(self.request_s, self._body_too_slow)
 
     def _body_too_slow(self) -> None:
         cycle: RequestResponseCycle | None = self.cycle
         patient = cycle is not None and not cycle.response_complete and cycle.scope.get(PATIENT)
         if patient and self._body_bytes >= self.request_s * self.patient_bytes_per_s:
-            self._await_body()
+            self._timer, self._body_bytes = None, 0
+            self._watch()
         else:
             self.transport.close()
 
