@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -27,6 +28,7 @@ class CannotUnseal(RufaaError):
     code = "cannot-unseal"
 
 
+@lru_cache(maxsize=256)  # each request with a signature asks for one of a few
 def derive(secret: str, label: str) -> bytes:
     """32 bytes for one purpose."""
     return hmac.digest(secret.encode(), label.encode(), hashlib.sha256)
