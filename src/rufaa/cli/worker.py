@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
+from typing import Final
 
 import structlog
 
@@ -12,6 +14,9 @@ from rufaa import log
 from rufaa.cli.database import database_of_role
 from rufaa.cli.serve import need_worker_port
 from rufaa.config import config
+
+MADE_BY_A_BATCH: Final = 50_000
+"""Objects, and more than a full batch of settlement makes."""
 
 
 def command() -> None:
@@ -21,6 +26,10 @@ def command() -> None:
     settings = database_of_role("worker")
     from rufaa.cli.work import WorkerStuck, work  # noqa: PLC0415 - needs Django set up
 
+    # What is there now stays, and what a batch makes goes with it: the collector need look at neither again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(MADE_BY_A_BATCH)
     try:
         asyncio.run(work(settings))
     except WorkerStuck:
