@@ -37,6 +37,38 @@ class NoTunnel(Exception):
     """CONNECT: there is no body to read, and nobody to connect to."""
 
 
+class _Together(asyncio.Transport):
+    """For one answer: its head waits for the first of its body, at most until the event loop's next turn, and both are
+    one packet and one call of the system. What comes later goes at once."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+        self._begun = False
+        self._head = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self._begun:
+            head, self._head = self._head, b""
+            self._transport.write(head + data if head else data)
+        else:
+            self._begun, self._head = True, bytes(data)
+            self._loop.call_soon(self._flush)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def _flush(self) -> None:
+        head, self._head = self._head, b""
+        if head and not self._transport.is_closing():
+            self._transport.write(head)
+
+
 class Connection(HttpToolsProtocol):
     """One connection. The attributes of the class are its limits."""
 
@@ -145,7 +177,10 @@ class Connection(HttpToolsProtocol):
         self._in_body = True
         self._framing = 0
         self._body_bytes = 0
+        before: RequestResponseCycle | None = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before:
+            self.cycle.transport = _Together(self.transport, self.loop)
 
     def on_body(self, body: bytes) -> None:
         self._framing -= (1 + FRAMING) * len(body)
