@@ -50,7 +50,7 @@ _PRIVATE: Final = re.compile(
     r"|(?<=://)[^\s/@:]*:[^\s/@]*(?=@)"  # a password in an address
     r"|[\w.+-]+@[\w-]+\.[\w.-]+"
 )
-_PLAIN: Final = re.compile(r"[a-z._-]{0,40}|[0-9a-f]{32}")  # an event's name, an id: nothing of the above, and quick
+_is_plain: Final = re.compile(r"[a-z._-]{0,40}|[0-9a-f]{32}").fullmatch  # an event's name, an id: none of the above
 _CRASH: Final = re.compile(
     r'Traceback \(most recent call last\):|  File "[^"]+", line \d+, in \S+|Fatal Python error: [\w :-]+|rufaa: .*'
     r"|(?P<type>[A-Za-z_][\w.]*(?:Error|Exception|Violation|Interrupt|Exit)\b)"
@@ -219,6 +219,8 @@ def _without_foreign_texts(_logger: WrappedLogger, _method: str, event: EventDic
 def _blotted(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """The last guard, for what should not have been given at all."""
     for name, value in event.items():
+        if isinstance(value, str) and _is_plain(value):
+            continue
         if name not in {"time", "level"} and not name.startswith("_"):
             event[name] = _blotted_value(value)
     return event
@@ -238,7 +240,7 @@ def _blotted_value(value: Any) -> Any:
 
 def blotted(text: str) -> str:
     """``text`` without what has the form of a phone, an e-mail address, a token, a callback's secret, a password."""
-    if _PLAIN.fullmatch(text):
+    if _is_plain(text):
         return text
     return _PRIVATE.sub(lambda found: f"{found['callback'] or ''}[private]", text)
 

@@ -234,9 +234,10 @@ def _known_accounts(tx: Tx, accounts: set[uuid.UUID]) -> set[uuid.UUID]:
 
 
 def _report(rows: Sequence[_Row]) -> None:
+    info, error = _log.info, _log.error
     for row in rows:
         # "unknown-…" is money that this database knows nothing of: it was restored from before
-        say = _log.error if row.outcome.startswith("unknown-") else _log.info
+        say = error if row.outcome.startswith("unknown-") else info
         say("callback.settled", inbox=row.id, kind=row.kind, subject=row.subject.hex, outcome=row.outcome)
 
 
