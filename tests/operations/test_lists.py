@@ -52,6 +52,11 @@ def test_words_of_enumerations_are_texts_alone_and_among_others(database: str) -
     assert row == {"words": ["short", "NULL"], "some": ["a", "short"]}
 
 
+def test_an_instant_without_its_zone_is_refused(database: str) -> None:
+    with pytest.raises(DataError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT %(given)s::timestamptz[]", {"given": [AN_INSTANT.replace(tzinfo=None)]})
+
+
 def test_ids_as_text_are_taken_where_ids_are_wanted(database: str) -> None:
     assert rows("SELECT %(given)s::uuid[] AS got", given=[str(AN_ID)]) == [{"got": [AN_ID]}]
 
