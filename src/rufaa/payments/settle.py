@@ -142,7 +142,7 @@ def _paid_without_number(item: Item) -> bool:
 
 def _owners(tx: Tx, query: str, texts: Sequence[str | None]) -> dict[str, uuid.UUID]:
     wanted = sorted({text for text in texts if text})
-    return {row["text"]: row["owner"] for row in tx.rows(_SQL[query], {"texts": wanted})} if wanted else {}
+    return dict(tx.tuples(_SQL[query], {"texts": wanted})) if wanted else {}
 
 
 @dataclass(frozen=True, slots=True)
