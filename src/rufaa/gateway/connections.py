@@ -37,7 +37,7 @@ class NoTunnel(Exception):
     """CONNECT: there is no body to read, and nobody to connect to."""
 
 
-class _Together(asyncio.Transport):
+class Together(asyncio.Transport):
     """For one answer: its head waits for the first of its body, at most until the event loop's next turn, and both are
     one packet and one call of the system. What comes later goes at once."""
 
@@ -180,7 +180,7 @@ class Connection(HttpToolsProtocol):
         before: RequestResponseCycle | None = self.cycle
         super().on_headers_complete()
         if self.cycle is not before:
-            self.cycle.transport = _Together(self.transport, self.loop)
+            self.cycle.transport = Together(self.transport, self.loop)
 
     def on_body(self, body: bytes) -> None:
         self._framing -= (1 + FRAMING) * len(body)
