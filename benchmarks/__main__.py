@@ -7,12 +7,12 @@ that is part of the same run, so that they say something on another machine, too
 from __future__ import annotations
 
 import argparse
-import importlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import apart
 from figures import Figure, machine, print_table, write_json
 
 CLAIMS: Final = {
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found: dict[str, Sequence[Figure]] = {}
     for name in wanted:
         began = time.monotonic()
-        found[name] = importlib.import_module(name).measured(options.quick)
+        found[name] = apart.measured(name, options.quick)
         print_table(f"{CLAIMS[name]} ({time.monotonic() - began:.0f} s)", found[name])
         if options.json is not None:
             write_json(options.json, found, about)
