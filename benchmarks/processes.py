@@ -30,7 +30,7 @@ class Running:
 
     def _await(self, ready: str) -> None:
         until = time.monotonic() + START_S
-        while not _answers(ready):
+        while not answers(ready):
             if self._process.poll() is not None or time.monotonic() > until:
                 self.close()
                 raise RuntimeError(f"{ready} did not answer")
@@ -81,7 +81,8 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether it is there and says 200."""
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return bool(answer.status == 200)
