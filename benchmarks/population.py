@@ -26,6 +26,20 @@ def ringing(world: Any, count: int) -> None:
         rows(f"ANALYZE {table}")
 
 
+def asked(world: Any, count: int) -> None:
+    """``count`` more referrals, one of them by the operations, whose prompt is due and was sent by nobody yet."""
+    from rufaa.db.sql import load
+    from support import execute, rows, value
+
+    start = int(value("SELECT count(*) FROM prompt")) + 1
+    referral, prompt = world.prompted(f"2547{start - 1:08d}")
+    statements = load(__file__, "population.sql")
+    _filled(statements, "unsent", referral=uuid.UUID(referral), first=start, last=start + count - 2)
+    execute("UPDATE prompt SET next_at = rufaa_now() WHERE id = %(id)s", id=prompt)
+    for table in TABLES:
+        rows(f"ANALYZE {table}")
+
+
 def _send(prompt: uuid.UUID) -> None:
     """As dispatch leaves a prompt that M-Pesa took: by the law's own moves."""
     from support import execute
@@ -39,12 +53,12 @@ def _send(prompt: uuid.UUID) -> None:
     )
 
 
-def _filled(statements: Any, **params: Any) -> None:
+def _filled(statements: Any, *more: str, **params: Any) -> None:
     from rufaa.db.atomic import unit
 
     def fill(tx: Any) -> None:
         tx.execute("SET LOCAL session_replication_role = replica")
-        for name in ("numbered", "particulars", "fees", "referrals", "prompts", "history", "transfers", "audit"):
+        for name in ("numbered", "particulars", "fees", "referrals", "prompts", "history", "transfers", "audit", *more):
             tx.execute(statements[name], params)
 
     unit(fill)

@@ -59,3 +59,9 @@ SELECT nextval('audit_number'), old.at, old.kind, made.referral, old.actor, old.
 FROM audit AS old CROSS JOIN made
 WHERE old.referral = %(referral)s
 ORDER BY made.n, old.id
+
+-- name: unsent
+-- After the others: the prompts as they are before somebody sends them.
+UPDATE prompt SET sent_at = NULL, merchant_request_id = NULL, checkout_request_id = NULL,
+    created_at = rufaa_now(), next_at = rufaa_now()
+FROM made WHERE prompt.id = made.prompt

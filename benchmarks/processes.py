@@ -20,9 +20,9 @@ START_S = 60.0
 class Running:
     """A command of ``rufaa`` as it is run."""
 
-    def __init__(self, command: str, database_url: str, **settings: str) -> None:
+    def __init__(self, command: str, database_url: str, *arguments: str, **settings: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "rufaa", command],
+            [sys.executable, "-m", "rufaa", command, *arguments],
             env=os.environ | environment(database_url) | settings,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -74,6 +74,16 @@ class WorkerRole(Running):
         port = free_port()
         super().__init__("worker", database_url, RUFAA_WORKER_METRICS_PORT=str(port), **settings)
         self._await(f"http://127.0.0.1:{port}/readyz")
+
+
+class Simulator(Running):
+    """``rufaa simulator``, with its journal in a file."""
+
+    def __init__(self, journal: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__("simulator", "", f"--port={self.port}", f"--journal={journal}")
+        self._await(self.url)
 
 
 def free_port() -> int:
