@@ -208,7 +208,7 @@ class Bell:
         self._rings = False
 
     @contextmanager
-    def work(self) -> Iterator[asyncio.Event]:
+    def work(self, _loop: str) -> Iterator[asyncio.Event]:
         event = asyncio.Event()
         self._events.append(event)
         yield event

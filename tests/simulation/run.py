@@ -381,7 +381,7 @@ def _in_virtual_time(loop: VirtualLoop, hub: Hub, seed: int) -> Iterator[None]:
     """Time, chance and connections of production code are the simulation's."""
     chance = random.Random(f"ids/{seed}")
 
-    def wake(_: Tx) -> None:
+    def wake(_: Tx, *_loops: str) -> None:
         if hub.current is None:
             hub.woken()
         else:

@@ -179,7 +179,7 @@ async def _loop(
 ) -> None:
     """``round_`` again and again: at once after 0, else when woken, or when it or ``next_due`` says."""
     silences = 0
-    with listener.work() as woken:
+    with listener.work(name) as woken:
         while not stop.is_set():
             again = False  # only the round itself may ask to be repeated without a pause
             woken.clear()

@@ -23,7 +23,8 @@ from rufaa.db.failpoints import Step
 T = TypeVar("T")
 
 WORK: Final = "rufaa_work"
-"""NOTIFY channel that wakes workers; no payload, since the tables say what is due."""
+"""NOTIFY channel that wakes workers. The payload names their loops, with spaces between them; an empty one means all.
+What is due stands in the tables."""
 CHANGED: Final = "rufaa_changed"
 """NOTIFY channel on which triggers tell what a commit changed: topics (``rufaa.reads``) with spaces between them."""
 
@@ -75,9 +76,9 @@ class Tx:
         value = None if row is None else next(iter(row.values()))
         return None if value is None else max(0.0, float(value))
 
-    def wake_workers(self) -> None:
-        """At the commit: tell every worker that something is due."""
-        self.execute("SELECT pg_notify(%(channel)s, '')", {"channel": WORK})
+    def wake_workers(self, *loops: str) -> None:
+        """At the commit: tell every worker that something is due, for these of its loops; for all if none is named."""
+        self.execute("SELECT pg_notify(%(channel)s, %(loops)s)", {"channel": WORK, "loops": " ".join(loops)})
 
 
 @contextmanager

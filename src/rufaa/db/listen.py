@@ -52,7 +52,7 @@ class Listener:
 
     def __init__(self, database_url: str) -> None:
         self._url = database_url
-        self._workers: set[asyncio.Event] = set()
+        self._workers: set[tuple[str, asyncio.Event]] = set()
         self._hearers: list[Callable[[Collection[str] | None], None]] = []
         self.connected = asyncio.Event()
         self._mark = _MARK + secrets.token_hex(8)  # a channel of this listener alone
@@ -108,9 +108,11 @@ class Listener:
         except TimeoutError:
             await connection.execute("SELECT 1")  # a frozen server keeps its sockets open
 
-    def _heard_work(self, *_: Any) -> None:
-        for event in self._workers:
-            event.set()
+    def _heard_work(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
+        loops = payload.split()
+        for loop, event in self._workers:
+            if not loops or loop in loops:
+                event.set()
 
     def _heard_changed(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
         topics = frozenset(payload.split())
@@ -128,20 +130,20 @@ class Listener:
         self._stirred.set()
 
     def _wake_all(self) -> None:
-        for event in self._workers:
+        for _, event in self._workers:
             event.set()
         for heard in self._hearers:
             heard(None)
 
     @contextmanager
-    def work(self) -> Iterator[asyncio.Event]:
-        """An event that is set whenever work may be due. Each loop has its own: clear it, look at the tables, wait."""
+    def work(self, loop: str) -> Iterator[asyncio.Event]:
+        """An event that is set whenever work may be due for ``loop``: clear it, look at the tables, wait."""
         event = asyncio.Event()
-        self._workers.add(event)
+        self._workers.add((loop, event))
         try:
             yield event
         finally:
-            self._workers.discard(event)
+            self._workers.discard((loop, event))
 
     @contextmanager
     def news(self) -> Iterator[News]:

@@ -43,7 +43,7 @@ WITH stored AS (
     INSERT INTO inbox (kind, subject, source, trusted, body)
     SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bool[], $5::bytea[])
 )
-SELECT pg_notify($6, '')
+SELECT pg_notify($6, 'settle')
 """
 """Its own transaction: one way to the database and back for the reports, the wake-up of the workers and the commit."""
 

@@ -333,7 +333,7 @@ def request_prompt(
     if not inserted:  # another transaction took the phone between the look and the write
         _check_phone_free(tx, phone)
         raise _phone_busy(PROMPT_LIFE_S)
-    tx.wake_workers()
+    tx.wake_workers("dispatch")
     return Requested(prompt, attempt, phone, due, joined=False)
 
 
