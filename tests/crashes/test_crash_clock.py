@@ -136,7 +136,7 @@ def test_an_answer_that_comes_after_the_step_counts(
 
     advance(step_s)
     unit(tidy)
-    unit(lambda tx: record(tx, claimed, Accepted("m-1", "ws_CO_1", "", NOTHING)))
+    unit(lambda tx: record(tx, (claimed, Accepted("m-1", "ws_CO_1", "", NOTHING))))
 
     row = town.prompt(prompt)
     assert row["checkout_request_id"] == "ws_CO_1"

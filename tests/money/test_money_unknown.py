@@ -49,7 +49,7 @@ def waive(town: World, referral: str) -> None:
 
 
 def came(prompt: Claimed, outcome: PushOutcome) -> None:
-    unit(lambda tx: record(tx, prompt, outcome))
+    unit(lambda tx: record(tx, (prompt, outcome)))
 
 
 @pytest.mark.fault(2)

@@ -89,8 +89,8 @@ GUARDS: Final = (
         "lease-of-the-record",
         "a worker whose lease ran out moves the prompt of a newer one",
         f"{PAYMENTS}/dispatch.sql",
-        "WHERE id = %(id)s AND lease = %(lease)s AND state = 'sending'",
-        "WHERE id = %(id)s AND state = 'sending'",
+        "    WHERE prompt.lease = told.lease AND prompt.state = 'sending'",
+        "    WHERE prompt.state = 'sending'",
         (f"{UNKNOWN}::test_the_answer_of_an_older_lease_moves_nothing_of_a_newer_one",),
     ),
     Guard(

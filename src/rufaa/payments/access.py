@@ -18,7 +18,7 @@ from rufaa import metrics, secret
 from rufaa.daraja import rate
 from rufaa.daraja.client import Daraja
 from rufaa.daraja.credentials import Credentials
-from rufaa.daraja.tokens import RENEW_AHEAD_S, TokenUnavailable
+from rufaa.daraja.tokens import RENEW_AHEAD_S, TokenSource, TokenUnavailable
 from rufaa.db import sql
 from rufaa.db.aside import Aside
 from rufaa.db.atomic import Tx, look, unit
@@ -117,6 +117,14 @@ class Account:
     tokens: SharedTokens
 
 
+@dataclass(frozen=True, slots=True)
+class AtHand:
+    """An account as a transaction found it: its credentials, and tokens of which the first need not be asked for."""
+
+    credentials: Credentials
+    tokens: TokenSource
+
+
 class Accounts:
     """The accounts that this process has used, by id. Keys are read again when their row changes."""
 
@@ -128,7 +136,15 @@ class Accounts:
 
     async def get(self, account: uuid.UUID) -> Account:
         """Raises ``CannotUnseal`` where the keys cannot be read."""
-        row = await self._aside.run(lambda: look(lambda _: MpesaAccount.objects.get(pk=account)))
+        return self._of(await self._aside.run(lambda: look(lambda _: MpesaAccount.objects.get(pk=account))))
+
+    def at_hand(self, tx: Tx, account: uuid.UUID) -> AtHand:
+        """For what is sent at once. Raises ``CannotUnseal`` as ``get`` does."""
+        known = self._of(MpesaAccount.objects.get(pk=account))
+        return AtHand(known.credentials, _TokenAtHand(known.tokens.held(tx), known.tokens))
+
+    def _of(self, row: MpesaAccount) -> Account:
+        account = row.pk
         version = bytes(row.sealed_keys) + row.base_url.encode()
         known = self._known.get(account)
         if known is None or known[0] != version:
@@ -136,6 +152,19 @@ class Accounts:
             tokens = SharedTokens(account, self._daraja, credentials, self._aside, keys=self._keys)
             known = self._known[account] = (version, Account(credentials, tokens))
         return known[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _TokenAtHand:
+    """A token that was in use a moment ago. If none was, or Daraja refuses it, the account's others follow."""
+
+    held: str | None
+    others: SharedTokens
+
+    async def token(self, *, rejected: str | None = None) -> str:
+        if self.held is not None and rejected is None:
+            return self.held
+        return await self.others.token(rejected=rejected)
 
 
 class SharedTokens:

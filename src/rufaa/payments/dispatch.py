@@ -7,14 +7,15 @@ transaction. Writes of a worker carry the number of its lease, so that one that 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, assert_never
 
 import structlog
-from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, transaction
 
 from rufaa import clock, metrics
 from rufaa.daraja import codes
@@ -27,7 +28,7 @@ from rufaa.db.failpoints import Step, around
 from rufaa.errors import RufaaError
 from rufaa.money import Money
 from rufaa.payments import access
-from rufaa.payments.access import Accounts, Budget
+from rufaa.payments.access import Accounts, AtHand, Budget
 from rufaa.payments.hold import GIVEN_UP, HELD_FOR_S
 from rufaa.payments.machine import UNKNOWN_WITHOUT_ID_S, PromptEvent, PromptState, next_query_s
 from rufaa.phone import Phone, masked
@@ -41,10 +42,13 @@ LATEST_START_S: Final = 30
 """A push begins at most so long after its claim: with the client's deadline it ends within the lease."""
 SEND_FOR_S: Final = 150
 """How long a prompt that Daraja does not take is tried; then the person asks again. On hold: ``HELD_FOR_S``."""
+TIDY_FOR_S: Final = 10
+"""How long what was tidied counts as tidy. Whoever claims within it is not held up by looking again."""
 CLOCK_SLACK_S: Final = 60
 """What is further ahead than can be, by more than this, is from before the database's clock was set back."""
 _RECORD_FOR_S: Final = 600
 _RECORD_AGAIN_S: Final = 2.0
+_LAND_S: Final = 0.02
 DESCRIPTION: Final = "Referral fee"  # at most 13 characters (daraja.md §3); no name, no diagnosis
 
 
@@ -81,8 +85,39 @@ def _claimed(row: dict[str, Any]) -> Claimed:
     )
 
 
-def record(tx: Tx, prompt: Claimed, outcome: PushOutcome) -> None:
-    """Commit what Daraja said. Where a callback settled the prompt first, or the lease ran out, only ids are kept."""
+def record(tx: Tx, *answers: tuple[Claimed, PushOutcome]) -> None:
+    """Commit what Daraja said. Where a callback settled the prompt first, or the lease ran out, only ids are kept.
+
+    Who sends and who asks are woken where more is due before they look by themselves.
+    """
+    told = [_told(prompt, outcome) for prompt, outcome in answers]
+    try:
+        with transaction.atomic():  # a savepoint: Daraja giving one id twice must not lose the rest
+            _write(tx, told)
+    except IntegrityError:
+        if len(answers) > 1:
+            for answer in answers:
+                record(tx, answer)
+            return
+        (values,) = told
+        _log.error("prompt.id_given_twice", prompt=values["id"].hex)
+        values |= {"checkout": None, "merchant": None, "code": "id-given-twice"}
+        values |= _move(PromptState.UNKNOWN, PromptEvent.ANSWER_LOST, next_s=UNKNOWN_WITHOUT_ID_S)
+        _write(tx, told)
+    if any(values["state"] is not PromptState.PENDING for values in told):
+        tx.wake_workers("dispatch", "query")
+
+
+def _write(tx: Tx, told: Sequence[dict[str, Any]]) -> None:
+    moved = {row["id"] for row in tx.rows(_SQL["record"], {name: [each[name] for each in told] for name in told[0]})}
+    late = [each for each in told if each["id"] not in moved]
+    for each in late:
+        tx.execute(_SQL["keep_ids"], each)
+    if late:
+        tx.wake_workers("query")
+
+
+def _told(prompt: Claimed, outcome: PushOutcome) -> dict[str, Any]:
     values: dict[str, Any] = {"id": prompt.id, "lease": prompt.lease, "checkout": None, "merchant": None}
     match outcome:
         case Accepted():
@@ -100,17 +135,7 @@ def record(tx: Tx, prompt: Claimed, outcome: PushOutcome) -> None:
             values |= {"code": outcome.code, "message": outcome.message}
         case never:
             assert_never(never)
-    try:
-        with transaction.atomic():  # a savepoint: Daraja giving one id twice must not lose the rest
-            moved = tx.execute(_SQL["record"], values)
-            if not moved:
-                tx.execute(_SQL["keep_ids"], values)
-    except IntegrityError:
-        _log.error("prompt.id_given_twice", prompt=prompt.id.hex)
-        values |= {"checkout": None, "merchant": None, "code": "id-given-twice"}
-        values |= _move(PromptState.UNKNOWN, PromptEvent.ANSWER_LOST, next_s=UNKNOWN_WITHOUT_ID_S)
-        tx.execute(_SQL["record"], values)
-    tx.wake_workers()
+    return values
 
 
 def _move(state: PromptState, event: PromptEvent, *, next_s: float | None) -> dict[str, Any]:
@@ -159,33 +184,64 @@ class Dispatcher:
         self._callback_url = callback_url
         self._at_once = at_once
         self._flying: set[asyncio.Task[None]] = set()
-        self._draining = False
+        self._records = Records(aside)
+        self._tidied_at = -math.inf
 
     async def round(self) -> float | None:
         """Claim and start sending what is due; returns seconds until more may go, None if nothing waits."""
-        room = self._at_once - len(self._flying)
+        room = await self._room()
         if room <= 0:
-            await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
             return 0.0
-        await self._aside.run(lambda: unit(tidy, step=Step.DISPATCH_TIDY))
+        stale = _uptime_s() - self._tidied_at > TIDY_FOR_S
+        if stale:
+            await self._tidy()
         claimed_at = _uptime_s()
-        claimed, wait_s = await self._aside.run(
-            lambda: unit(lambda tx: claim_due(tx, limit=room), step=Step.DISPATCH_CLAIM)
+        claimed, accounts, wait_s = await self._aside.run(
+            lambda: unit(lambda tx: self._claim(tx, limit=room), step=Step.DISPATCH_CLAIM)
         )
         for prompt in claimed:
-            task = asyncio.create_task(self._send(prompt, claimed_at=claimed_at))
+            task = asyncio.create_task(self._send(prompt, accounts[prompt.account], claimed_at=claimed_at))
             self._flying.add(task)
             task.add_done_callback(self._flying.discard)
+        if not claimed and not stale:
+            await self._tidy()
         return wait_s
+
+    async def _room(self) -> int:
+        """How many more may fly. Waits for some that have landed, but not long: each round has its price."""
+        if len(self._flying) > self._at_once * 3 // 4:
+            await asyncio.wait(self._flying, timeout=_LAND_S)
+        if len(self._flying) >= self._at_once:
+            await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
+        return self._at_once - len(self._flying)
+
+    async def _tidy(self) -> None:
+        began = _uptime_s()
+        await self._aside.run(lambda: unit(tidy, step=Step.DISPATCH_TIDY))
+        self._tidied_at = began
+
+    def _claim(self, tx: Tx, *, limit: int) -> tuple[list[Claimed], dict[uuid.UUID, AtHand | Exception], float | None]:
+        claimed, wait_s = claim_due(tx, limit=limit)
+        return claimed, {each: self._at_hand(tx, each) for each in {prompt.account for prompt in claimed}}, wait_s
+
+    def _at_hand(self, tx: Tx, account: uuid.UUID) -> AtHand | Exception:
+        """What is wrong with it, where it cannot be used: its prompts are claimed, and told that they were not sent."""
+        try:
+            return self._accounts.at_hand(tx, account)
+        except DatabaseError:
+            raise
+        except Exception as error:  # noqa: BLE001 - nothing was sent for certain
+            _log.exception("prompt.account_unusable", account=account.hex)
+            return error
 
     async def drain(self) -> None:
         """Wait for the answers to what was sent already; called when the worker stops."""
-        self._draining = True
+        self._records.draining = True
         if self._flying:
             await asyncio.wait(self._flying)
 
-    async def _send(self, prompt: Claimed, *, claimed_at: float) -> None:
-        outcome = await self._push(prompt, claimed_at=claimed_at)
+    async def _send(self, prompt: Claimed, account: AtHand | Exception, *, claimed_at: float) -> None:
+        outcome = await self._push(prompt, account, claimed_at=claimed_at)
         _log.info(
             "prompt.answered",
             prompt=prompt.id.hex,
@@ -195,37 +251,14 @@ class Dispatcher:
             took_s=round(outcome.exchange.took_s, 3),
         )
         metrics.pushed(type(outcome).__name__, status=outcome.exchange.status, took_s=outcome.exchange.took_s)
-        await self._record(prompt, outcome)
+        await self._records.write(prompt, outcome)
 
-    async def _record(self, prompt: Claimed, outcome: PushOutcome) -> None:
-        """Write it down, again while the database is away: under its lease's number a second time changes nothing.
-
-        If it cannot be written, the lease runs out and the prompt becomes UNKNOWN, which is what it is.
-        """
-        until = _uptime_s() + _RECORD_FOR_S
-        while True:
-            try:
-                await self._aside.run(lambda: unit(lambda tx: record(tx, prompt, outcome), step=Step.DISPATCH_RECORD))
-            except (DatabaseSilent, OperationalError, InterfaceError):
-                _log.exception("prompt.outcome_not_recorded", prompt=prompt.id.hex)
-                if self._draining or _uptime_s() > until:
-                    return
-                await asyncio.sleep(_RECORD_AGAIN_S)
-            except Exception:  # noqa: BLE001
-                _log.exception("prompt.outcome_not_recorded", prompt=prompt.id.hex)
-                return
-            else:
-                return
-
-    async def _push(self, prompt: Claimed, *, claimed_at: float) -> PushOutcome:
+    async def _push(self, prompt: Claimed, account: AtHand | Exception, *, claimed_at: float) -> PushOutcome:
         started_at = clock.now()
         nothing = Exchange(None, b"", started_at, 0.0)
-        try:
-            account = await self._accounts.get(prompt.account)
-        except Exception as error:  # noqa: BLE001 - nothing was sent for certain
-            _log.exception("prompt.account_unusable", account=prompt.account.hex)
+        if isinstance(account, Exception):
             return NotSent(
-                "account-unusable", f"The M-Pesa account cannot be used: {type(error).__name__}.", 30, nothing
+                "account-unusable", f"The M-Pesa account cannot be used: {type(account).__name__}.", 30, nothing
             )
         if _uptime_s() - claimed_at > LATEST_START_S:
             # This process was frozen. Its lease may have run out, and a person may have asked anew meanwhile.
@@ -244,3 +277,68 @@ class Dispatcher:
                 )
         except RufaaError as error:  # the client checks before it sends: a wrong callback address, say
             return Declined(error.code, error.message, Because.BAD_REQUEST, nothing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """``alone``: it is written in a transaction of its own."""
+
+    prompt: Claimed
+    outcome: PushOutcome
+    until: float
+    alone: bool = False
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def _named(answers: Sequence[_Answer]) -> str:
+    return " ".join(each.prompt.id.hex for each in answers)
+
+
+class Records:
+    """Writes outcomes down, all that came meanwhile in one commit, and again while the database is away: under its
+    lease's number a second time changes nothing.
+
+    What cannot be written is left: the lease runs out and the prompt becomes UNKNOWN, which is what it is.
+    """
+
+    def __init__(self, aside: Aside) -> None:
+        self._aside = aside
+        self._waiting: list[_Answer] = []
+        self._writing: asyncio.Task[None] | None = None
+        self.draining = False
+        """Set when the worker stops: nothing is tried again."""
+
+    async def write(self, prompt: Claimed, outcome: PushOutcome) -> None:
+        """Returns when it is written, or given up."""
+        answer = _Answer(prompt, outcome, until=_uptime_s() + _RECORD_FOR_S)
+        self._waiting.append(answer)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        await answer.ended.wait()
+
+    async def _write(self) -> None:
+        while self._waiting:
+            count = 1 if self._waiting[0].alone else len(self._waiting)
+            answers, self._waiting = self._waiting[:count], self._waiting[count:]
+            try:
+                await self._commit(answers)
+            except (DatabaseSilent, OperationalError, InterfaceError):
+                _log.exception("prompt.outcome_not_recorded", prompt=_named(answers))
+                if not self.draining:
+                    await asyncio.sleep(_RECORD_AGAIN_S)
+                    self._again([each for each in answers if _uptime_s() <= each.until])
+            except Exception:  # noqa: BLE001
+                _log.exception("prompt.outcome_not_recorded", prompt=_named(answers))
+                if count > 1:  # one of them spoils it: each is tried by itself
+                    self._again([replace(each, alone=True) for each in answers])
+            waiting = {each.prompt.id for each in self._waiting}
+            for each in answers:
+                if each.prompt.id not in waiting:
+                    each.ended.set()
+
+    def _again(self, answers: list[_Answer]) -> None:
+        self._waiting = answers + self._waiting
+
+    async def _commit(self, answers: Sequence[_Answer]) -> None:
+        told = [(each.prompt, each.outcome) for each in sorted(answers, key=lambda each: each.prompt.id)]
+        await self._aside.run(lambda: unit(lambda tx: record(tx, *told), step=Step.DISPATCH_RECORD))

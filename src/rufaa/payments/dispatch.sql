@@ -30,17 +30,31 @@ FROM due WHERE prompt.id = due.id
 RETURNING prompt.*, due.account_code
 
 -- name: record
+-- Many at once; their rows are locked in the order of all, by id.
+WITH told AS (
+    SELECT * FROM unnest(
+        %(id)s::uuid[], %(lease)s::int[], %(state)s::text[], %(event)s::text[], %(code)s::text[], %(message)s::text[],
+        %(checkout)s::text[], %(merchant)s::text[], %(next_s)s::float8[]
+    ) AS told (id, lease, state, event, code, message, checkout, merchant, next_s)
+), sending AS MATERIALIZED (
+    SELECT prompt.id FROM prompt JOIN told ON told.id = prompt.id
+    WHERE prompt.lease = told.lease AND prompt.state = 'sending'
+    ORDER BY prompt.id FOR UPDATE OF prompt
+)
 UPDATE prompt SET
-    state = %(state)s, event = %(event)s, code = %(code)s, message = %(message)s, lease_until = NULL,
-    checkout_request_id = coalesce(checkout_request_id, %(checkout)s),
-    merchant_request_id = coalesce(merchant_request_id, %(merchant)s),
+    state = told.state, event = told.event, code = told.code, message = told.message, lease_until = NULL,
+    checkout_request_id = coalesce(prompt.checkout_request_id, told.checkout),
+    merchant_request_id = coalesce(prompt.merchant_request_id, told.merchant),
     next_at = CASE
-        WHEN %(state)s = 'created' THEN rufaa_now() + %(next_s)s * interval '1 second'
-        WHEN %(state)s = 'unknown' AND checkout_request_id IS NOT NULL THEN rufaa_now()  -- a callback brought the id
-        ELSE sent_at + %(next_s)s * interval '1 second'
+        WHEN told.state = 'created' THEN rufaa_now() + told.next_s * interval '1 second'
+        -- a callback brought the id
+        WHEN told.state = 'unknown' AND prompt.checkout_request_id IS NOT NULL THEN rufaa_now()
+        ELSE prompt.sent_at + told.next_s * interval '1 second'
     END,
-    settled_at = CASE WHEN %(state)s = 'refused' THEN rufaa_now() END
-WHERE id = %(id)s AND lease = %(lease)s AND state = 'sending'
+    settled_at = CASE WHEN told.state = 'refused' THEN rufaa_now() END
+FROM sending JOIN told ON told.id = sending.id
+WHERE prompt.id = sending.id
+RETURNING prompt.id
 
 -- name: keep_ids
 -- The answer to the POST names the push whoever moved the prompt meanwhile; with an id it can be asked about.
