@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
@@ -43,6 +44,9 @@ _log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 5.0
 """The longest that a loop sleeps: a lost notification costs no more than this."""
+ROUND_EVERY_S: Final = 30.0
+"""A loop that nobody wakes only asks when more is due. After so long it does a whole round all the same, which finds
+what has no time: a clock that was set back, say. The dispatcher always does, so that a click finds everything tidy."""
 BOUNDS_S: Final[Mapping[str, float]] = {
     "settle": 60.0,
     "dispatch": 90.0,
@@ -124,7 +128,7 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
         listening = asyncio.create_task(listener.run())
         loops = [
             asyncio.create_task(loop("settle", settle)),
-            asyncio.create_task(loop("dispatch", dispatcher.round, next_due=sending)),
+            asyncio.create_task(loop("dispatch", dispatcher.round, next_due=sending, every_s=0.0)),
             asyncio.create_task(loop("query", reconciler.round, next_due=asking)),
             asyncio.create_task(loop("stray", strays.round, next_due=finding)),
             asyncio.create_task(loop("order", given.round, next_due=ordering)),
@@ -176,14 +180,27 @@ async def _loop(
     *,
     next_due: Callable[[], Awaitable[float | None]] | None = None,
     done: Callable[[str], None] = metrics.round_done,
+    every_s: float = ROUND_EVERY_S,
 ) -> None:
-    """``round_`` again and again: at once after 0, else when woken, or when it or ``next_due`` says."""
+    """``round_`` again and again: at once after 0, else when woken, or when it or ``next_due`` says.
+
+    Where nobody woke it within ``every_s`` of its last one, ``next_due`` alone says whether it is needed.
+    """
     silences = 0
+    rests_until = 0.0  # until then a round is done only for what is due
     with listener.work(name) as woken:
         while not stop.is_set():
             again = False  # only the round itself may ask to be repeated without a pause
+            called = woken.is_set()
             woken.clear()
             try:
+                if next_due is not None and not called and time.monotonic() < rests_until:
+                    wait_s = await next_due()
+                    if wait_s is None or wait_s > 0:
+                        silences = 0
+                        done(name)
+                        await _sleep(_at_most(wait_s), woken, stop)
+                        continue
                 wait_s = await round_()
                 again = wait_s == 0.0
                 if not again and next_due is not None:
@@ -191,21 +208,26 @@ async def _loop(
                     # What is due but held back by a rate waits for the rate; the rest waits for its time.
                     wait_s = due_s if wait_s is None else max(wait_s, due_s or 0.0)
                 silences = 0
+                rests_until = time.monotonic() + every_s
                 done(name)
             except DatabaseSilent as error:
                 silences += 1
                 metrics.ROUNDS.labels(name, "failed").inc()
                 if silences >= _SILENCES:
                     raise WorkerStuck(name) from error
-                wait_s = _AFTER_ERROR_S
+                wait_s, rests_until = _AFTER_ERROR_S, 0.0
             except Exception:  # noqa: BLE001 - whatever it was, the other loops and the next round go on
                 _log.exception("worker.round_failed", loop=name)
                 metrics.ROUNDS.labels(name, "failed").inc()
-                wait_s = _AFTER_ERROR_S
+                wait_s, rests_until = _AFTER_ERROR_S, 0.0
                 woken.clear()
             if not again:
-                seconds = LOOK_EVERY_S if wait_s is None else min(max(wait_s, _SHORTEST_S), LOOK_EVERY_S)
-                await _sleep(seconds, woken, stop)
+                await _sleep(_at_most(wait_s), woken, stop)
+
+
+def _at_most(wait_s: float | None) -> float:
+    """Seconds to sleep for who has nothing to do for ``wait_s``, or for ever."""
+    return LOOK_EVERY_S if wait_s is None else min(max(wait_s, _SHORTEST_S), LOOK_EVERY_S)
 
 
 async def _sleep(seconds: float, woken: asyncio.Event, stop: asyncio.Event) -> None:
