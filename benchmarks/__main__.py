@@ -18,6 +18,7 @@ from figures import Figure, machine, print_table, write_json
 CLAIMS: Final = {
     "callbacks": "Callbacks accepted and settled",
     "prompts": "Prompts, from the click to the push",
+    "people": "Pages of people while callbacks storm in",
     "footprint": "Memory, starts, and the processor at rest",
 }
 """Module and title, in the order in which they are measured."""
