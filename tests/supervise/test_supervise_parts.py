@@ -255,6 +255,28 @@ def test_nohup_is_heeded(job: Start) -> None:
     assert started.end()[0] == 0
 
 
+def test_an_early_part_is_there_before_all_else_and_is_told_to_go_on_after_it(job: Start) -> None:
+    started = job("""
+import dataclasses, time
+code = f"open({str(FOLDER / 'there')!r}, 'w'); sys.stdin.read(); " \\
+       f"print('on', os.path.exists({str(FOLDER / 'made')!r}), flush=True); open({str(FOLDER / 'on')!r}, 'w'); " + SLEEP
+def before():
+    while not (FOLDER / "there").exists():
+        time.sleep(0.01)
+    (FOLDER / "made").touch()
+early = dataclasses.replace(part("gateway", code, touched("on")), early=True)
+sys.exit(supervise.run([early], postgres=None, on_ready=on_ready, before_parts=before, restarts=QUICK))
+""")
+    started.wait_until_ready()
+    (started.folder / "on").unlink()
+
+    os.kill(started.pids("gateway")[0], signal.SIGKILL)
+
+    started.wait_for((started.folder / "on").exists, otherwise="the second one waits for ever")
+    started.process.terminate()
+    assert started.end()[:2] == (0, "gateway | on True\ngateway | on True\n")
+
+
 def test_what_before_parts_refuses_ends_the_job_with_its_message(job: Start) -> None:
     started = job("""
 from rufaa.errors import RufaaError

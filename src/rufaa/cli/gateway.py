@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from rufaa import log
+from rufaa.cli import starting
 from rufaa.cli.database import database_of_role
 from rufaa.config import config
 
@@ -23,6 +24,7 @@ def command() -> None:
     """Serve callbacks, the function API and pages on RUFAA_HOST and RUFAA_PORT. Needs DATABASE_URL."""
     log.set_up(config().log)
     allow_connections()
+    starting.load("rufaa.gateway.app", "rufaa.gateway.connections", "rufaa.gateway.sockets")
     settings = database_of_role("gateway")
     from rufaa.gateway import sockets  # noqa: PLC0415 - needs Django set up
     from rufaa.gateway.app import Gateway  # noqa: PLC0415 - as above

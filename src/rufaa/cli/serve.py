@@ -13,9 +13,7 @@ from typing import Annotated, Final
 import typer
 
 from rufaa import log
-from rufaa.cli import production, restored, supervise
-from rufaa.cli.database import check, use
-from rufaa.cli.migrate import close_connections, migrate
+from rufaa.cli import production, starting, supervise
 from rufaa.config import Config, config, local_url
 from rufaa.db.embedded import EmbeddedPostgres, Settings
 from rufaa.errors import Kind, RufaaError
@@ -46,15 +44,15 @@ def command(
     def ready() -> None:
         print(f"ready {given.public_url}", flush=True)
 
-    raise SystemExit(run(given, env={}, prepare=lambda _: None, on_ready=ready, backup_first=not no_backup))
+    raise SystemExit(run(given, env={}, on_ready=ready, backup_first=not no_backup))
 
 
 def run(
     given: Config,
     *,
     env: Mapping[str, str],
-    prepare: Callable[[Config], None],
     on_ready: Callable[[], None],
+    prepare: Callable[[Config], None] | None = None,
     more: tuple[supervise.Part, ...] = (),
     backup_first: bool = True,
 ) -> int:
@@ -62,40 +60,55 @@ def run(
     postgres = None if given.database_url else EmbeddedPostgres(Settings(data=given.data))
     url = given.database_url or (postgres.url() if postgres else "")
 
-    def before_parts() -> None:
-        check(url)
-        now = use(url)
-        kept = migrate(now, backup_first=backup_first)
-        if kept is not None:
-            print(f"backed up before migrating: {kept}", flush=True)
-        production.check_database(now)
-        restored.warn()
-        prepare(now)
-        close_connections()  # the supervisor needs no database any more, and its pool must not warn at the exit
-
     here = {**env, "DATABASE_URL": url}
     parts = (
         *more,
-        part("gateway", env=here, ready=lambda: answers(f"{local_url(given.host, given.port)}/readyz")),
-        part("worker", env=here),
+        part("gateway", env=here, early=True, ready=lambda: answers(f"{local_url(given.host, given.port)}/readyz")),
+        part("worker", env=here, early=True),
     )
-    return supervise.run(
-        parts,
-        postgres=postgres,
-        before_parts=before_parts,
-        on_ready=on_ready,
-        stop_timeout_s=_STOP_S + given.drain_s,
-    )
+    with starting.preparation(env=here, backup_first=backup_first) as preparation:
+
+        def before_parts() -> None:
+            kept = preparation.finish()  # whatever comes in between, it has ended before PostgreSQL is stopped
+            if kept is not None:
+                print(f"backed up before migrating: {kept}", flush=True)
+            if prepare is not None:
+                _prepare(prepare, url)
+
+        return supervise.run(
+            parts,
+            postgres=postgres,
+            before_parts=before_parts,
+            on_ready=on_ready,
+            stop_timeout_s=_STOP_S + given.drain_s,
+        )
 
 
-def part(name: str, *arguments: str, env: Mapping[str, str], ready: Callable[[], bool] | None = None) -> supervise.Part:
+def _prepare(prepare: Callable[[Config], None], url: str) -> None:
+    from rufaa.cli.database import use  # noqa: PLC0415 - without more to prepare this process needs no Django
+    from rufaa.cli.migrate import close_connections  # noqa: PLC0415
+
+    prepare(use(url))
+    close_connections()  # the supervisor needs no database any more, and its pool must not warn at the exit
+
+
+def part(
+    name: str,
+    *arguments: str,
+    env: Mapping[str, str],
+    ready: Callable[[], bool] | None = None,
+    early: bool = False,
+) -> supervise.Part:
     """A role of Rufaa as a child process of the same Python."""
+    if early:
+        env = {**env, starting.EARLY: "1"}
     source = str(Path(__file__).parents[2])
     return supervise.Part(
         name=name,
         argv=[sys.executable, "-m", "rufaa", name, *arguments],
         env={"PYTHONPATH": source, "PYTHONUNBUFFERED": "1", **env},
         ready=ready,
+        early=early,
     )
 
 

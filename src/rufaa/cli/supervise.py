@@ -57,13 +57,15 @@ class Part:
     """One child process. ``env`` is laid over our environment as it is when the part is started.
 
     ``ready`` is polled every 100 ms until it is true, and is cheap (a health request); None: ready when it runs. An
-    exception counts as not ready. It must stop on SIGTERM.
+    exception counts as not ready. It must stop on SIGTERM. One that is ``early`` is started before all else, and told
+    to go on by the end of its standard input.
     """
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     ready: Callable[[], bool] | None = None
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +100,11 @@ def run(
 ) -> int:
     """Run the job until it is told to stop. Returns the exit status: 0 after a signal, 1 after a failure.
 
-    Starts PostgreSQL, calls ``before_parts`` once, starts the parts, waits until each is ready, calls ``on_ready``.
-    Before that, a part that ends is a failure; from then on it is started again. SIGINT, SIGTERM and SIGHUP stop the
-    parts, then PostgreSQL; a second one makes it quick. Call it from the main thread: signals come there, and the
-    children are tied to it. With ``RUFAA_DIE_WITH_PARENT=1`` (or the parent's number) in the environment we are told to
-    stop when our parent ends.
+    Starts PostgreSQL, calls ``before_parts`` once, starts the parts or has the early ones go on, waits until each is
+    ready, calls ``on_ready``. Before that, a part that ends is a failure; from then on it is started again. SIGINT,
+    SIGTERM and SIGHUP stop the parts, then PostgreSQL; a second one makes it quick. Call it from the main thread:
+    signals come there, and the children are tied to it. With ``RUFAA_DIE_WITH_PARENT=1`` (or the parent's number) in
+    the environment we are told to stop when our parent ends.
     """
     job = _Job(
         parts,
@@ -207,12 +209,18 @@ class _Job:
     def run(self, *, before_parts: Callable[[], None] | None, on_ready: Callable[[], None]) -> int:
         try:
             self._tie_to_parent()
+            for running in self._running:
+                if running.part.early:
+                    self._launch(running)
             with self._interrupted_by_signals():
                 self._start_postgres()
                 if before_parts is not None:
                     before_parts()
             for running in self._running:
-                self._launch(running)
+                if running.part.early:
+                    self._go_on(running)
+                else:
+                    self._launch(running)
             self._wait_until_ready()
             with suppress(BrokenPipeError):  # whoever read our output is gone; the job is not
                 on_ready()
@@ -245,6 +253,7 @@ class _Job:
             part.argv,
             dies_with=signal.SIGTERM,
             env={**os.environ, **part.env},
+            stdin=subprocess.PIPE if part.early else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -259,6 +268,14 @@ class _Job:
         ]
         running.process = process
         running.started_at = time.monotonic()
+
+    @staticmethod
+    def _go_on(running: _Running) -> None:
+        """An early part: all that it waits for is there."""
+        assert running.process is not None
+        if running.process.stdin is not None:
+            with suppress(BrokenPipeError):
+                running.process.stdin.close()
 
     def _wait_until_ready(self) -> None:
         """Raises ``PartFailed`` for a part that ends, or is not ready in time."""
@@ -286,6 +303,7 @@ class _Job:
             if running.process is None:
                 if now >= running.due_at:
                     self._launch(running)
+                    self._go_on(running)
             elif tether.has_ended(running.process):
                 ending = _ending(running.process)
                 running.deaths = self._restarts.deaths(running.deaths, lived_s=now - running.started_at)

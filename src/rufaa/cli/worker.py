@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from rufaa import log
+from rufaa.cli import starting
 from rufaa.cli.database import database_of_role
 from rufaa.cli.serve import need_worker_port
 from rufaa.config import config
@@ -23,6 +24,7 @@ def command() -> None:
     """Send prompts, settle callbacks, ask about what is open. As many as wanted. Needs DATABASE_URL."""
     log.set_up(config().log)
     need_worker_port(config())
+    starting.load("rufaa.cli.work")
     settings = database_of_role("worker")
     from rufaa.cli.work import WorkerStuck, work  # noqa: PLC0415 - needs Django set up
 

@@ -36,10 +36,12 @@ def spawn(
     env: Mapping[str, str],
     account: Account | None = None,
     folder: Path | None = None,
+    stdin: int = subprocess.DEVNULL,
     stdout: int | IO[bytes],
     stderr: int | IO[bytes],
 ) -> subprocess.Popen[bytes]:
-    """Start ``command`` in a session of its own (a terminal's Ctrl-C does not reach it), with no standard input.
+    """Start ``command`` in a session of its own (a terminal's Ctrl-C does not reach it). It has no standard input but
+    for ``stdin``.
 
     When the thread that called this ends, however it ends, the kernel sends ``dies_with`` to the child: call it from
     the main thread, or from one that lives as long as the process. Systems without prctl (not Linux) leave that out.
@@ -52,7 +54,7 @@ def spawn(
         *command,
     ]
     return subprocess.Popen(  # noqa: S603 - the caller's own program
-        launcher, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=env, start_new_session=True
+        launcher, stdin=stdin, stdout=stdout, stderr=stderr, env=env, start_new_session=True
     )
 
 
