@@ -295,6 +295,9 @@ class Task(models.Model):
 
     class Meta:
         db_table = "task"
+        indexes: ClassVar = [
+            models.Index(fields=["facility", "opened_at", "id"], condition=models.Q(closed_at=None), name="task_open"),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["kind", "fee", "prompt", "receipt", "stray", "claim", "refund", "account"],
