@@ -1,0 +1,54 @@
+"""What people and workers do again and again reads what it needs from indexes, however many referrals there are.
+
+On a town of some years, analysed, and planned as if it were a thousand times as large: what then reads a table from end
+to end, or sorts much of it, does so when the town has grown.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.db import transaction
+
+from doings import BATCH, DOINGS, freshen, known
+from plans.plans import Plans, as_if_there_were, explained
+from rufaa.db.atomic import Tx
+from rufaa.referrals import queries
+from rufaa.referrals.machine import Status
+from support import World, check_books
+from years import Live, grown
+
+REFERRALS: Final = 4000
+KNOWN: Final = {
+    "WITH sought AS MATERIALIZED": "sorts all that a text finds: what a common name costs grows with those who have it",
+    "SELECT task.id, task.opened_at": "sorts the tasks that are open at one's facilities: people close them",
+    "FROM refund JOIN receipt": "refunds are few, and a function tells whose they are: no index can",
+}
+"""Parts of statements that cost more with each year, and why they are left so."""
+
+
+def test_hot_queries_stay_on_their_indexes(world: World, database_url: str) -> None:
+    grown(world, database_url, REFERRALS, Live(ringing=BATCH, asked=40, due=40))
+    freshen()
+    who = known()
+    as_if_there_were(1000)
+
+    wrong = []
+    for name, doing in DOINGS.items():
+        plans, done = Plans(), doing.begin(who, 1)
+        with explained(plans):
+            done()
+        assert plans.seen, f"{name} asked nothing"
+        for text, why in plans.found.items():
+            if not any(part in text for part in KNOWN):
+                wrong.append(f"{name}: {', '.join(sorted(why))} in {text}")
+
+    assert wrong == [], "\n".join(wrong)
+    check_books()  # the town is one that could be
+
+    with transaction.atomic():  # the control: a query that has lost its index is found
+        Tx().execute("DROP INDEX referral_referring_state, referral_referring")
+        with explained(plans := Plans()):
+            queries.listed(Tx(), who.admin, status=Status.PENDING_PAYMENT, limit=50)
+        transaction.set_rollback(True)
+    assert plans.found, "nothing was found"
