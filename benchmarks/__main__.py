@@ -20,6 +20,7 @@ CLAIMS: Final = {
     "prompts": "Prompts, from the click to the push",
     "people": "Pages of people while callbacks storm in",
     "footprint": "Memory, starts, and the processor at rest",
+    "growth": "Growth from ten thousand referrals to a million",
 }
 """Module and title, in the order in which they are measured."""
 
