@@ -112,9 +112,11 @@ lock: env-uv ## Write requirements/*.txt anew (UPGRADE=1: with newer versions)
 	@$(COMPILE) requirements/uv.in -o requirements/uv.txt
 	@$(COMPILE) pyproject.toml requirements/build.in requirements/uv.in -o requirements/server.txt
 	@$(COMPILE) pyproject.toml requirements/build.in requirements/uv.in --extra dev -o requirements/dev.txt
+	@$(COMPILE) requirements/bench.in requirements/uv.in -o requirements/bench.txt
 
-clean: ## Remove the virtual environment and caches; never the data folder
-	@rm -rf "$(VENV)" .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist examples/seed/node_modules
+clean: ## Remove the virtual environments and caches; never the data folder
+	@rm -rf "$(VENV)" .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	@rm -rf examples/seed/node_modules benchmarks/peers/express/node_modules
 	@find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 env:

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Sets up the virtual environment: `setup.sh server` for what runs Rufaa, `dev` also for what tests it, `uv` for uv alone.
+# Sets up the virtual environment: `setup.sh server` for what runs Rufaa, `dev` also for what tests it, `uv` for uv alone;
+# `bench` for the peers that Rufaa is measured against, without Rufaa: give it a VENV of its own.
 #
 # Says nothing where all is in place, one line where it has work to do, one line where it cannot. An environment for
 # `dev` serves `server`, too. When interrupted it starts anew the next time: the stamp is written last.
@@ -86,7 +87,8 @@ case $level in
     uv) what="uv" ;;
     server) what="what Rufaa needs" ;;
     dev) what="what Rufaa and its tests need" ;;
-    *) fail "setup.sh knows uv, server and dev, not $level." ;;
+    bench) what="the peers of the benchmarks" ;;
+    *) fail "setup.sh knows uv, server, dev and bench, not $level." ;;
 esac
 base=
 if ! new_enough "$python" || is_other_python || ! "$python" -m pip --version >/dev/null 2>&1; then
@@ -107,5 +109,7 @@ fi
 if [ "$level" = uv ]; then exit 0; fi
 "$python" -m uv pip sync --quiet --python "$python" --require-hashes "requirements/$level.txt"
 # Rufaa itself, from here and from what is installed now: no network.
-"$python" -m uv pip install --quiet --python "$python" --offline --no-deps --no-build-isolation --editable .
+if [ "$level" != bench ]; then
+    "$python" -m uv pip install --quiet --python "$python" --offline --no-deps --no-build-isolation --editable .
+fi
 inputs | cksum >"$stamp"

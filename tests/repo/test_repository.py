@@ -68,7 +68,7 @@ def test_no_registry_is_named(host: re.Pattern[str]) -> None:
     assert list(found(host)) == []
 
 
-@pytest.mark.parametrize("lock", ["requirements/server.txt", "requirements/dev.txt"])
+@pytest.mark.parametrize("lock", ["requirements/server.txt", "requirements/dev.txt", "requirements/bench.txt"])
 def test_the_locks_name_hashes_and_no_addresses(lock: str) -> None:
     text = text_of(lock)
 
