@@ -74,7 +74,7 @@ def measured(quick: bool) -> list[Figure]:
         callbacks = Callbacks()
         figures = _accepted(url, callbacks, repeats=repeats, count=accepted)
         figures += _settled(url, callbacks, seconds=storm_s)
-        _check(callbacks.sent)
+        check(callbacks.sent)
     return figures
 
 
@@ -207,7 +207,7 @@ def _lags(before: int) -> list[float]:
     return [row["lag"] for row in found]
 
 
-def _check(sent: int) -> None:
+def check(sent: int) -> None:
     """Nothing lost, nothing twice: each prompt that was told of is paid by its own receipt, and the books agree."""
     from support import check_books, rows, value
 
