@@ -21,6 +21,7 @@ CLAIMS: Final = {
     "people": "Pages of people while callbacks storm in",
     "footprint": "Memory, starts, and the processor at rest",
     "growth": "Growth from ten thousand referrals to a million",
+    "peers": "Callbacks and pushes, with peers in the same run",
 }
 """Module and title, in the order in which they are measured."""
 
