@@ -91,13 +91,13 @@ def reopened(sql: Town) -> None:
 
 
 def _with_history_out_of_the_way(sql: Town) -> None:
-    """The foreign key of history refuses an unlawful move too, and would hide whether the guard is there."""
-    sql.do("ALTER TABLE history DROP CONSTRAINT history_is_lawful")
+    """History's own guard refuses an unlawful move too, and would hide whether the machine's is there."""
+    sql.do("ALTER TABLE history DISABLE TRIGGER history_is_lawful")
 
 
-@constraint("history", "history_is_lawful")
+@trigger("history", "history_is_lawful", "history_is_lawful")
 def unlawful_history(sql: Town) -> None:
-    sql.do("ALTER TABLE history DISABLE TRIGGER USER")
+    sql.do("ALTER TABLE history DISABLE TRIGGER history_by_triggers")
     sql.insert("history", machine="prompt", subject=uuid.uuid4(), from_state="paid", event="failed", to_state="unpaid")
 
 
@@ -271,10 +271,8 @@ def applied_whole_where_a_part_waits(sql: Town) -> None:
 
 
 @trigger("receipt", "receipt_6_says", "receipt_says_what_waits")
-def waiting_where_all_of_it_pays(sql: Town) -> None:
-    fee = sql.fee()
-    sql.application(sql.receipt(), fee)
-    sql.move("fee", fee, "pay", "paid")
+def applied_where_all_of_it_waits(sql: Town) -> None:
+    sql.move("receipt", sql.receipt(), "apply", "applied")
     sql.commit_checks()
 
 

@@ -49,8 +49,6 @@ def _change(table: str, column: str) -> Write:
         if (table, column) == ("refund", "method"):
             sql.do("ALTER TABLE refund DROP CONSTRAINT refund_phone")  # it knows which method has a phone
         identifier = _whole(sql, table, column)
-        with sql.past_the_guards():
-            sql.do("DELETE FROM transfer")  # its foreign keys hold the ids too
         sql.do(f"UPDATE {table} SET {column} = %(new)s WHERE id = %(id)s", new=_another(sql, column), id=identifier)
 
     write.__name__ = f"{table}_{column}_changes"
@@ -229,11 +227,10 @@ def _filled(sql: Town, table: str) -> None:
             sql.inbox()
         case "history" | "transfer":
             sql.fee()
+        case "law":
+            pass  # it is never empty
         case _:
             _whole(sql, table)
-    if table not in {"history", "transfer"}:
-        with sql.past_the_guards():
-            sql.do("DELETE FROM transfer")
 
 
 def _truncates(table: str, trigger: str) -> Write:
@@ -272,6 +269,7 @@ TRUNCATE_GUARDS: Final = {
     "claim": "claim_3_kept",
     "inquiry": "inquiry_3_kept",
     "brought": "brought_3_kept",
+    "law": "law_3_kept",
 }
 
 for _table, _name in (
@@ -280,7 +278,7 @@ for _table, _name in (
     *(("task", "task_2_kept"), ("stray", "stray_2_kept"), ("restoration", "restoration_2_kept")),
     ("account_hold", "account_hold_2_kept"),
     *(("application", "application_2_only_grows"), ("refund", "refund_6_kept"), ("claim", "claim_2_kept")),
-    *(("inquiry", "inquiry_2_kept"), ("brought", "brought_2_kept")),
+    *(("inquiry", "inquiry_2_kept"), ("brought", "brought_2_kept"), ("law", "law_2_kept")),
     *(("history", "history_only_grows"), ("transfer", "transfer_only_grows"), ("inbox", "inbox_2_kept")),
 ):
     trigger(_table, _name, "kept")(_deletes(_table))
@@ -299,6 +297,9 @@ for _setting in (
 ):
     trigger("inbox", "inbox_1_frozen", "frozen")(_changes("inbox", _setting))
 trigger("inbox", "inbox_1_frozen", "frozen")(_changes("inbox", "trusted = NOT trusted"))
+for _column in ("machine", "from_state", "event", "to_state"):
+    trigger("law", "law_1_frozen", "frozen")(_changes("law", f"{_column} = 'x' || id"))
+trigger("law", "law_1_frozen", "frozen")(_changes("law", "id = -id"))
 for _table, _name in TRUNCATE_GUARDS.items():
     trigger(_table, _name, "kept")(_truncates(_table, _name))
 

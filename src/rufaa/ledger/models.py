@@ -26,10 +26,6 @@ class Transfer(models.Model):
 
     class Meta:
         db_table = "transfer"
-        indexes: ClassVar = [
-            models.Index(fields=["debit"], name="transfer_debit"),
-            models.Index(fields=["credit"], name="transfer_credit"),
-        ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(amount_cents__gt=0), name="transfer_amount"),
             models.CheckConstraint(condition=models.Q(kind__in=KINDS), name="transfer_kind"),

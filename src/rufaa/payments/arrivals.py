@@ -176,7 +176,6 @@ def _write(tx: Tx, decided: ArrivalPlan, facts: ArrivalFacts, hand_on: HandOn) -
     if decided.paid_fees:
         applied = [Applied(row.receipt, row.fee, row.amount) for row in decided.applications]
         apply(tx, applied)
-        tx.execute(_SQL["applied"], {"receipts": [row.receipt for row in applied]})
         pay_fees(tx, decided.paid_fees, hand_on)
     write_numbers(tx, decided.numbers)
     if decided.dates:

@@ -52,9 +52,6 @@ WHERE fee.state IN ('due', 'deferred') AND (fee.account_id, fee.amount_cents) IN
 ORDER BY fee.created_at DESC
 LIMIT 500
 
--- name: applied
-UPDATE receipt SET state = 'applied', event = 'apply' WHERE id = ANY(%(receipts)s::uuid[])
-
 -- name: fill_dates
 UPDATE receipt SET paid_at = new.paid_at
 FROM unnest(%(receipts)s::uuid[], %(paid_at)s::timestamptz[]) AS new (id, paid_at)

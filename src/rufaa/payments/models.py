@@ -32,7 +32,7 @@ class Fee(models.Model):
     reason = models.TextField(default="", db_default="")
     account_code = models.TextField(unique=True)  # AccountReference of its prompts, and the paybill account to type
     payee = models.ForeignKey(Facility, models.PROTECT)
-    account = models.ForeignKey(MpesaAccount, models.PROTECT)
+    account = models.ForeignKey(MpesaAccount, models.PROTECT, db_index=False)
     amount_cents = models.BigIntegerField()
 
     class Meta:
@@ -89,8 +89,8 @@ class Prompt(models.Model):
     state = _STATE()
     event = models.TextField()
     reason = models.TextField(default="", db_default="")
-    fee = models.ForeignKey(Fee, models.PROTECT)
-    account = models.ForeignKey(MpesaAccount, models.PROTECT)
+    fee = models.ForeignKey(Fee, models.PROTECT, db_index=False)  # prompt_attempt finds them
+    account = models.ForeignKey(MpesaAccount, models.PROTECT, db_index=False)
     attempt = models.IntegerField()  # 1, 2, … for its fee
     payer_phone = models.TextField()
     amount_cents = models.BigIntegerField()
@@ -142,12 +142,14 @@ class Receipt(models.Model):
     event = models.TextField()
     reason = models.TextField(default="", db_default="")
     number = models.TextField(null=True, unique=True)
-    account = models.ForeignKey(MpesaAccount, models.PROTECT)
+    account = models.ForeignKey(MpesaAccount, models.PROTECT, db_index=False)
     amount_cents = models.BigIntegerField()
     free_cents = models.BigIntegerField(default=0, db_default=0)
     paid_at = models.DateTimeField(null=True)  # as M-Pesa says
     account_reference = models.TextField(default="", db_default="")  # what the payer typed, where it came by paybill
-    names = models.ForeignKey(Fee, models.PROTECT, null=True, related_name="+")  # the fee whose code that is
+    names = models.ForeignKey(  # the fee whose code that is
+        Fee, models.PROTECT, null=True, related_name="+", db_index=False
+    )
     phone_shown = models.TextField(default="", db_default="")  # the payer's, as far as M-Pesa shows it
     prompt = models.OneToOneField(Prompt, models.PROTECT, null=True)  # one push is at most one payment
 
@@ -159,6 +161,7 @@ class Receipt(models.Model):
                 condition=models.Q(prompt=None, account_reference="", state="unapplied"),
                 name="receipt_unreferenced",
             ),
+            models.Index(fields=["names"], condition=models.Q(names__isnull=False), name="receipt_names"),
             models.Index(fields=["created_at"], condition=models.Q(state="unapplied"), name="receipt_waiting"),
             models.Index(fields=["account", "amount_cents"], condition=models.Q(number=None), name="receipt_awaiting"),
         ]
@@ -180,7 +183,7 @@ class Application(models.Model):
     id = models.UUIDField(primary_key=True, default=ids.new_id)
     at = models.DateTimeField(db_default=RufaaNow())
     receipt = models.ForeignKey(Receipt, models.PROTECT)
-    fee = models.ForeignKey(Fee, models.PROTECT)
+    fee = models.ForeignKey(Fee, models.PROTECT, db_index=False)  # application_once finds them
     amount_cents = models.BigIntegerField()
     by = models.UUIDField(null=True)  # the person who said so; None: settlement
 
@@ -228,16 +231,16 @@ class Evidence(models.Model):
     """One report from outside, verbatim, with what was made of it. Append-only.
 
     It is about a prompt, a stray, a claim, a refund, or about money on an ``account`` by its receipt number. Whatever
-    it is about, it reports at most one receipt.
+    it is about, it reports at most one receipt. Most rows are of a prompt: what they are not about is in no index.
     """
 
     at = models.DateTimeField(db_default=RufaaNow())
     channel = models.TextField()  # payments.machine.Channel
-    prompt = models.ForeignKey(Prompt, models.PROTECT, null=True)
-    stray = models.ForeignKey(Stray, models.PROTECT, null=True)
-    claim = models.ForeignKey(Claim, models.PROTECT, null=True)
-    refund = models.ForeignKey(Refund, models.PROTECT, null=True)
-    account = models.ForeignKey(MpesaAccount, models.PROTECT, null=True)
+    prompt = models.ForeignKey(Prompt, models.PROTECT, null=True, db_index=False)
+    stray = models.ForeignKey(Stray, models.PROTECT, null=True, db_index=False)
+    claim = models.ForeignKey(Claim, models.PROTECT, null=True, db_index=False)
+    refund = models.ForeignKey(Refund, models.PROTECT, null=True, db_index=False)
+    account = models.ForeignKey(MpesaAccount, models.PROTECT, null=True, db_index=False)
     receipt = models.ForeignKey(Receipt, models.PROTECT, null=True)  # the receipt that it reports, where it does
     inbox = models.BigIntegerField(null=True)  # the stored callback, where it is one
     verdict = models.TextField()
@@ -254,6 +257,7 @@ class Evidence(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["prompt", "id"], name="evidence_prompt"),
             models.Index(fields=["receipt_number"], condition=models.Q(account__isnull=False), name="evidence_arrival"),
+            models.Index(fields=["stray"], condition=models.Q(stray__isnull=False), name="evidence_stray"),
             models.Index(fields=["claim"], condition=models.Q(claim__isnull=False), name="evidence_claim"),
             models.Index(fields=["refund"], condition=models.Q(refund__isnull=False), name="evidence_refund"),
         ]

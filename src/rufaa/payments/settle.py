@@ -186,6 +186,7 @@ class Applied:
 
 
 def apply(tx: Tx, applied: Sequence[Applied]) -> None:
+    """The receipts say by themselves what still waits of them."""
     tx.execute(
         _SQL["apply"],
         {
@@ -240,9 +241,7 @@ def _write(tx: Tx, decided: Plan, hand_on: HandOn) -> None:
     if decided.paid_fees:
         new = [Applied(row.id, row.fee, row.amount) for row in decided.receipts if row.fee is not None]
         old = [Applied(row.receipt, row.fee, row.amount) for row in decided.adopted if row.fee is not None]
-        applied = new + old
-        apply(tx, applied)
-        tx.execute(_SQL["applied"], {"receipts": [row.receipt for row in applied]})
+        apply(tx, new + old)
         pay_fees(tx, decided.paid_fees, hand_on)
     if decided.adopted:
         close_unapplied(tx, [row.receipt for row in decided.adopted])

@@ -111,9 +111,6 @@ WHERE prompt.id = new.id
 INSERT INTO application (id, receipt_id, fee_id, amount_cents, by)
 SELECT * FROM unnest(%(ids)s::uuid[], %(receipts)s::uuid[], %(fees)s::uuid[], %(amounts)s::bigint[], %(by)s::uuid[])
 
--- name: applied
-UPDATE receipt SET state = 'applied', event = 'apply' WHERE id = ANY(%(receipts)s::uuid[])
-
 -- name: pay_fees
 UPDATE fee SET state = 'paid', event = 'pay', reason = '' WHERE id = ANY(%(fees)s::uuid[])
 

@@ -15,7 +15,7 @@ from rufaa.db.atomic import Tx
 from rufaa.errors import InvalidArgument, Kind, RufaaError, sentence
 from rufaa.money import Money
 from rufaa.payments import operations, refunds, settle
-from rufaa.payments.machine import OPEN_FEE, RECEIPT, FeeState, ReceiptEvent, ReceiptState
+from rufaa.payments.machine import OPEN_FEE, FeeState
 from rufaa.payments.settle import Applied, HandOn
 
 _SQL: Final = sql.load(__file__, "unapplied.sql")
@@ -83,11 +83,6 @@ def apply(tx: Tx, fee: uuid.UUID, receipts: Sequence[uuid.UUID], *, by: uuid.UUI
             missing=Money(missing).shillings if missing % 100 == 0 else missing / 100,
         )
     settle.apply(tx, applied)
-    for each in applied:
-        standing = locked[each.receipt]
-        event = ReceiptEvent.APPLY if standing.waits == each.amount.cents else ReceiptEvent.PART_APPLY
-        state_after = RECEIPT.transitions[ReceiptState(standing.row["state"]), event]
-        tx.execute(_SQL["receipt_moved"], {"id": each.receipt, "state": state_after, "event": event})
     settle.pay_fees(tx, [fee], hand_on)
     settle.close_unapplied(tx, [each.receipt for each in applied], by=by)
     left = sum(standing.row["free_cents"] for standing in locked.values()) - due.cents

@@ -25,14 +25,17 @@ class Referral(models.Model):
     token = models.TextField(unique=True, default=ids.new_token)  # the patient's link
     account_code = models.TextField(unique=True, default=ids.new_account_code)
     priority = models.TextField()
-    referring = models.ForeignKey(Facility, models.PROTECT, related_name="+")
-    receiving = models.ForeignKey(Facility, models.PROTECT, related_name="+")
-    physician = models.ForeignKey(User, models.PROTECT, related_name="+")
-    created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    # No index of their own: those below begin with them, and each one more costs every move of every referral
+    referring = models.ForeignKey(Facility, models.PROTECT, related_name="+", db_index=False)
+    receiving = models.ForeignKey(Facility, models.PROTECT, related_name="+", db_index=False)
+    physician = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
+    created_by = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
     particulars = models.OneToOneField(Particulars, models.PROTECT)
     released_at = models.DateTimeField(null=True)  # from when the receiving facility sees it
     fee = models.OneToOneField(Fee, models.PROTECT, null=True)  # raised by approval, or by an emergency's confirmation
-    payee = models.ForeignKey(Facility, models.PROTECT, null=True, related_name="+")  # the fee's, for finance's lists
+    payee = models.ForeignKey(  # the fee's, for finance's lists
+        Facility, models.PROTECT, null=True, related_name="+", db_index=False
+    )
     medical_history = models.TextField()
     lab_results = models.JSONField()
     diagnosis = models.TextField()

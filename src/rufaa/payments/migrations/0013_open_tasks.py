@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payments", "0010_key_checks")]
+    dependencies = [("payments", "0012_fewer_indexes")]
 
     operations = [
         migrations.AddIndex(
