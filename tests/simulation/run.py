@@ -396,6 +396,7 @@ def _in_virtual_time(loop: VirtualLoop, hub: Hub, seed: int) -> Iterator[None]:
         (connections, "_connections", OneEach(hub)),
         (Tx, "wake_workers", wake),
         (work, "LOOK_EVERY_S", 120.0),
+        (work, "time", SimpleNamespace(monotonic=loop.time)),
     )
     with ExitStack() as stack:
         for target, name, value in patches:
