@@ -10,6 +10,7 @@ FIRST_TABLES: Final = f"{PAYMENTS}/migrations/0001_initial.py"
 FIRST_GUARDS: Final = f"{PAYMENTS}/migrations/0002_guards.sql"
 WORKED_TABLES: Final = f"{PAYMENTS}/migrations/0006_worked_money.py"
 WORKED_GUARDS: Final = f"{PAYMENTS}/migrations/0008_worked_money_guards.sql"
+GUARDS_IN_SETS: Final = f"{PAYMENTS}/migrations/0011_in_sets.sql"
 UNKNOWN: Final = "tests/money/test_money_unknown.py"
 JUDGE: Final = "tests/machines/test_judge.py"
 UNTRUSTED: Final = "tests/money/test_money_untrusted.py"
@@ -615,18 +616,27 @@ GUARDS: Final = (
     Guard(
         "history-is-lawful",
         "a move that is not in the law is written down",
-        "src/rufaa/db/migrations/0002_guards.sql",
-        """ALTER TABLE history ADD CONSTRAINT history_is_lawful
-    FOREIGN KEY (machine, from_state, event, to_state) REFERENCES law (machine, from_state, event, to_state);""",
+        "src/rufaa/db/migrations/0004_in_sets.sql",
+        """CREATE TRIGGER history_is_lawful AFTER INSERT ON history REFERENCING NEW TABLE AS after
+    FOR EACH STATEMENT EXECUTE FUNCTION history_is_lawful();""",
         "",
         (f"{IN_DATABASE}::test_the_guard_refuses[history_is_lawful-unlawful_history]",),
     ),
     Guard(
         "books-of-applications",
         "money is applied, and the books do not say so",
-        WORKED_GUARDS,
-        "CREATE TRIGGER application_5_books AFTER INSERT ON application",
-        "CREATE TRIGGER application_5_books AFTER DELETE ON application",
+        GUARDS_IN_SETS,
+        """CREATE TRIGGER application_5_books AFTER INSERT ON application REFERENCING NEW TABLE AS after
+    FOR EACH STATEMENT EXECUTE FUNCTION application_books();""",
+        "",
+        (f"{PAYBILL}::test_a_payment_by_hand_with_the_code_pays_the_referral",),
+    ),
+    Guard(
+        "applied-receipt",
+        "a receipt that is applied whole goes on waiting",
+        GUARDS_IN_SETS,
+        "        state = CASE WHEN used.waits > 0 THEN 'unapplied' ELSE 'applied' END,",
+        "        state = 'unapplied',",
         (f"{PAYBILL}::test_a_payment_by_hand_with_the_code_pays_the_referral",),
     ),
     Guard(

@@ -112,7 +112,8 @@ CREATE TRIGGER application_1_fits AFTER INSERT ON application REFERENCING NEW TA
 -- By the commit a receipt's state says what became of its money. A new one waits; an application moves it itself.
 DROP TRIGGER receipt_6_says ON receipt;
 CREATE CONSTRAINT TRIGGER receipt_6_says AFTER UPDATE ON receipt DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION receipt_says_what_waits('id');
+    FOR EACH ROW WHEN (NEW.state <> OLD.state OR NEW.free_cents <> OLD.free_cents)
+    EXECUTE FUNCTION receipt_says_what_waits('id');
 
 -- The books write themselves, so that no writer can forget them: "debit <- credit".
 DROP TRIGGER fee_5_books ON fee;

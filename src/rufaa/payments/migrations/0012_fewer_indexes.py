@@ -10,7 +10,8 @@ DROP INDEX application_fee_id_98e9a326, evidence_account_id_97faf3a6, evidence_c
     evidence_prompt_id_a99a7106, evidence_refund_id_c060a98a, evidence_stray_id_118a1dc4, fee_account_id_f93ab620,
     prompt_account_id_5b0263ab, prompt_fee_id_d1932f64, receipt_account_id_7eeb7fdf, receipt_names_id_5c19fd39;
 -- for LIKE, which nothing here asks with
-DROP INDEX fee_account_code_a16e8f48_like, prompt_checkout_request_id_20b48cd4_like, receipt_number_a10e1b07_like;
+DROP INDEX IF EXISTS fee_account_code_a16e8f48_like, prompt_checkout_request_id_20b48cd4_like,
+    receipt_number_a10e1b07_like;
 -- these rows are written by triggers alone, from rows that are kept for ever
 ALTER TABLE transfer DROP CONSTRAINT transfer_account_fk, DROP CONSTRAINT transfer_fee_fk,
     DROP CONSTRAINT transfer_receipt_fk, DROP CONSTRAINT transfer_refund_fk;

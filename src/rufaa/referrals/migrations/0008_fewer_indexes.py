@@ -10,7 +10,8 @@ _DROP = """
 DROP INDEX referral_created_by_id_b0d5bb46, referral_payee_id_c2821ad9, referral_physician_id_94c16164,
     referral_receiving_id_9cea6ee4, referral_referring_id_dfc76d05;
 -- for LIKE, which nothing here asks with
-DROP INDEX referral_token_e77c031f_like, referral_account_code_2db8b6b2_like, referral_former_id_e7774c75_like;
+DROP INDEX IF EXISTS referral_token_e77c031f_like, referral_account_code_2db8b6b2_like,
+    referral_former_id_e7774c75_like;
 """
 
 
