@@ -21,7 +21,6 @@ from years import Live, grown
 REFERRALS: Final = 4000
 KNOWN: Final = {
     "WITH sought AS MATERIALIZED": "sorts all that a text finds: what a common name costs grows with those who have it",
-    "SELECT task.id, task.opened_at": "sorts the tasks that are open at one's facilities: people close them",
     "FROM refund JOIN receipt": "refunds are few, and a function tells whose they are: no index can",
 }
 """Parts of statements that cost more with each year, and why they are left so."""

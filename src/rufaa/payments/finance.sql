@@ -1,18 +1,27 @@
 -- name: tasks
+-- Each facility's first ones are read in their order from an index of what is open; these few are put in order.
+WITH first AS MATERIALIZED (
+    SELECT task.*
+    FROM (SELECT DISTINCT unnest(%(facilities)s::uuid[]) AS id) AS mine CROSS JOIN LATERAL (
+        SELECT * FROM task
+        WHERE task.closed_at IS NULL AND task.facility_id = mine.id
+            AND (%(kind)s::text IS NULL OR task.kind = %(kind)s)
+            AND (%(fee)s::uuid IS NULL OR %(fee)s IN (task.fee_id, task.proposed_fee_id))
+            AND (%(after)s::uuid IS NULL
+                 OR (task.opened_at, task.id) > (SELECT row.opened_at, row.id FROM task AS row WHERE row.id = %(after)s))
+            AND (%(until)s::uuid IS NULL
+                 OR (task.opened_at, task.id) <= (SELECT row.opened_at, row.id FROM task AS row WHERE row.id = %(until)s))
+        ORDER BY task.opened_at, task.id
+        LIMIT %(limit)s
+    ) AS task
+)
 SELECT task.id, task.opened_at, task.kind, task.why, task.fee_id, task.prompt_id, task.receipt_id, task.refund_id,
     task.claim_id, fee.account_code, proposed.account_code AS proposed_code, receipt.number AS receipt_number,
     receipt.free_cents
-FROM task
+FROM first AS task
 LEFT JOIN fee ON fee.id = task.fee_id
 LEFT JOIN fee AS proposed ON proposed.id = task.proposed_fee_id
 LEFT JOIN receipt ON receipt.id = task.receipt_id
-WHERE task.closed_at IS NULL AND task.facility_id = ANY(%(facilities)s::uuid[])
-    AND (%(kind)s::text IS NULL OR task.kind = %(kind)s)
-    AND (%(fee)s::uuid IS NULL OR %(fee)s IN (task.fee_id, task.proposed_fee_id))
-    AND (%(after)s::uuid IS NULL
-         OR (task.opened_at, task.id) > (SELECT row.opened_at, row.id FROM task AS row WHERE row.id = %(after)s))
-    AND (%(until)s::uuid IS NULL
-         OR (task.opened_at, task.id) <= (SELECT row.opened_at, row.id FROM task AS row WHERE row.id = %(until)s))
 ORDER BY task.opened_at, task.id
 LIMIT %(limit)s
 
