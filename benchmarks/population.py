@@ -59,6 +59,7 @@ def _filled(statements: Any, *more: str, **params: Any) -> None:
     def fill(tx: Any) -> None:
         tx.execute("SET LOCAL session_replication_role = replica")
         tx.execute("SET LOCAL statement_timeout = 0")
+        tx.execute("SET LOCAL statement_timeout = 0")
         for name in ("numbered", "particulars", "fees", "referrals", "prompts", "history", "transfers", "audit", *more):
             tx.execute(statements[name], params)
 

@@ -126,9 +126,14 @@ def receipt_number(prompt: uuid.UUID) -> str:
 
 
 def callback(prompt: uuid.UUID, shillings: int, phone: str) -> bytes:
+    """A success, as Safaricom writes it."""
+    from rufaa import clock
+
     items = [
         {"Name": "Amount", "Value": shillings},
         {"Name": "MpesaReceiptNumber", "Value": receipt_number(prompt)},
+        {"Name": "Balance"},
+        {"Name": "TransactionDate", "Value": int(clock.daraja_timestamp(clock.now()))},
         {"Name": "PhoneNumber", "Value": int(phone)},
     ]
     told = {
