@@ -124,7 +124,7 @@ def express(settings: Mapping[str, str]) -> Server:
         [str(programs["node"]), "server.js"],
         port=port,
         folder=EXPRESS,
-        settings=settings | {"PORT": str(port), "NODE_ENV": "production"},
+        settings={**settings, "PORT": str(port), "NODE_ENV": "production"},
     )
 
 
@@ -200,7 +200,7 @@ def _environment(settings: Mapping[str, str]) -> dict[str, str]:
     """This process's, without what is Rufaa's own, and without a proxy between two processes of one machine."""
     ours = ("RUFAA_", "MPESA_", "DATABASE_URL", "DJANGO_")
     kept = {name: text for name, text in os.environ.items() if not name.startswith(ours) and name != "PYTHONPATH"}
-    return kept | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"} | settings
+    return {**kept, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", **settings}
 
 
 def _listens(port: int) -> bool:
