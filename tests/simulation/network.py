@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import copy_context
 from types import SimpleNamespace, TracebackType
@@ -96,6 +97,8 @@ class Network:
         self.refused_share = 0.0  # of the requests: no connection
         self.dropped_share = 0.0  # of the requests: written, and lost on the way there or back
         self.latency_s = 0.2
+        self.acknowledged: Counter[str] = Counter()
+        """How many reports to each path were answered 200."""
         self._routes = Routes()
         _Daraja(engine).add_routes(self._routes)  # type: ignore[arg-type]
         engine.deliverer = Deliverer(self)  # type: ignore[assignment]
@@ -147,6 +150,8 @@ class Network:
         status, text = answer
         if status == 503:
             self.hub.counts["callback refused by 503"] += 1
+        elif status == 200:
+            self.acknowledged[urlsplit(url).path] += 1
         return Delivery("answered", status, text)
 
 

@@ -396,10 +396,15 @@ class _Connection:
         self._terminated = True
 
     async def execute(self, statement: str, *params: object) -> None:
-        if "pg_notify" in statement:
-            self._told = True
-            return
-        await self._do(lambda: self._run(statement, params))
+        """One statement, which is a transaction of its own; anything may happen before its commit."""
+        await self._do(lambda: self._wrapper.set_autocommit(False))
+        try:
+            await self._do(lambda: self._run(statement, params))
+        except BaseException:
+            await self._do(self._roll_back)
+            raise
+        self._told = "pg_notify" in statement
+        await self._do(self._commit)
 
     def _run(self, statement: str, params: tuple[object, ...]) -> None:
         connection = self._wrapper.connection
@@ -423,16 +428,6 @@ class _Connection:
 
         await self._hub.run(inside, label="ingest")
         await self._node.alive()
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[None]:
-        await self._do(lambda: self._wrapper.set_autocommit(False))
-        try:
-            yield
-        except BaseException:
-            await self._do(self._roll_back)
-            raise
-        await self._do(self._commit)
 
     def _commit(self) -> None:
         assert self._wrapper.connection is not None

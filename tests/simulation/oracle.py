@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from rufaa.cli import proof
 from rufaa.db.atomic import Tx, unit
+from rufaa.ingest.address import PREFIX_LENGTH, PREFIXES, Kind
 from rufaa.simulator.engine import Engine
 from rufaa.simulator.journal import Entry
 from rufaa.simulator.movements import Movement, Way
@@ -33,6 +34,7 @@ _RECEIPT: Final = """
 SELECT receipt.number, receipt.amount_cents, receipt.prompt_id, account.short_code
 FROM receipt JOIN mpesa_account AS account ON account.id = receipt.account_id WHERE receipt.id = %(id)s
 """
+_STORED: Final = "SELECT kind, subject, count(*) AS rows FROM inbox GROUP BY kind, subject"
 _REFUND: Final = """
 SELECT refund.method, refund.amount_cents, refund.phone, receipt.number, receipt.prompt_id
 FROM refund JOIN receipt ON receipt.id = refund.receipt_id WHERE refund.id = %(id)s
@@ -185,13 +187,25 @@ class Oracle:
 
     # --- the end
 
-    def close_the_books(self) -> None:
-        """Everything is over: wallets, till and ledger agree, and each thing is final or somebody's task."""
+    def close_the_books(self, acknowledged: Mapping[str, int]) -> None:
+        """Everything is over: wallets, till and ledger agree, and each thing is final or somebody's task.
+
+        ``acknowledged``: how many reports to each path were answered 200, which means that they are kept.
+        """
         self.prove()
+        self._kept(acknowledged)
         rows = unit(_everything)
         self._wallets_and_tills()
         self._books(rows)
         self._finality(rows)
+
+    def _kept(self, acknowledged: Mapping[str, int]) -> None:
+        stored = {(row["kind"], row["subject"]): row["rows"] for row in unit(lambda tx: tx.rows(_STORED))}
+        for path, count in acknowledged.items():
+            kind, subject = PREFIXES[path[:PREFIX_LENGTH]], uuid.UUID(hex=path[PREFIX_LENGTH:].partition("-")[0])
+            kept = stored.get((kind, subject), 0)
+            if kept < count and kind is not Kind.C2B_VALIDATION:  # that is answered before it is kept
+                self.violate(f"{count} reports to {path} were answered 200, and {kept} are kept")
 
     def _wallets_and_tills(self) -> None:
         """The simulator agrees with itself: the journal's movements make its wallets and tills."""

@@ -244,7 +244,7 @@ class Simulation:
         while self.loop.time() < ends and not watching.done() and not self._all_is_told():
             await asyncio.wait({watching}, timeout=1800.0)
         if not self.oracle.violations:
-            self.oracle.close_the_books()
+            self.oracle.close_the_books(self.network.acknowledged)
 
     async def _visit(self, number: int) -> None:
         chance = random.Random(f"visit/{self.seed}/{number}")
