@@ -1,7 +1,7 @@
 """A proxy between a role and PostgreSQL that cuts one connection at the COMMIT of one transaction.
 
-It reads as much of the frontend/backend protocol as that takes: simple queries, and Parse, Bind and Execute. A
-transaction is known by a piece of its SQL.
+It reads as much of the frontend/backend protocol as that takes: simple queries, and Parse, Bind, Execute and Sync. A
+transaction is known by a piece of its SQL. Where no BEGIN was said, the Sync behind what is executed commits it.
 """
 
 from __future__ import annotations
@@ -109,6 +109,7 @@ class _Connection:
         self._statements: dict[bytes, str] = {}
         self._bound: dict[bytes, str] = {}
         self._sql = ""  # since the last transaction's end
+        self._begun = False
         self._swallow: _Trap | None = None
 
     def run(self) -> None:
@@ -150,12 +151,17 @@ class _Connection:
             self._bound[portal] = self._statements.get(statement, "")
         elif kind == b"E":
             executed = self._bound.get(body.split(b"\0", 1)[0], "")
-        if not executed:
-            return None
-        if executed.strip().rstrip(";").upper() != "COMMIT":
-            self._sql += "\n" + executed
-            return None
-        sql, self._sql = self._sql, ""
+        elif kind == b"S" and self._sql and not self._begun:
+            return self._ends()
+        word = executed.strip().rstrip(";").upper()
+        if word == "COMMIT":
+            return self._ends()
+        self._begun = (self._begun or word.startswith("BEGIN")) and word != "ROLLBACK"
+        self._sql = "" if word == "ROLLBACK" else f"{self._sql}\n{executed}" if executed else self._sql
+        return None
+
+    def _ends(self) -> _Trap | None:
+        sql, self._sql, self._begun = self._sql, "", False
         return self._proxy.springs(sql)
 
     def _hand_back(self) -> None:
