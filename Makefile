@@ -42,7 +42,7 @@ help: ## List what make can do
 	@echo "Rufaa: patient referrals whose fee is collected by M-Pesa."
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | while IFS='|' read -r name words; do \
-		printf '%-19s %s\n' "$$name" "$$words"; done
+		printf '%-20s %s\n' "$$name" "$$words"; done
 	@echo
 	@echo "  PORT=8100 DATA=/srv/rufaa make demo     another port and data folder"
 	@echo "  make demo CHAOS=7                       a demo in which M-Pesa goes wrong by chance, as seed 7 has it"

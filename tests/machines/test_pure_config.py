@@ -182,7 +182,7 @@ def test_a_mail_server_that_cannot_be_one_is_refused_without_its_password(url: s
     assert "hidden" not in refused.value.message
 
 
-BETWEEN_OUR_PARTS = {"RUFAA_SIMULATOR_URL", "RUFAA_DIE_WITH_PARENT"}
+BETWEEN_OUR_PARTS = {"RUFAA_SIMULATOR_URL", "RUFAA_DIE_WITH_PARENT", "RUFAA_EARLY"}
 """Said by one of our processes to another; nothing for an operator."""
 
 
