@@ -46,7 +46,8 @@ def _send(prompt: uuid.UUID) -> None:
 
     execute("UPDATE prompt SET state = 'sending', event = 'claim', sent_at = rufaa_now() WHERE id = %(id)s", id=prompt)
     execute(
-        "UPDATE prompt SET state = 'pending', event = 'accepted', next_at = NULL, lease_until = NULL,"
+        "UPDATE prompt SET state = 'pending', event = 'accepted', lease_until = NULL,"
+        " next_at = rufaa_now() + interval '15 minutes',"  # nobody asks about them before they are told of
         " merchant_request_id = 'm-' || replace(id::text, '-', ''),"
         " checkout_request_id = 'ws_CO_' || replace(id::text, '-', '') WHERE id = %(id)s",
         id=prompt,
