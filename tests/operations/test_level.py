@@ -19,5 +19,5 @@ def test_a_migration_that_was_not_applied_is_missing(database: str) -> None:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM django_migrations WHERE app = 'payments' AND name LIKE '0008%'")
-        assert level.known() - level.applied() == {("payments", "0008_worked_money_guards")}
+        assert level.missing() == {("payments", "0008_worked_money_guards")}
         transaction.set_rollback(True)

@@ -163,7 +163,7 @@ def need_migrated() -> None:
 
     from rufaa.db import level  # noqa: PLC0415
 
-    missing = level.known() - level.applied()
+    missing = level.missing()
     connection.close()
     if missing:
         raise NotMigrated("The database is not up to date. Run: rufaa migrate")

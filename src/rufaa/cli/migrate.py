@@ -149,7 +149,7 @@ def _missing() -> bool:
     """Whether a migration has to be made."""
     from rufaa.db import level  # noqa: PLC0415 - needs Django set up
 
-    return bool(level.known() - level.applied())
+    return bool(level.missing())
 
 
 def _has_data() -> bool:

@@ -123,11 +123,10 @@ def _tell() -> None:
 
 def need_known(manifest: Manifest) -> None:
     """Raise ``NewerBackup`` where a newer Rufaa made tables that this one does not know."""
-    from rufaa.db import level  # noqa: PLC0415 - needs Django set up
+    from rufaa.cli.migrate import known_migrations  # noqa: PLC0415 - needs Django set up
     from rufaa.db.manifest import NewerBackup  # noqa: PLC0415
 
-    known = {f"{app}.{name}" for app, name in level.known()}
-    unknown = sorted(set(manifest.migrations) - known)
+    unknown = sorted(set(manifest.migrations) - known_migrations())
     if unknown:
         raise NewerBackup(
             f"This backup was made by a newer Rufaa ({manifest.rufaa}): this version does not know"

@@ -21,6 +21,11 @@ def known() -> frozenset[tuple[str, str]]:
     )
 
 
+def missing() -> frozenset[tuple[str, str]]:
+    """Those of this version that the database has not had."""
+    return known() - applied()
+
+
 def applied() -> frozenset[tuple[str, str]]:
     """Those that the database has had, from other versions too."""
     return frozenset(MigrationRecorder(connection).applied_migrations())

@@ -25,7 +25,7 @@ class Referral(models.Model):
     token = models.TextField(unique=True, default=ids.new_token)  # the patient's link
     account_code = models.TextField(unique=True, default=ids.new_account_code)
     priority = models.TextField()
-    # No index of their own: those below begin with them, and each one more costs every move of every referral
+    # No index of their own: those below begin with them, nobody asks for who made it, and each costs every move
     referring = models.ForeignKey(Facility, models.PROTECT, related_name="+", db_index=False)
     receiving = models.ForeignKey(Facility, models.PROTECT, related_name="+", db_index=False)
     physician = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
