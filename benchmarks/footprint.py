@@ -12,17 +12,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from figures import Figure
+from proc import Process, process, processes
 from processes import answers, free_port
-from town import SECRET, set_up
+from town import SECRET, folder, set_up
 
 STARTS: Final = 5
 """Of each kind: with an empty folder, and with one that has been filled."""
@@ -31,7 +30,6 @@ IDLE_S: Final = 20.0
 SETTLES_S: Final = 90.0
 """After a start: by then unused connections are closed (after 60 s) and nothing is left to be done."""
 _PATIENCE_S: Final = 240.0
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +70,19 @@ class Served:
     @property
     def cpu_s(self) -> float:
         """Processor time of all its processes, and of those that were waited for."""
-        return sum(sum(map(int, _stat(pid)[11:15])) for pid in self._tree()) / _TICKS
+        return sum(each.own_s + each.ended_s for each in self._tree())
 
     def pss(self) -> dict[str, float]:
         """MB of each process's share, by what it is; PostgreSQL is one."""
         shares: dict[str, float] = {}
-        for pid in self._tree():
-            name = _name(pid)
-            shares[name] = shares.get(name, 0.0) + _pss(pid) / 1e6
+        for each in self._tree():
+            name = _name(each.number)
+            shares[name] = shares.get(name, 0.0) + _pss(each.number) / 1e6
         return shares
 
     def connections(self) -> int:
         """Sessions of PostgreSQL that we hold."""
-        return sum("[local]" in _command(pid) for pid in self._tree())
+        return sum("[local]" in _command(each.number) for each in self._tree())
 
     def close(self) -> None:
         self._process.terminate()
@@ -94,14 +92,13 @@ class Served:
             self._process.kill()
             self._process.wait()
 
-    def _tree(self) -> list[int]:
-        children: dict[int, list[int]] = {}
-        for each in Path("/proc").iterdir():
-            if each.name.isdigit() and (stat := _stat(int(each.name))):
-                children.setdefault(int(stat[1]), []).append(int(each.name))
-        tree = [self._process.pid]
-        for pid in tree:  # it grows while it is gone through
-            tree += children.get(pid, [])
+    def _tree(self) -> list[Process]:
+        children: dict[int, list[Process]] = {}
+        for each in processes():
+            children.setdefault(each.parent, []).append(each)
+        tree = [process(self._process.pid)]
+        for each in tree:  # it grows while it is gone through
+            tree += children.get(each.number, [])
         return tree
 
 
@@ -124,14 +121,6 @@ class _Busy:
         return self._seconds / self._cpu_s if self._cpu_s else 1.0
 
 
-def _stat(pid: int) -> list[str]:
-    """The fields from the state on; none if it has ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-
-
 def _command(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
 
@@ -149,12 +138,12 @@ def _pss(pid: int) -> int:
 
 def measured(quick: bool) -> list[Figure]:
     starts, settles_s = (1, 5.0) if quick else (STARTS, SETTLES_S)
-    with _folder() as kept:
+    with folder() as kept:
         _closed(kept, lambda _: _fill(kept, 1000 if quick else REFERRALS))
         empty: list[Started] = []
         filled: list[Started] = []
         for _ in range(starts):
-            with _folder() as fresh:
+            with folder() as fresh:
                 empty.append(_closed(fresh, lambda _: None))
             filled.append(_closed(kept, lambda _: None))
         found: list[Figure] = []
@@ -201,23 +190,9 @@ def _fill(data: Path, referrals: int) -> None:
     url = running_url(data)
     assert url is not None
     set_up(url)
-    from django.db import connection
-
     from crowd import many
+    from rufaa.cli.migrate import close_connections
     from support import make_world
 
     many(make_world(), referrals)
-    connection.close()
-    connection.close_pool()  # type: ignore[attr-defined]
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    from rufaa.db.scratch import remove_data
-
-    data = Path(tempfile.mkdtemp(prefix="rufaa-bench-"))
-    data.chmod(0o711)  # as root PostgreSQL runs as another account
-    try:
-        yield data
-    finally:
-        remove_data(data)
+    close_connections()

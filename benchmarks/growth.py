@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from figures import Figure, machine, print_table, quantile, write_json
-from town import environment, set_up
+from town import environment, postgres, set_up
 
 SMALL: Final = 10_000
 LARGE: Final = 1_000_000
@@ -88,20 +88,12 @@ class Doer:
 
 @contextmanager
 def doer() -> Iterator[Doer]:
-    from rufaa.db.embedded import EmbeddedPostgres, Settings
-    from rufaa.db.scratch import remove_data
-
-    data = Path(tempfile.mkdtemp(prefix="rufaa-growth-"))
-    data.chmod(0o711)  # as root PostgreSQL runs as another account
-    try:
-        with EmbeddedPostgres(Settings(data=data)) as postgres:
-            doing = Doer(postgres.url())
-            try:
-                yield doing
-            finally:
-                doing.close()
-    finally:
-        remove_data(data)
+    with postgres() as server:
+        doing = Doer(server.url())
+        try:
+            yield doing
+        finally:
+            doing.close()
 
 
 def measured(quick: bool) -> list[Figure]:

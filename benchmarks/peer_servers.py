@@ -5,8 +5,6 @@ Their processor time counts all processes of a server; PostgreSQL's is told apar
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import shutil
 import signal
@@ -15,11 +13,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from proc import processes
 from processes import START_S, free_port
 
 HERE: Final = Path(__file__).parent
@@ -57,7 +55,7 @@ class Server:
     @property
     def cpu_s(self) -> float:
         """Processor time of all its processes that live."""
-        return sum(each.own_s for each in _processes() if each.group == self._process.pid)
+        return sum(each.own_s for each in processes() if each.group == self._process.pid)
 
     def said(self) -> str:
         """The end of what it printed."""
@@ -128,34 +126,6 @@ def express(settings: Mapping[str, str]) -> Server:
     )
 
 
-def bare_pushes(url: str, phones: Sequence[str]) -> list[tuple[str, dict[str, object], str]]:
-    """For each phone: path, body and token of a push to the simulator at ``url``."""
-    from rufaa import clock
-    from rufaa.simulator import config
-
-    basic = base64.b64encode(f"{config.DEMO_CONSUMER_KEY}:{config.DEMO_CONSUMER_SECRET}".encode()).decode()
-    asked = urllib.request.Request(
-        f"{url}/oauth/v1/generate?grant_type=client_credentials", headers={"Authorization": f"Basic {basic}"}
-    )
-    with urllib.request.urlopen(asked, timeout=START_S) as answer:
-        token = json.load(answer)["access_token"]
-    stamp = f"{clock.now().astimezone(clock.EAT):%Y%m%d%H%M%S}"
-    code = config.DEMO_SHORT_CODE
-    same: dict[str, object] = {
-        "BusinessShortCode": code,
-        "Password": base64.b64encode(f"{code}{config.DEMO_PASSKEY}{stamp}".encode()).decode(),
-        "Timestamp": stamp,
-        "TransactionType": "CustomerPayBillOnline",
-        "Amount": 1000,
-        "PartyB": code,
-        "CallBackURL": NOWHERE,
-        "AccountReference": "ABC123",
-        "TransactionDesc": "Referral fee",
-    }
-    path = "/mpesa/stkpush/v1/processrequest"
-    return [(path, same | {"PartyA": phone, "PhoneNumber": phone}, token) for phone in phones]
-
-
 def database(url: str, name: str) -> tuple[dict[str, str], str]:
     """A new database beside that of ``url``: as the variables that libpq and node-postgres read, and its address."""
     import psycopg
@@ -170,30 +140,10 @@ def database(url: str, name: str) -> tuple[dict[str, str], str]:
 
 def postgres_cpu_s(postmaster: int) -> float:
     """Processor time of PostgreSQL with this number, of its sessions that live and of those that ended."""
-    found = list(_processes())
+    found = list(processes())
     return sum(each.own_s for each in found if each.parent == postmaster) + sum(
         each.own_s + each.ended_s for each in found if each.number == postmaster
     )
-
-
-class _Process:
-    """A line of /proc: times in seconds."""
-
-    def __init__(self, number: int, stat: str) -> None:
-        fields = stat.rpartition(")")[2].split()
-        tick = os.sysconf("SC_CLK_TCK")
-        self.number, self.parent, self.group = number, int(fields[1]), int(fields[2])
-        self.own_s = (int(fields[11]) + int(fields[12])) / tick
-        self.ended_s = (int(fields[13]) + int(fields[14])) / tick
-
-
-def _processes() -> Iterator[_Process]:
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            try:
-                yield _Process(int(folder.name), (folder / "stat").read_text())
-            except OSError:  # it has ended
-                continue
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:

@@ -28,12 +28,12 @@ from functools import partial
 from typing import Any, Final
 
 import peer_servers
-import population
-from callbacks import Callbacks, check
+from callbacks import Callbacks, await_settled, check
 from figures import Figure
 from peer_servers import Missing, Server
-from population import ringing
-from processes import Gateway, WorkerRole
+from population import ringing, waiting
+from processes import Gateway, WorkerRole, daraja_token
+from prompts import posted
 from storm import Storm, request
 from town import SECRET, callback, database
 
@@ -45,7 +45,6 @@ CALLBACKS: Final = {"Rufaa": 6000, "Django": 2000, "Express": 4000}
 """Callbacks of one turn, which takes each some seconds."""
 PUSHES: Final = 300
 """Of one turn of each."""
-_PATIENCE_S: Final = 240.0
 _WARM: Final = 128
 """Of each before the first turn: connections are open, tokens taken, and modules imported."""
 _START: Final = {"Django": peer_servers.django, "Express": peer_servers.express}
@@ -156,7 +155,13 @@ def _callbacks(stage: Stage, counts: Mapping[str, int], *, repeats: int) -> dict
     with _rufaa(stage.url) as (gateway, worker):
 
         def settle(count: int) -> Turn:
-            return _turn(stage, gateway.port, ours.next(count), servers=(gateway, worker), done=_all_settled)
+            return _turn(
+                stage,
+                gateway.port,
+                ours.next(count),
+                servers=(gateway, worker),
+                done=partial(await_settled, every_s=0.01),
+            )
 
         turns: dict[str, TakeTurn] = {"Rufaa": settle}
         for peer in stage.peers:
@@ -172,16 +177,6 @@ def _accept(stage: Stage, peer: Peer, count: int) -> Turn:
     """Successes as they come, of prompts that are nobody's."""
     requests = [request("/callback", callback(uuid.uuid4(), 1000, "254708374149")) for _ in range(count)]
     return _turn(stage, peer.server.port, requests, servers=(peer.server,))
-
-
-def _all_settled() -> None:
-    from support import value
-
-    until = time.monotonic() + _PATIENCE_S
-    while value("SELECT EXISTS (SELECT FROM inbox WHERE settled_at IS NULL)"):
-        if time.monotonic() > until:
-            raise RuntimeError("the backlog is not settled")
-        time.sleep(0.01)
 
 
 # --- pushes ---------------------------------------------------------------------------------------------------------
@@ -214,34 +209,8 @@ def _clicks(stage: Stage, count: int) -> list[bytes]:
 
     token = tokens.issue(stage.world.admin.user, keys=(SECRET,), now=clock.now(), lifetime=timedelta(hours=12))
     call = {"path": "referralPayments:triggerReferralPayment", "format": "json"}
-    asked = [{"referralId": row["id"].hex, "phoneNumber": row["phone"]} for row in _waiting(stage.world, count)]
+    asked = [{"referralId": row["id"].hex, "phoneNumber": row["phone"]} for row in waiting(stage.world, count)]
     return [_json("/api/mutation", {**call, "args": args}, token) for args in asked]
-
-
-def _waiting(world: Any, count: int) -> list[dict[str, Any]]:
-    """``count`` more referrals in pending-payment, made by SQL past the law, as if the law had made them."""
-    from rufaa.db.atomic import Tx, unit
-    from rufaa.db.sql import load
-    from support import rows, value
-
-    common, own = load(population.__file__, "population.sql"), load(__file__, "peers.sql")
-    referral = uuid.UUID(world.waiting())
-    first = int(value("SELECT count(*) FROM fee"))
-    params = {"referral": referral, "first": first, "last": first + count - 1}
-
-    def fill(tx: Tx) -> list[dict[str, Any]]:
-        tx.execute("SET LOCAL session_replication_role = replica")
-        for name in ("numbered", "particulars", "fees", "referrals"):
-            tx.execute(common[name], params)
-        tx.execute(own["history"], params)
-        for name in ("transfers", "audit"):
-            tx.execute(common[name], params)
-        return tx.rows(own["waiting"])
-
-    found = unit(fill)
-    for table in population.TABLES:
-        rows(f"ANALYZE {table}")
-    return found
 
 
 def _pay(stage: Stage, peer: Peer, phones: Iterator[str], count: int) -> Turn:
@@ -252,16 +221,13 @@ def _pay(stage: Stage, peer: Peer, phones: Iterator[str], count: int) -> Turn:
 
 def _push(stage: Stage, phones: Iterator[str], count: int) -> Turn:
     """Straight to the simulator, with one token and nothing written: what it answers is the limit of all."""
-    bare = peer_servers.bare_pushes(stage.simulator.url, list(itertools.islice(phones, count)))
-    requests = [_json(path, body, token) for path, body, token in bare]
+    token = daraja_token(stage.simulator.url)
+    requests = [posted(phone, token) for phone in itertools.islice(phones, count)]
     return _turn(stage, stage.simulator.port, requests, servers=(stage.simulator,))
 
 
 def _json(path: str, body: Mapping[str, Any], token: str | None = None) -> bytes:
-    plain = request(path, json.dumps(body).encode())
-    if token is None:
-        return plain
-    return plain.replace(b"\r\n", f"\r\nAuthorization: Bearer {token}\r\n".encode(), 1)
+    return request(path, json.dumps(body).encode(), token=token)
 
 
 def _ask_no_more() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, Final
 
-from callbacks import Callbacks
+from callbacks import Callbacks, await_settled
 from figures import Figure, quantile
 from pages import Reader, session_of
 from population import ringing
@@ -27,7 +27,6 @@ ROUND_S: Final = 8.0
 """Of one rate in one round."""
 PAUSE_S: Final = 0.01
 _CONNECTIONS: Final = 64
-_PATIENCE_S: Final = 240.0
 
 Times = dict[str, list[float]]
 """Milliseconds, by page."""
@@ -108,19 +107,8 @@ def _under(rate: int, gateway: Gateway, callbacks: Callbacks, person: _Person, u
         blowing.close()
     if stormed.good != stormed.requests:
         raise RuntimeError(f"not all were accepted: {stormed.statuses}")
-    _settled()
+    await_settled()  # nothing waits from one storm to the next
     return times
-
-
-def _settled() -> None:
-    """Nothing waits from one storm to the next."""
-    from support import value
-
-    until = time.monotonic() + _PATIENCE_S
-    while value("SELECT EXISTS (SELECT FROM inbox WHERE settled_at IS NULL)"):
-        if time.monotonic() > until:
-            raise RuntimeError("the backlog is not settled")
-        time.sleep(0.2)
 
 
 def _figures(words: str, rounds: Sequence[Sequence[Times]]) -> list[Figure]:

@@ -5,37 +5,51 @@ history, books and audit. Each is a copy of one that the operations made, with i
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, Final
 
 TABLES: Final = ("particulars", "fee", "referral", "prompt", "history", "transfer", "audit")
+_ALL: Final = ("numbered", "particulars", "fees", "referrals", "prompts", "history", "transfers", "audit")
 _CHUNK: Final = 20_000
 
 
 def ringing(world: Any, count: int) -> None:
     """``count`` more referrals whose prompt was sent a moment ago and is waited for: phones ``25470xxxxxxx``."""
-    from rufaa.db.sql import load
-    from support import rows, value
+    from support import value
 
-    statements = load(__file__, "population.sql")
     referral, prompt = world.prompted("254708374149")
     _send(prompt)
     start = int(value("SELECT count(*) FROM prompt"))
     for first in range(start, start + count, _CHUNK):
-        _filled(statements, referral=uuid.UUID(referral), first=first, last=min(first + _CHUNK, start + count) - 1)
-    for table in TABLES:
-        rows(f"ANALYZE {table}")
+        filled(_ALL, referral=uuid.UUID(referral), first=first, last=min(first + _CHUNK, start + count) - 1)
+    analyse()
 
 
 def asked(world: Any, count: int) -> None:
     """``count`` more referrals, one of them by the operations, whose prompt is due and was sent by nobody yet."""
-    from rufaa.db.sql import load
-    from support import execute, rows, value
+    from support import execute, value
 
     start = int(value("SELECT count(*) FROM prompt")) + 1
     referral, prompt = world.prompted(f"2547{start - 1:08d}")
-    statements = load(__file__, "population.sql")
-    _filled(statements, "unsent", referral=uuid.UUID(referral), first=start, last=start + count - 2)
+    filled((*_ALL, "unsent"), referral=uuid.UUID(referral), first=start, last=start + count - 2)
     execute("UPDATE prompt SET next_at = rufaa_now() WHERE id = %(id)s", id=prompt)
+    analyse()
+
+
+def waiting(world: Any, count: int) -> list[dict[str, Any]]:
+    """``count`` more referrals that nobody was asked to pay yet: ``id`` and ``phone`` of each."""
+    from support import value
+
+    first = int(value("SELECT count(*) FROM fee"))
+    names = (*(name for name in _ALL if name != "prompts"), "waiting")
+    found = filled(names, referral=uuid.UUID(world.waiting()), first=first, last=first + count - 1)
+    analyse()
+    return found
+
+
+def analyse() -> None:
+    from support import rows
+
     for table in TABLES:
         rows(f"ANALYZE {table}")
 
@@ -54,14 +68,19 @@ def _send(prompt: uuid.UUID) -> None:
     )
 
 
-def _filled(statements: Any, *more: str, **params: Any) -> None:
-    from rufaa.db.atomic import unit
+def filled(names: Sequence[str], **params: Any) -> list[dict[str, Any]]:
+    """Run these statements of ``population.sql``, past the law and in one transaction. The rows of the last one."""
+    from rufaa.db.atomic import Tx, unit
+    from rufaa.db.sql import load
 
-    def fill(tx: Any) -> None:
+    statements = load(__file__, "population.sql")
+
+    def fill(tx: Tx) -> list[dict[str, Any]]:
         tx.execute("SET LOCAL session_replication_role = replica")
         tx.execute("SET LOCAL statement_timeout = 0")
-        tx.execute("SET LOCAL statement_timeout = 0")
-        for name in ("numbered", "particulars", "fees", "referrals", "prompts", "history", "transfers", "audit", *more):
-            tx.execute(statements[name], params)
+        found: list[dict[str, Any]] = []
+        for name in names:
+            found = tx.rows(statements[name], params)
+        return found
 
-    unit(fill)
+    return unit(fill)

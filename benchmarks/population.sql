@@ -40,7 +40,7 @@ INSERT INTO history (machine, subject, from_state, event, to_state, at, actor, r
 SELECT old.machine,
     CASE old.subject WHEN referral.id THEN made.referral WHEN referral.fee_id THEN made.fee ELSE made.prompt END,
     old.from_state, old.event, old.to_state, old.at, old.actor, old.reason
-FROM referral JOIN prompt ON prompt.fee_id = referral.fee_id
+FROM referral LEFT JOIN prompt ON prompt.fee_id = referral.fee_id
 JOIN history AS old ON old.subject IN (referral.id, referral.fee_id, prompt.id)
 CROSS JOIN made
 WHERE referral.id = %(referral)s
@@ -65,3 +65,7 @@ ORDER BY made.n, old.id
 UPDATE prompt SET sent_at = NULL, merchant_request_id = NULL, checkout_request_id = NULL,
     created_at = rufaa_now(), next_at = rufaa_now()
 FROM made WHERE prompt.id = made.prompt
+
+-- name: waiting
+-- Those of a referral that nobody was asked to pay yet.
+SELECT referral AS id, phone FROM made ORDER BY n

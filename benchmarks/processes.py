@@ -10,8 +10,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from pathlib import Path
 
+from proc import process
 from town import environment, set_up
 
 START_S = 60.0
@@ -45,8 +47,7 @@ class Running:
     @property
     def cpu_s(self) -> float:
         """Processor time that it has used."""
-        stat = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+        return process(self._process.pid).own_s
 
     def close(self) -> None:
         self._process.terminate()
@@ -98,6 +99,17 @@ def answers(url: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
+
+
+def daraja_token(url: str) -> str:
+    """A token of the simulator at ``url``, for the demo account."""
+    from rufaa.simulator.config import DEMO_CONSUMER_KEY, DEMO_CONSUMER_SECRET
+
+    keys = b64encode(f"{DEMO_CONSUMER_KEY}:{DEMO_CONSUMER_SECRET}".encode()).decode()
+    path = "/oauth/v1/generate?grant_type=client_credentials"
+    asked = urllib.request.Request(url + path, headers={"Authorization": f"Basic {keys}"})
+    with urllib.request.urlopen(asked, timeout=START_S) as answer:
+        return str(json.load(answer)["access_token"])
 
 
 class Worker:

@@ -13,9 +13,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-import urllib.request
 import uuid
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,9 +23,9 @@ from typing import Any, Final
 
 import population
 from figures import Figure, quantile
-from processes import Simulator, WorkerRole
+from processes import Simulator, WorkerRole, daraja_token
 from sink import Sink
-from storm import storm
+from storm import request, storm
 from town import database
 
 CLICKS: Final = 150
@@ -40,7 +38,6 @@ PUSHES: Final = 5000
 AT_ONCE: Final = 100
 """Connections that the worker opens at most."""
 _PUSH_PATH: Final = "/mpesa/stkpush/v1/processrequest"
-_TOKEN_PATH: Final = "/oauth/v1/generate?grant_type=client_credentials"
 _PATIENCE_S: Final = 240.0
 
 
@@ -161,7 +158,7 @@ def _to_the_sink(url: str, world: Any, sink: Sink, pushes: int) -> list[Figure]:
     _once(phones, Counter(phone for phone, _ in arrived))
     times = sorted(at for _, at in arrived)
     rate = (pushes - 1) / (times[-1] - times[0])
-    alone = storm(sink.port, [_posted(each) for each in phones], connections=AT_ONCE)
+    alone = storm(sink.port, [posted(each) for each in phones], connections=AT_ONCE)
     for _ in phones:
         sink.next()
     return [
@@ -241,13 +238,8 @@ def _journalled(journal: Path) -> list[tuple[str, float]]:
 
 def _alone(simulator: Simulator, phones: Sequence[str]) -> float:
     """Pushes a second that it takes from a storm of bytes."""
-    from support import DEMO_CONSUMER_KEY, DEMO_CONSUMER_SECRET
-
-    keys = b64encode(f"{DEMO_CONSUMER_KEY}:{DEMO_CONSUMER_SECRET}".encode()).decode()
-    asked = urllib.request.Request(simulator.url + _TOKEN_PATH, headers={"Authorization": f"Basic {keys}"})
-    with urllib.request.urlopen(asked) as answer:
-        token = json.load(answer)["access_token"]
-    done = storm(simulator.port, [_posted(each, token) for each in phones], connections=AT_ONCE)
+    token = daraja_token(simulator.url)
+    done = storm(simulator.port, [posted(each, token) for each in phones], connections=AT_ONCE)
     if done.good != done.requests:
         raise RuntimeError(f"the simulator did not take all: {done.statuses}")
     return done.per_s
@@ -257,13 +249,9 @@ def _stranger(number: int) -> str:
     return f"2541{number:08d}"
 
 
-def _posted(phone: str, token: str = "-") -> bytes:
-    body = _push(phone)
-    head = (
-        f"POST {_PUSH_PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        f"Authorization: Bearer {token}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+def posted(phone: str, token: str | None = None) -> bytes:
+    """A push to ``phone`` as a whole request."""
+    return request(_PUSH_PATH, _push(phone), token=token)
 
 
 def _push(phone: str) -> bytes:

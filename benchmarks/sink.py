@@ -13,6 +13,7 @@ import sys
 from typing import Any, Final
 
 import uvloop
+from storm import whole
 
 _PHONE: Final = re.compile(rb'"PhoneNumber": ?"?(\d+)')
 _TOKEN: Final = b'{"access_token": "a-token-of-the-sink", "expires_in": "3599"}'
@@ -61,12 +62,7 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._got += data
-        head = self._got.find(b"\r\n\r\n")
-        if head < 0:
-            return
-        at = self._got.lower().find(b"content-length:", 0, head)
-        length = int(self._got[at + 15 : self._got.index(b"\r\n", at)]) if at >= 0 else 0
-        if len(self._got) >= head + 4 + length:
+        if whole(self._got):
             request, self._got = self._got, b""
             self._answer(request)
 

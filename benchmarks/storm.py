@@ -43,11 +43,21 @@ class Stormed:
         return self.statuses.get("200", 0)
 
 
-def request(path: str, body: bytes, *, host: str = "127.0.0.1") -> bytes:
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+def request(path: str, body: bytes, *, token: str | None = None) -> bytes:
+    """A POST of JSON as bytes; ``token`` is the bearer's."""
+    bearer = "" if token is None else f"Authorization: Bearer {token}\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{bearer}"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def whole(got: bytes) -> bool:
+    """Whether a head is there, and all of the body that it announces."""
+    head = got.find(b"\r\n\r\n")
+    if head < 0:
+        return False
+    at = got.lower().find(b"content-length:", 0, head)
+    length = int(got[at + 15 : got.index(b"\r\n", at)]) if at >= 0 else 0
+    return len(got) >= head + 4 + length
 
 
 class Storm:
@@ -106,13 +116,7 @@ class _Sender(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         got = self._got + data if self._got else data
-        head = got.find(b"\r\n\r\n")
-        if head < 0:
-            self._got = got
-            return
-        at = got.lower().find(b"content-length:", 0, head)
-        length = int(got[at + 15 : got.index(b"\r\n", at)]) if at >= 0 else 0
-        if len(got) < head + 4 + length:
+        if not whole(got):
             self._got = got
             return
         self._got = b""

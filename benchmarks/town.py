@@ -10,36 +10,50 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from rufaa.db.embedded import EmbeddedPostgres
 
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SECRET: Final = "a secret of the tests that is long enough"
 
 
 @contextmanager
-def database() -> Iterator[str]:
-    """The address of a migrated PostgreSQL of its own that syncs to the disk."""
-    from rufaa.db.embedded import EmbeddedPostgres, Settings
+def folder() -> Iterator[Path]:
+    """An empty data folder, which goes with all that is in it."""
     from rufaa.db.scratch import remove_data
 
     data = Path(tempfile.mkdtemp(prefix="rufaa-bench-"))
     data.chmod(0o711)  # as root PostgreSQL runs as another account
     try:
-        with EmbeddedPostgres(Settings(data=data)) as postgres:
-            set_up(postgres.url())
-            from rufaa.cli.migrate import migrate
-            from rufaa.config import config
-
-            migrate(config())
-            try:
-                yield postgres.url()
-            finally:
-                from django.db import connection
-
-                connection.close()
-                connection.close_pool()  # type: ignore[attr-defined]
+        yield data
     finally:
         remove_data(data)
+
+
+@contextmanager
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL of its own that syncs to the disk; nothing is in it."""
+    from rufaa.db.embedded import EmbeddedPostgres, Settings
+
+    with folder() as data, EmbeddedPostgres(Settings(data=data)) as server:
+        yield server
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """The address of a migrated database on such a server, which this process is set up for."""
+    with postgres() as server:
+        set_up(server.url())
+        from rufaa.cli.migrate import close_connections, migrate
+        from rufaa.config import config
+
+        migrate(config())
+        try:
+            yield server.url()
+        finally:
+            close_connections()
 
 
 def environment(database_url: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Final
 from django.db import connection
 from psycopg.conninfo import conninfo_to_dict
 
-from rufaa.cli.migrate import migrate
+from rufaa.cli.migrate import close_connections, migrate
 from rufaa.config import config
 from rufaa.db.embedded import EmbeddedPostgres, Settings
 
@@ -41,15 +41,10 @@ def connected_to(url: str) -> Iterator[None]:
     here = connection.settings_dict
     before = {name: here[name] for name in ("NAME", "HOST", "PORT", "USER")}
     given = conninfo_to_dict(url)
-    _close()
+    close_connections()
     here |= {"NAME": given["dbname"], "HOST": given["host"], "PORT": given["port"], "USER": given["user"]}
     try:
         yield
     finally:
-        _close()
+        close_connections()
         here |= before
-
-
-def _close() -> None:
-    connection.close()
-    connection.close_pool()  # type: ignore[attr-defined]
