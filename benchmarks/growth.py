@@ -105,7 +105,8 @@ def measured(quick: bool) -> list[Figure]:
 def against(small: int, large: int, *, rounds: int, times: int, settled: int) -> list[Figure]:
     """All doings at ``large`` referrals against those at ``small``."""
     look_at_disk(large)
-    from doings import BATCH, DOINGS, SETTLE  # after the settings stand in the environment
+    set_up("postgresql://127.0.0.1:1/nowhere")  # what there is to do is looked up here, and done elsewhere
+    from doings import BATCH, DOINGS, SETTLE
 
     took: dict[str, list[tuple[list[Took], list[Took]]]] = {name: [] for name in DOINGS}
     with ExitStack() as both:
