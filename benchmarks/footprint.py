@@ -20,8 +20,10 @@ from typing import Any, Final
 
 from figures import Figure
 from proc import Process, process, processes
-from processes import answers, free_port
+from processes import answers
 from town import SECRET, folder, set_up
+
+from ports import free_port
 
 STARTS: Final = 5
 """Of each kind: with an empty folder, and with one that has been filled."""

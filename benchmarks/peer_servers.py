@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from proc import processes
-from processes import START_S, free_port
+from processes import START_S
+
+from ports import free_port
 
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 
 from proc import process
 from town import environment, set_up
+
+from ports import free_port
 
 START_S = 60.0
 
@@ -85,11 +86,6 @@ class Simulator(Running):
         self.url = f"http://127.0.0.1:{self.port}"
         super().__init__("simulator", "", f"--port={self.port}", f"--journal={journal}")
         self._await(self.url)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def answers(url: str) -> bool:

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from ports import is_free, port_pair
 from support import post, wait_until
 
 ROOT = Path(__file__).parents[1]
@@ -40,29 +40,6 @@ def need_program(*names: str) -> str:
     if os.environ.get("CI"):
         pytest.fail(f"{missing}, and .ci/run should have seen to it")
     pytest.skip(missing)
-
-
-def port_pair() -> int:
-    """A free port whose next one is free, too: the simulator takes it."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -92,13 +69,16 @@ def processes(data: Path) -> dict[int, str]:
 class Demo:
     """One demo. ``url`` and ``handset`` are its two addresses, ``tokens`` what it printed for its people."""
 
-    def __init__(self, process: subprocess.Popen[bytes], *, port: int, data: Path, said: Path) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], *, port: int, data: Path, said: Path, errors: Path | None = None
+    ) -> None:
         self.process = process
         self.port = port
         self.data = data
         self.url = f"http://127.0.0.1:{port}"
         self.handset = f"http://127.0.0.1:{port + 1}"
         self._said = said
+        self._errors = errors
 
     # -- its life --------------------------------------------------------------------------------------------------
 
@@ -111,7 +91,7 @@ class Demo:
         def ready() -> bool:
             if f"ready {self.url}\n" in self.output():
                 return True
-            assert self.process.poll() is None, self.output()
+            assert self.process.poll() is None, self.output() + (self._errors.read_text() if self._errors else "")
             return False
 
         wait_until(ready, what="the demo's ready line", deadline_s=START_S)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import threading
 import time
 import urllib.error
@@ -23,6 +22,7 @@ from typing import Any
 
 import uvicorn
 
+from ports import free_port
 from rufaa import clock
 from rufaa.cli import proof
 from rufaa.cli.work import HANDLERS
@@ -98,12 +98,6 @@ def number_of_today(rest: str) -> str:
     today = clock.now().astimezone(clock.EAT)
     day = "0123456789ABCDEFGHIJKLMNOPQRSTUV"[today.day]
     return f"{chr(ord('A') + (today.year - 2006) % 26)}{chr(ord('A') + today.month - 1)}{day}{rest}"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def rows(sql: str, **params: object) -> list[dict[str, Any]]:

@@ -12,11 +12,12 @@ import psycopg
 import pytest
 
 from backup.conftest import Commands, failures, passable_folder
+from ports import free_port
 from rufaa.cli.backup import FOLDER
 from rufaa.config import config
 from rufaa.db import backup
 from rufaa.db.embedded import EmbeddedPostgres, Settings
-from support import free_port, wait_until
+from support import wait_until
 
 BEFORE_THE_LAST = """
 import sys

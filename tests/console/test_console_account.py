@@ -14,6 +14,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from desks import Desk
+from ports import free_port
 from rufaa.cli.key_checking import KeyChecker, elsewhere
 from rufaa.daraja.client import Daraja, Timeouts, new_session
 from rufaa.daraja.credentials import Credentials, Environment
@@ -24,7 +25,7 @@ from rufaa.facilities.queries import Actor
 from rufaa.payments.access import Accounts
 from rufaa.simulator.config import DEMO_CONSUMER_KEY, DEMO_CONSUMER_SECRET, DEMO_PASSKEY
 from rufaa.simulator.testing import RunningSimulator
-from support import KEYS, World, advance, credentials, execute, free_port, requests_to, rows, value
+from support import KEYS, World, advance, credentials, execute, requests_to, rows, value
 
 At = Callable[[Actor], Desk]
 TOKEN: Final = "/oauth/v1/generate"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ports import free_port
 from rufaa import clock
 from rufaa.daraja import messages
 from rufaa.daraja.client import PUSH_PATH, Daraja, MemoryTokens, Timeouts, new_session
@@ -19,7 +20,7 @@ from rufaa.daraja.tokens import TokenUnavailable
 from rufaa.phone import Phone
 from rufaa.simulator.config import LimitForm, Rate
 from rufaa.simulator.faults import Fault, FaultKind, Operation
-from support import FEE, RINGS, free_port, pushes, requests_to
+from support import FEE, RINGS, pushes, requests_to
 
 TOKEN = "/oauth/v1/generate"
 Open = Callable[..., Any]

@@ -22,10 +22,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 from crashes.cutting import CuttingProxy
 from crashes.forked import MAY_DIFFER, Forked, Forker
+from ports import free_port
 from rufaa.db import _pg_processes
 from rufaa.db.embedded import EmbeddedPostgres, running_url
 from rufaa.ingest.address import callback_url
-from support import KEYS, free_port, wait_until
+from support import KEYS, wait_until
 
 SOURCE = Path(__file__).parents[2] / "src"
 

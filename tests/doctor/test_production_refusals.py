@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from demo_process import port_pair
+from ports import free_port, port_pair
 from rufaa.cli import production
 from rufaa.cli.demo import PEOPLE
 from rufaa.cli.production import is_weak
@@ -22,7 +22,7 @@ from rufaa.daraja.credentials import Credentials, Environment, InvalidCredential
 from rufaa.db.atomic import unit
 from rufaa.facilities import operations as facilities
 from rufaa.simulator.config import DEMO_CONSUMER_KEY, DEMO_CONSUMER_SECRET, DEMO_PASSKEY
-from support import KEYS, credentials, free_port, make_world, post, rows, wait_until
+from support import KEYS, credentials, make_world, post, rows, wait_until
 
 SANDBOX_PASSKEY = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"
 """Safaricom shows it to every developer."""

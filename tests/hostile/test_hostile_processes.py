@@ -21,6 +21,7 @@ import pytest
 from crashes import conftest as crashes
 from crashes.conftest import Role, Roles
 from hostile.wire import chunked, connected, exchange, heard, request, statuses, target
+from ports import free_port
 from rufaa.simulator.faults import Fault, FaultKind
 from rufaa.simulator.testing import RunningSimulator
 from support import (
@@ -28,7 +29,6 @@ from support import (
     RINGS,
     World,
     check_books,
-    free_port,
     inbox_outcomes,
     open_tasks,
     post,

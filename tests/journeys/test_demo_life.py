@@ -10,18 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from demo_process import (
-    RINGS,
-    Demo,
-    folder,
-    is_free,
-    port_pair,
-    processes,
-    running_demo,
-    start_by_make,
-    start_demo,
-    stop,
-)
+from demo_process import RINGS, Demo, folder, processes, running_demo, start_by_make, start_demo, stop
+from ports import is_free, port_pair
 from support import post, wait_until
 
 LONG = pytest.mark.timeout(300)

@@ -13,7 +13,8 @@ import pytest
 
 from demo_process import RINGS, ROOT, Demo, environment, need_program
 from npm_project import installed
-from support import free_port, post, wait_until
+from ports import free_port
+from support import post, wait_until
 
 EXAMPLE = ROOT / "examples" / "seed"
 CREATED = re.compile(r"created: ([0-9a-f]{32})")

@@ -16,6 +16,7 @@ import asyncpg
 import psycopg
 import pytest
 
+from ports import free_port
 from rufaa.cli import work
 from rufaa.db.atomic import Tx
 from rufaa.db.listen import Listener
@@ -34,7 +35,6 @@ from support import (
     World,
     advance,
     execute,
-    free_port,
     inbox_outcomes,
     open_tasks,
     post,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ports import free_port
 from rufaa.daraja.outcomes import Accepted, Because, Declined, Exchange, NotSent, PushOutcome, Unknown
 from rufaa.db.atomic import unit
 from rufaa.payments import dispatch
@@ -16,20 +17,7 @@ from rufaa.payments.machine import FeeEvent
 from rufaa.referrals import operations as referrals
 from rufaa.simulator.faults import Fault, FaultKind
 from rufaa.simulator.testing import RunningSimulator
-from support import (
-    RINGS,
-    Running,
-    Worker,
-    World,
-    advance,
-    execute,
-    free_port,
-    inbox_outcomes,
-    open_tasks,
-    pushes,
-    receipts,
-    rows,
-)
+from support import RINGS, Running, Worker, World, advance, execute, inbox_outcomes, open_tasks, pushes, receipts, rows
 
 NOTHING = Exchange(None, b"", datetime(2026, 11, 23, tzinfo=UTC), 0.1)
 SPIKE_ARREST = (

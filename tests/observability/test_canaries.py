@@ -27,7 +27,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
-from demo_process import START_S, Demo, environment, folder, port_pair, processes, stop
+from demo_process import START_S, Demo, environment, folder, processes, stop
 from observability.canaries import (
     CANCELS,
     DATE_OF_BIRTH,
@@ -40,10 +40,11 @@ from observability.canaries import (
     canary,
     search,
 )
+from ports import free_port, port_pair
 from reports import URLS, c2b_body, result_body
 from rufaa.db.embedded import running_url
 from rufaa.ingest.address import Kind, callback_url
-from support import failure_body, free_port, post, success_body, wait_until
+from support import failure_body, post, success_body, wait_until
 
 TOKEN: Final = "a-metrics-token-that-is-long-enough"
 BAD_TOKEN: Final = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJLYW5hcmkifQ.c2lnbmF0dXJlLW9mLWEtY2FuYXJ5"
@@ -143,7 +144,7 @@ def running_server() -> Iterator[Server]:
                 [sys.executable, "-m", "rufaa", "demo"],
                 cwd=parent, env=settings, stdin=subprocess.DEVNULL, stdout=said, stderr=errors, start_new_session=True,
             )  # fmt: skip
-        demo = Demo(process, port=port, data=data, said=parent / "said")
+        demo = Demo(process, port=port, data=data, said=parent / "said", errors=parent / "errors")
         try:
             demo.wait_until_ready()
             database = running_url(data)

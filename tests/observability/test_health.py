@@ -17,10 +17,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from ports import free_port
 from rufaa.cli.monitor import Rounds
 from rufaa.gateway import app
 from rufaa.gateway.vitals import DEADLINE_S, STATE_KEPT_S
-from support import Answer, Running, execute, free_port, post, rows, running_gateway, value, wait_until
+from support import Answer, Running, execute, post, rows, running_gateway, value, wait_until
 
 GATEWAY = ["database", "parts", "writable", "migrations", "listening", "callbacks", "stopping"]
 

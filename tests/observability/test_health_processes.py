@@ -9,7 +9,8 @@ from typing import Any
 from crashes.conftest import Roles, database_url, roles
 from observability.test_health import look, wrong
 from observability.test_metrics import TOKEN, samples, scrape
-from support import execute, free_port, wait_until
+from ports import free_port
+from support import execute, wait_until
 
 __all__ = ["database_url", "roles"]
 

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ports import free_port
 from rufaa import functions, metrics
 from rufaa.config import InvalidSetting, load
 from rufaa.db import sql
@@ -41,7 +42,6 @@ from support import (
     advance,
     call_back,
     execute,
-    free_port,
     post,
     running_gateway,
     success_body,
