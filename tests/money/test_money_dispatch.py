@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import pytest
 
-from rufaa.daraja.outcomes import Accepted, Exchange, PushOutcome, Unknown
+from rufaa.daraja.outcomes import Accepted, Exchange, NotSent, PushOutcome, Unknown
 from rufaa.db.aside import Aside, DatabaseSilent
 from rufaa.db.atomic import unit
 from rufaa.payments import dispatch
@@ -102,6 +102,17 @@ def test_a_mixed_lot_is_each_as_it_was_answered(world: World) -> None:
     unit(lambda tx: record(tx, accepted(older), (two, Unknown("timeout", "No answer.", NOTHING))))
 
     assert states() == {one.id: ("sending", None), two.id: ("unknown", None)}
+
+
+def test_a_time_to_wait_may_be_a_fraction_beside_whole_numbers(world: World) -> None:
+    """Written in one list: nobody's answer is written alone because another has to wait for a moment and a half."""
+    one, two = claimed(world, 2)
+    aside = Slow()
+
+    written(aside, [accepted(one), (two, NotSent("busy", "Daraja is busy.", 1.5, NOTHING))])
+
+    assert aside.runs == 1
+    assert states() == {one.id: ("pending", f"ws_CO_{one.id.hex}"), two.id: ("created", None)}
 
 
 def test_while_the_database_is_silent_it_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
