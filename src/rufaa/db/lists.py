@@ -81,13 +81,10 @@ _WRITTEN: Final[Mapping[type, tuple[str, Callable[[Any], list[bytes]]]]] = {
 
 
 def _type_of(values: list[Any]) -> type | None:
-    """The type of all ``values``, if it is one of ``_WRITTEN``: words of an enumeration are texts, whole numbers among
-    others are fractions."""
+    """The type of all ``values``, if it is one of ``_WRITTEN``; words of an enumeration are texts."""
     types = set(map(type, values)) - {NoneType}
     if len(types) == 1 and not types.isdisjoint(_WRITTEN):
         return types.pop()
-    if types == {int, float}:
-        return float
     return str if types and all(issubclass(each, str) for each in types) else None
 
 

@@ -139,7 +139,8 @@ def _told(prompt: Claimed, outcome: PushOutcome) -> dict[str, Any]:
 
 
 def _move(state: PromptState, event: PromptEvent, *, next_s: float | None) -> dict[str, Any]:
-    return {"state": state, "event": event, "next_s": next_s}
+    # always a float, since a list of some whole numbers and some others has no type
+    return {"state": state, "event": event, "next_s": None if next_s is None else float(next_s)}
 
 
 def tidy(tx: Tx) -> None:

@@ -281,7 +281,8 @@ def _write_prompts(tx: Tx, decided: Plan) -> None:
             "messages": [row.message for row in changes],
             "unpaid": [row.unpaid_queries for row in changes],
             "keep": [row.keep_schedule for row in changes],
-            "next_s": [row.next_query_s for row in changes],
+            # all floats, since a list of some whole numbers and some others has no type
+            "next_s": [None if row.next_query_s is None else float(row.next_query_s) for row in changes],
         },
     )
 
