@@ -286,7 +286,8 @@ def test_twenty_thousand_referrals_are_searched_by_the_index(world: World) -> No
 def explained(statement: str, actor: Actor, text: str) -> str:
     values = {
         "text": text,
-        "medical": search._medical(actor),
+        "medical": " | ".join([*search._referring(actor), *search._receiving(actor)]),
+        "unreleased": " | ".join(search._referring(actor)),
         "money": "",
         "after": None,
         "limit": 51,

@@ -94,6 +94,8 @@ class Sought(models.Model):
 
     referral = models.OneToOneField(Referral, models.PROTECT, primary_key=True)
     words = SearchVectorField()
+    released = models.BooleanField(db_default=False)
+    """Whether the receiving facility may find it yet."""
 
     class Meta:
         db_table = "referral_search"

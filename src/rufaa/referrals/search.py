@@ -72,7 +72,8 @@ def _by_words(
     }
     values = {
         "text": text,
-        "medical": _medical(actor),
+        "medical": " | ".join([*_referring(actor), *_receiving(actor)]),
+        "unreleased": " | ".join(_referring(actor)),
         "money": " | ".join(f"'@m{each.hex}'" for each in actor.facilities_with(Right.SEE_MONEY, Side.PAYEE)),
         "after": None if after is None else ids.from_wire(after) or uuid.UUID(int=0),
         "limit": limit,
@@ -82,16 +83,18 @@ def _by_words(
     return {row["id"] for row in tx.rows(_SQL["found"], values)}
 
 
-def _medical(actor: Actor) -> str:
-    """The gates of ``queries._gates`` behind which the particulars may be known, as a tsquery."""
+def _referring(actor: Actor) -> list[str]:
+    """The gates of ``queries._gates`` behind which particulars may be known from the first, as parts of a tsquery."""
     own = actor.facilities_with(Right.SEE_OWN, Side.REFERRING)
-    return " | ".join(
-        [
-            *(f"('@p{actor.user.hex}' & '@f{each.hex}')" for each in own),
-            *(f"'@f{each.hex}'" for each in actor.facilities_with(Right.SEE, Side.REFERRING)),
-            *(f"'@r{each.hex}'" for each in actor.facilities_with(Right.SEE, Side.RECEIVING)),
-        ]
-    )
+    return [
+        *(f"('@p{actor.user.hex}' & '@f{each.hex}')" for each in own),
+        *(f"'@f{each.hex}'" for each in actor.facilities_with(Right.SEE, Side.REFERRING)),
+    ]
+
+
+def _receiving(actor: Actor) -> list[str]:
+    """The same, of those behind which they may be known once the referral is released."""
+    return [f"'@r{each.hex}'" for each in actor.facilities_with(Right.SEE, Side.RECEIVING)]
 
 
 def _plain(text: str) -> str:
