@@ -51,7 +51,7 @@ def _into(guards: list[Guard], table: str, name: str, says: str | None) -> Calla
 
 @trigger("fee", "fee_1_law", "law")
 def paid_from_waived(sql: Town) -> None:
-    _with_history_out_of_the_way(sql)
+    history_out_of_the_way(sql)
     fee = sql.fee("waived")
     receipt = sql.receipt()
     with sql.past_the_guards():
@@ -61,36 +61,36 @@ def paid_from_waived(sql: Town) -> None:
 
 @trigger("prompt", "prompt_1_law", "law")
 def sent_again(sql: Town) -> None:
-    _with_history_out_of_the_way(sql)
+    history_out_of_the_way(sql)
     sql.move("prompt", sql.prompt(state="unknown"), "not-sent", "created")
 
 
 @trigger("receipt", "receipt_1_law", "law")
 def unapplied_again(sql: Town) -> None:
-    _with_history_out_of_the_way(sql)
+    history_out_of_the_way(sql)
     _, _, receipt = sql.paid_fee()
     sql.move("receipt", receipt, "arrive", "unapplied")
 
 
 @trigger("refund", "refund_1_law", "law")
 def ordered_anew_after_an_answer_was_lost(sql: Town) -> None:
-    _with_history_out_of_the_way(sql)
+    history_out_of_the_way(sql)
     sql.move("refund", sql.refund(state="unknown"), "not-sent", "approved")
 
 
 @trigger("refund", "refund_1_law", "law")
 def failed_after_the_money_went(sql: Town) -> None:
-    _with_history_out_of_the_way(sql)
+    history_out_of_the_way(sql)
     sql.move("refund", sql.refund(state="done"), "rejected", "failed")
 
 
 @trigger("referral", "referral_1_law", "law")
 def reopened(sql: Town) -> None:
-    _with_history_out_of_the_way(sql)
+    history_out_of_the_way(sql)
     sql.move("referral", sql.referral("cancelled"), "create", "pending-admin")
 
 
-def _with_history_out_of_the_way(sql: Town) -> None:
+def history_out_of_the_way(sql: Town) -> None:
     """History's own guard refuses an unlawful move too, and would hide whether the machine's is there."""
     sql.do("ALTER TABLE history DISABLE TRIGGER history_is_lawful")
 

@@ -270,6 +270,7 @@ TRUNCATE_GUARDS: Final = {
     "inquiry": "inquiry_3_kept",
     "brought": "brought_3_kept",
     "law": "law_3_kept",
+    "mpesa_account": "mpesa_account_3_kept",
 }
 
 for _table, _name in (

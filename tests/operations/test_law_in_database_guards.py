@@ -12,7 +12,7 @@ from typing import Any, Final
 import psycopg
 import pytest
 
-from operations import law_constraints, law_kept  # noqa: F401 - they add their guards to the lists
+from operations import law_constraints, law_kept, law_pointers  # noqa: F401 - they add their guards to the lists
 from operations.law_ground import CENTS, Town, town
 from operations.law_guards import CONSTRAINTS, TRIGGERS, Guard
 

@@ -7,10 +7,10 @@ from typing import Final
 
 PAYMENTS: Final = "src/rufaa/payments"
 FIRST_TABLES: Final = f"{PAYMENTS}/migrations/0001_initial.py"
-FIRST_GUARDS: Final = f"{PAYMENTS}/migrations/0002_guards.sql"
 WORKED_TABLES: Final = f"{PAYMENTS}/migrations/0006_worked_money.py"
 WORKED_GUARDS: Final = f"{PAYMENTS}/migrations/0008_worked_money_guards.sql"
 GUARDS_IN_SETS: Final = f"{PAYMENTS}/migrations/0011_in_sets.sql"
+ASKED_IN_SETS: Final = f"{PAYMENTS}/migrations/0014_asked_in_sets.sql"
 UNKNOWN: Final = "tests/money/test_money_unknown.py"
 JUDGE: Final = "tests/machines/test_judge.py"
 UNTRUSTED: Final = "tests/money/test_money_untrusted.py"
@@ -608,9 +608,9 @@ GUARDS: Final = (
     Guard(
         "law-of-fees",
         "a fee moves as no law allows",
-        FIRST_GUARDS,
-        "CREATE TRIGGER fee_1_law BEFORE INSERT OR UPDATE ON fee FOR EACH ROW EXECUTE FUNCTION law_guard('fee');",
-        "",
+        ASKED_IN_SETS,
+        "CALL rufaa_has_law('fee', born => 'fee_1_born', moved => 'fee_1_law');",
+        "DROP TRIGGER fee_1_law ON fee;",
         (f"{IN_DATABASE}::test_the_guard_refuses[fee_1_law-paid_from_waived]",),
     ),
     Guard(

@@ -142,7 +142,8 @@ class Receipt(models.Model):
     event = models.TextField()
     reason = models.TextField(default="", db_default="")
     number = models.TextField(null=True, unique=True)
-    account = models.ForeignKey(MpesaAccount, models.PROTECT, db_index=False)
+    # no db_constraint, here and below: triggers ask for all rows of a statement (migrations/0014_asked_in_sets.sql)
+    account = models.ForeignKey(MpesaAccount, models.PROTECT, db_index=False, db_constraint=False)
     amount_cents = models.BigIntegerField()
     free_cents = models.BigIntegerField(default=0, db_default=0)
     paid_at = models.DateTimeField(null=True)  # as M-Pesa says
@@ -151,7 +152,8 @@ class Receipt(models.Model):
         Fee, models.PROTECT, null=True, related_name="+", db_index=False
     )
     phone_shown = models.TextField(default="", db_default="")  # the payer's, as far as M-Pesa shows it
-    prompt = models.OneToOneField(Prompt, models.PROTECT, null=True)  # one push is at most one payment
+    # one push is at most one payment
+    prompt = models.OneToOneField(Prompt, models.PROTECT, null=True, db_constraint=False)
 
     class Meta:
         db_table = "receipt"
@@ -182,8 +184,8 @@ class Application(models.Model):
 
     id = models.UUIDField(primary_key=True, default=ids.new_id)
     at = models.DateTimeField(db_default=RufaaNow())
-    receipt = models.ForeignKey(Receipt, models.PROTECT)
-    fee = models.ForeignKey(Fee, models.PROTECT, db_index=False)  # application_once finds them
+    receipt = models.ForeignKey(Receipt, models.PROTECT, db_constraint=False)
+    fee = models.ForeignKey(Fee, models.PROTECT, db_index=False, db_constraint=False)  # application_once finds them
     amount_cents = models.BigIntegerField()
     by = models.UUIDField(null=True)  # the person who said so; None: settlement
 
@@ -236,12 +238,13 @@ class Evidence(models.Model):
 
     at = models.DateTimeField(db_default=RufaaNow())
     channel = models.TextField()  # payments.machine.Channel
-    prompt = models.ForeignKey(Prompt, models.PROTECT, null=True, db_index=False)
+    prompt = models.ForeignKey(Prompt, models.PROTECT, null=True, db_index=False, db_constraint=False)
     stray = models.ForeignKey(Stray, models.PROTECT, null=True, db_index=False)
     claim = models.ForeignKey(Claim, models.PROTECT, null=True, db_index=False)
     refund = models.ForeignKey(Refund, models.PROTECT, null=True, db_index=False)
     account = models.ForeignKey(MpesaAccount, models.PROTECT, null=True, db_index=False)
-    receipt = models.ForeignKey(Receipt, models.PROTECT, null=True)  # the receipt that it reports, where it does
+    # the receipt that it reports, where it does
+    receipt = models.ForeignKey(Receipt, models.PROTECT, null=True, db_constraint=False)
     inbox = models.BigIntegerField(null=True)  # the stored callback, where it is one
     verdict = models.TextField()
     result_code = models.TextField(default="", db_default="")

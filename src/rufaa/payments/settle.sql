@@ -8,7 +8,7 @@ FOR NO KEY UPDATE
 SELECT
     prompt.id, prompt.fee_id, prompt.account_id, prompt.state, prompt.amount_cents, prompt.payer_phone,
     prompt.checkout_request_id, prompt.merchant_request_id, prompt.unpaid_queries,
-    prompt.sent_at, coalesce(extract(epoch FROM rufaa_now() - prompt.sent_at), 0)::float8 AS age_s,
+    prompt.sent_at, coalesce(extract(epoch FROM (SELECT rufaa_now()) - prompt.sent_at), 0)::float8 AS age_s,
     (SELECT receipt.id FROM receipt WHERE receipt.prompt_id = prompt.id) AS receipt,
     (SELECT receipt.number FROM receipt WHERE receipt.prompt_id = prompt.id) AS receipt_number,
     (SELECT evidence.receipt_number FROM evidence
@@ -77,9 +77,10 @@ WHERE kind = 'unapplied' AND closed_at IS NULL
     AND receipt_id IN (SELECT id FROM receipt WHERE id = ANY(%(receipts)s::uuid[]) AND state <> 'unapplied')
 
 -- name: insert_receipts
-INSERT INTO receipt (id, state, event, number, account_id, amount_cents, paid_at, prompt_id, account_reference,
-                     phone_shown, names_id)
-SELECT id, 'unapplied', 'arrive', number, account, amount, paid_at, prompt, reference, phone, names
+-- Here and below, (SELECT rufaa_now()) is the time for all rows, and not anew for each.
+INSERT INTO receipt (id, created_at, state, event, number, account_id, amount_cents, paid_at, prompt_id,
+                     account_reference, phone_shown, names_id)
+SELECT id, (SELECT rufaa_now()), 'unapplied', 'arrive', number, account, amount, paid_at, prompt, reference, phone, names
 FROM unnest(%(ids)s::uuid[], %(numbers)s::text[], %(accounts)s::uuid[], %(amounts)s::bigint[],
             %(paid_at)s::timestamptz[], %(prompts)s::uuid[], %(references)s::text[], %(phones)s::text[],
             %(names)s::uuid[])
@@ -89,7 +90,7 @@ FROM unnest(%(ids)s::uuid[], %(numbers)s::text[], %(accounts)s::uuid[], %(amount
 UPDATE prompt SET
     state = coalesce(new.state, prompt.state),
     event = coalesce(new.event, prompt.event),
-    settled_at = CASE WHEN new.settled THEN rufaa_now() ELSE prompt.settled_at END,
+    settled_at = CASE WHEN new.settled THEN (SELECT rufaa_now()) ELSE prompt.settled_at END,
     lease_until = CASE WHEN new.state IS NULL THEN prompt.lease_until END,
     checkout_request_id = new.checkout,
     merchant_request_id = new.merchant,
@@ -99,7 +100,7 @@ UPDATE prompt SET
     next_at = CASE
         WHEN new.keep THEN prompt.next_at
         WHEN new.next_s IS NULL THEN NULL
-        ELSE coalesce(prompt.sent_at, rufaa_now()) + new.next_s * interval '1 second'
+        ELSE coalesce(prompt.sent_at, (SELECT rufaa_now())) + new.next_s * interval '1 second'
     END
 FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(events)s::text[], %(settled)s::bool[], %(checkouts)s::text[],
             %(merchants)s::text[], %(codes)s::text[], %(messages)s::text[], %(unpaid)s::int[], %(keep)s::bool[],
@@ -108,8 +109,8 @@ FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(events)s::text[], %(settled)s
 WHERE prompt.id = new.id
 
 -- name: apply
-INSERT INTO application (id, receipt_id, fee_id, amount_cents, by)
-SELECT * FROM unnest(%(ids)s::uuid[], %(receipts)s::uuid[], %(fees)s::uuid[], %(amounts)s::bigint[], %(by)s::uuid[])
+INSERT INTO application (at, id, receipt_id, fee_id, amount_cents, by)
+SELECT (SELECT rufaa_now()), * FROM unnest(%(ids)s::uuid[], %(receipts)s::uuid[], %(fees)s::uuid[], %(amounts)s::bigint[], %(by)s::uuid[])
 
 -- name: pay_fees
 UPDATE fee SET state = 'paid', event = 'pay', reason = '' WHERE id = ANY(%(fees)s::uuid[])
@@ -129,9 +130,9 @@ FROM unnest(%(receipts)s::uuid[], %(numbers)s::text[], %(paid_at)s::timestamptz[
 WHERE receipt.id = new.id AND receipt.number IS NULL
 
 -- name: insert_evidence
-INSERT INTO evidence (channel, prompt_id, receipt_id, inbox, verdict, result_code, result_desc, receipt_number,
+INSERT INTO evidence (at, channel, prompt_id, receipt_id, inbox, verdict, result_code, result_desc, receipt_number,
                       amount_cents, phone_shown, status, body)
-SELECT * FROM unnest(%(channels)s::text[], %(prompts)s::uuid[], %(receipts)s::uuid[], %(inboxes)s::bigint[],
+SELECT (SELECT rufaa_now()), * FROM unnest(%(channels)s::text[], %(prompts)s::uuid[], %(receipts)s::uuid[], %(inboxes)s::bigint[],
                      %(verdicts)s::text[], %(codes)s::text[], %(descs)s::text[], %(numbers)s::text[],
                      %(amounts)s::bigint[], %(phones)s::text[], %(statuses)s::int[], %(bodies)s::bytea[])
 
