@@ -12,6 +12,7 @@ Afterwards every prompt is looked at, row by row, and the books.
 
 from __future__ import annotations
 
+import random
 import subprocess
 import tempfile
 import time
@@ -48,6 +49,7 @@ class Callbacks:
         from support import rows
 
         found = rows("SELECT id, amount_cents, payer_phone FROM prompt WHERE state = 'pending' ORDER BY id")
+        random.Random(1).shuffle(found)  # people type their PINs in no order
         self._requests = [
             request(
                 urlsplit(callback_url("http://here", row["id"], keys=(SECRET,))).path,

@@ -28,7 +28,7 @@ from rufaa.db.listen import Listener
 from rufaa.gateway.monitor import Monitor, function_connections
 from rufaa.gateway.vitals import Vitals
 from rufaa.ingest.address import callback_urls, order_urls
-from rufaa.ingest.loop import Handlers, settle_inbox
+from rufaa.ingest.loop import BATCH, Handlers, settle_inbox
 from rufaa.payments.access import Accounts
 from rufaa.payments.arrivals import status_of_claim, take_notices
 from rufaa.payments.dispatch import Dispatcher, next_sending_s
@@ -62,6 +62,8 @@ _AFTER_ERROR_S: Final = 1.0
 _SHORTEST_S: Final = 0.05
 _SILENCES: Final = 3
 _THREADS: Final = 6
+_BATCHES: Final = 4
+"""That a round of settlement takes of a backlog on each side: few, since a worker that is to stop ends its round."""
 
 
 HANDLERS: Final = Handlers(
@@ -98,10 +100,6 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
         checker = KeyChecker(daraja, accounts, aside)
         sealer = Sealer()
 
-        async def settle() -> float | None:
-            taken = await aside.run(lambda: settle_inbox(HANDLERS))
-            return 0.0 if taken else None
-
         async def seal() -> float | None:
             await aside.run(sealer.round)
             return SEAL_EVERY_S
@@ -127,7 +125,7 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
         loop = partial(_loop, listener=listener, stop=stop, done=rounds.done)
         listening = asyncio.create_task(listener.run())
         loops = [
-            asyncio.create_task(loop("settle", settle)),
+            asyncio.create_task(loop("settle", partial(settle, aside))),
             asyncio.create_task(loop("dispatch", dispatcher.round, next_due=sending, every_s=0.0)),
             asyncio.create_task(loop("query", reconciler.round, next_due=asking)),
             asyncio.create_task(loop("stray", strays.round, next_due=finding)),
@@ -149,6 +147,23 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
                 task.cancel()
             await asyncio.gather(listening, stopping, *loops, return_exceptions=True)
             aside.close()
+
+
+async def settle(aside: Aside) -> float | None:
+    """A round of settlement. Of a backlog two batches go side by side: one is read while PostgreSQL writes one."""
+
+    async def batch() -> int:
+        return await aside.run(lambda: settle_inbox(HANDLERS))
+
+    async def batches() -> None:
+        for _ in range(_BATCHES):
+            if await batch() < BATCH:
+                return
+
+    taken = await batch()
+    if taken == BATCH:
+        await asyncio.gather(batches(), batches())
+    return 0.0 if taken else None
 
 
 async def _monitor(
