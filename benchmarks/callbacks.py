@@ -6,6 +6,7 @@
   commits before it answers. No worker runs meanwhile.
 * *Settled* while they arrive at ``RATE``, for ``STORM_S``: each referral ``paid``, with receipt, ledger, history and
   notification. What is not settled when the storm ends is the backlog.
+* *Sustained* is the highest of ``STEPS`` at which no backlog grows: what waits at the end arrived within a second.
 
 Afterwards every prompt is looked at, row by row, and the books.
 """
@@ -30,6 +31,8 @@ from town import SECRET, callback, database, receipt_number
 RATE: Final = 6000.0
 """Callbacks a second: M-Pesa's announced capacity in Kenya is 6,000 transactions a second."""
 STORM_S: Final = 60.0
+STEPS: Final = (500.0, 1000.0, 1500.0, 2000.0, 2500.0, 3000.0)
+"""Callbacks a second, tried one after another, each for a fourth of ``STORM_S``."""
 ACCEPTED: Final = 12_000
 """Callbacks of one acceptance run."""
 REPEATS: Final = 5
@@ -69,13 +72,15 @@ class Callbacks:
 
 def measured(quick: bool) -> list[Figure]:
     repeats, accepted, storm_s = (2, 3000, 5.0) if quick else (REPEATS, ACCEPTED, STORM_S)
+    step_s = 3.0 if quick else storm_s / 4
     with database() as url:
         from support import make_world
 
-        ringing(make_world(), 2 * repeats * accepted + int(RATE * storm_s))
+        ringing(make_world(), 2 * repeats * accepted + int(RATE * storm_s + sum(STEPS) * step_s))
         callbacks = Callbacks()
         figures = _accepted(url, callbacks, repeats=repeats, count=accepted)
         figures += _settled(url, callbacks, seconds=storm_s)
+        figures += _sustained(url, callbacks, seconds=step_s)
         check(callbacks.sent)
     return figures
 
@@ -170,6 +175,37 @@ def _settled(url: str, callbacks: Callbacks, *, seconds: float) -> list[Figure]:
         Figure("  processor: gateway", (1e6 * grown["gateway_cpu"][0] / count,), "µs each"),
         Figure("  processor: worker", (1e6 * grown["worker_cpu"][0] / count,), "µs each"),
         Figure("  processor: storm", (1e6 * stormed.cpu_s / count,), "µs each"),
+    ]
+
+
+def _sustained(url: str, callbacks: Callbacks, *, seconds: float) -> list[Figure]:
+    from support import value
+
+    gateway, worker = Gateway(url), WorkerRole(url)
+    best: tuple[float, Stormed, list[float]] | None = None
+    try:
+        for rate in STEPS:
+            before = callbacks.sent
+            stormed = storm(gateway.port, callbacks.next(int(rate * seconds)), connections=64, per_s=rate)
+            left = int(value("SELECT count(*) FROM inbox WHERE settled_at IS NULL"))
+            await_settled()
+            if stormed.good != stormed.requests:
+                raise RuntimeError(f"not all were accepted: {stormed.statuses}")
+            if left > rate or stormed.per_s < 0.99 * rate:
+                break
+            best = rate, stormed, _lags(before)
+    finally:
+        worker.close()
+        gateway.close()
+    if best is None:
+        return [Figure("sustained, no backlog growing", (0.0,), "/s", goal=RATE)]
+    rate, stormed, lags = best
+    return [
+        Figure("sustained, no backlog growing", (rate,), "/s", goal=RATE),
+        Figure("  answer p50", (stormed.p50_ms,), "ms"),
+        Figure("  answer p99", (stormed.p99_ms,), "ms"),
+        Figure("  from commit to settled p50", (1000 * quantile(lags, 0.5),), "ms"),
+        Figure("  from commit to settled p99", (1000 * quantile(lags, 0.99),), "ms"),
     ]
 
 

@@ -1,6 +1,6 @@
 -- AFTER INSERT (NEW TABLE AS after) and AFTER UPDATE (OLD TABLE AS before, too) on a machine's table: only moves of the law
 -- in force. What law_guard is for a row, once a statement. Argument: the machine's name.
-CREATE FUNCTION law_holds() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = off AS $$
+CREATE FUNCTION law_holds() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = off SET enable_hashjoin = on AS $$
 DECLARE
     wrong record;
     lawful text;
@@ -28,6 +28,10 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+
+-- Hash joins are on, since a trigger that puts them off for its own search may be what moves the rows (application_fits):
+-- of five hundred moves each would be compared with each.
+ALTER FUNCTION law_history() SET enable_hashjoin = on;
 
 -- "born": the trigger of new rows, "moved": of changed ones, which had this name before.
 CREATE PROCEDURE rufaa_has_law(machine regclass, born text, moved text) LANGUAGE plpgsql AS $$
