@@ -90,7 +90,8 @@ def simulator() -> Server:
     token for each push kills the one of the push beside it.
     """
     port = free_port()
-    return Server([sys.executable, str(Path(__file__)), str(port)], port=port, folder=ROOT, settings={})
+    ours = {"PYTHONPATH": os.pathsep.join(str(ROOT / each) for each in ("src", "tests"))}
+    return Server([sys.executable, str(Path(__file__)), str(port)], port=port, folder=ROOT, settings=ours)
 
 
 def django(settings: Mapping[str, str]) -> Server:
