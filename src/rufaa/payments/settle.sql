@@ -5,6 +5,7 @@ ORDER BY id
 FOR NO KEY UPDATE
 
 -- name: lock_prompts
+-- What is only asked for whether it is there is asked with LIMIT 1: of EXISTS PostgreSQL may make a hash of all evidence.
 SELECT
     prompt.id, prompt.fee_id, prompt.account_id, prompt.state, prompt.amount_cents, prompt.payer_phone,
     prompt.checkout_request_id, prompt.merchant_request_id, prompt.unpaid_queries,
@@ -14,10 +15,13 @@ SELECT
     (SELECT evidence.receipt_number FROM evidence
      WHERE evidence.prompt_id = prompt.id AND evidence.verdict = 'ask' AND evidence.result_code = '0'
      ORDER BY evidence.id DESC LIMIT 1) AS asked_number,
-    EXISTS (SELECT FROM evidence WHERE evidence.prompt_id = prompt.id AND evidence.result_code = '0') AS success_claimed,
-    EXISTS (SELECT FROM receipt WHERE receipt.prompt_id = prompt.id AND receipt.number IS NOT NULL AND NOT EXISTS (
-        SELECT FROM evidence WHERE evidence.prompt_id = prompt.id AND evidence.receipt_number = receipt.number
-    )) AS number_from_arrival
+    coalesce((SELECT true FROM evidence
+              WHERE evidence.prompt_id = prompt.id AND evidence.result_code = '0' LIMIT 1), false) AS success_claimed,
+    coalesce((SELECT (
+        SELECT evidence.id FROM evidence
+        WHERE evidence.prompt_id = prompt.id AND evidence.receipt_number = receipt.number LIMIT 1
+    ) IS NULL FROM receipt WHERE receipt.prompt_id = prompt.id AND receipt.number IS NOT NULL), false)
+        AS number_from_arrival
 FROM prompt WHERE prompt.id = ANY(%(prompts)s::uuid[])
 ORDER BY prompt.id
 FOR NO KEY UPDATE
