@@ -140,7 +140,7 @@ def states() -> str:
         MADE,
         "",
         "The tables below are the law: Python asks them, and PostgreSQL holds every writer to the same rows (table",
-        "`law`, a trigger before each write, a foreign key from `history`). What is not here is refused, with the list",
+        "`law`, a trigger on each machine and on `history`). What is not here is refused, with the list",
         "of what is allowed.",
     ]
     for machine in machines:
