@@ -36,7 +36,7 @@ STEPS: Final = (500.0, 1000.0, 1500.0, 2000.0, 2500.0, 3000.0)
 ACCEPTED: Final = 12_000
 """Callbacks of one acceptance run."""
 REPEATS: Final = 5
-_PATIENCE_S: Final = 240.0
+_PATIENCE_S: Final = 600.0
 _PGBENCH: Final = ("-n", "-M", "prepared", "-c", "64", "-j", "2")
 _INSERT: Final = (
     "INSERT INTO bench_inbox (kind, subject, source, trusted, body)"

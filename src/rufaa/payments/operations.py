@@ -297,21 +297,21 @@ def request_prompt(
                 secondsLeft=_seconds_left(last),
             )
         return Requested(last["id"], last["attempt"], phone, due, joined=True)
-    in_review = tx.row(_SQL["in_review"], {"fee": fee})
-    if in_review is not None and not reason.strip():
+    doubts = tx.row(_SQL["doubts"], {"fee": fee})
+    assert doubts is not None
+    if doubts["in_review"] is not None and not reason.strip():
         raise PromptInReview(
             "An earlier prompt may still turn out to be paid. To ask again, give a reason.",
-            paymentId=in_review["id"].hex,
+            paymentId=doubts["in_review"].hex,
         )
-    restored = tx.row(_SQL["restored_since"], {"fee": fee})
-    if restored is not None and not reason.strip():
+    if doubts["backup_at"] is not None and not reason.strip():
         raise PaidMeanwhile(
             sentence(
                 "This server was restored from a backup of %(backup_at)s UTC, and the fee may have been paid since."
                 " Look for it in the M-Pesa statement. To ask all the same, give a reason.",
-                backup_at=f"{restored['backup_at']:%Y-%m-%d %H:%M}",
+                backup_at=f"{doubts['backup_at']:%Y-%m-%d %H:%M}",
             ),
-            since=restored["backup_at"].isoformat(),
+            since=doubts["backup_at"].isoformat(),
         )
     if retry and last is None:
         raise NothingToRetry("No prompt was sent for this referral yet. Use triggerReferralPayment.")

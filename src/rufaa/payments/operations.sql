@@ -63,13 +63,12 @@ LIMIT 1
 -- name: pays
 SELECT receipt_id, amount_cents FROM application WHERE fee_id = %(fee)s ORDER BY at, id
 
--- name: in_review
-SELECT id FROM prompt WHERE fee_id = %(fee)s AND state = 'review' ORDER BY attempt DESC LIMIT 1
-
--- name: restored_since
-SELECT min(backup_at) AS backup_at FROM restoration JOIN fee ON fee.created_at <= restoration.restored_at
-WHERE restoration.compared_at IS NULL AND fee.id = %(fee)s
-HAVING count(*) > 0
+-- name: doubts
+-- Why the fee may be paid although nothing here says so: a prompt in review, and the backup that this server came from.
+SELECT
+    (SELECT id FROM prompt WHERE fee_id = %(fee)s AND state = 'review' ORDER BY attempt DESC LIMIT 1) AS in_review,
+    (SELECT min(backup_at) FROM restoration JOIN fee ON fee.created_at <= restoration.restored_at
+     WHERE restoration.compared_at IS NULL AND fee.id = %(fee)s) AS backup_at
 
 -- name: last_of_phone
 SELECT prompt.*, state IN ('created', 'sending', 'pending', 'unknown') AS live, rufaa_now() AS now,

@@ -17,6 +17,7 @@ from django.db import transaction
 from rufaa import phone as phones
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
+from rufaa.db.joined import Joined
 from rufaa.errors import InvalidArgument, RufaaError, sentence
 from rufaa.facilities.models import Facility, Membership, User
 from rufaa.facilities.queries import Actor, Forbidden, facility_named, home
@@ -139,7 +140,7 @@ def update_status(
         refusing.require_any(
             rights, actions.RIGHT_TO_REACH[target], sentence("move this referral to %(target)s", target=target)
         )
-        _store_payer_phone(row, new_phone)
+        _store_payer_phone(tx, row, new_phone)
         return Changed(_seen(tx, actor, row))
     event = machine.event_to(status, target, priority)
     held = actions.RIGHT_TO_REACH[target] if event is None else actions.RIGHT_FOR[event]
@@ -168,7 +169,7 @@ def update_status(
                     else "Say why, as reason.",
                     argument="reason",
                 )
-            _store_payer_phone(row, new_phone)
+            _store_payer_phone(tx, row, new_phone)
             move(tx, row, state, event, why)
         case Ignored(why=ignored):
             raise refusing.unlawful(
@@ -302,7 +303,8 @@ def _check_open_for_particulars(row: Referral, rights: frozenset[Right]) -> None
         )
 
 
-def _store_payer_phone(row: Referral, phone: Phone | None) -> None:
+def _store_payer_phone(tx: Tx, row: Referral, phone: Phone | None) -> None:
+    """Of a locked row, whose particulars nobody has read yet: who reads them later reads the new phone."""
     if phone is None:
         return
     if Status(row.state) in machine.CLOSED:
@@ -311,8 +313,7 @@ def _store_payer_phone(row: Referral, phone: Phone | None) -> None:
             status=row.state,
             allowed=[],
         )
-    row.particulars.payer_phone = phone
-    row.particulars.save(update_fields=["payer_phone"])
+    tx.execute(_SQL["store_payer_phone"], {"particulars": row.particulars_id, "phone": phone})
 
 
 # --- money ---------------------------------------------------------------------------------------------------------
@@ -328,7 +329,7 @@ def send_prompt(
     why = texts.text_of("reason", reason)
     asked = payments.request_prompt(tx, row.fee_id, phone=payer, amount=amount, reason=why)
     if isinstance(asked, Requested):
-        _store_payer_phone(row, payer)
+        _store_payer_phone(tx, row, payer)
     return asked, _seen(tx, actor, row)
 
 
@@ -410,18 +411,26 @@ def _fee_of(row: Referral) -> uuid.UUID:
 def _locked(tx: Tx, actor: Actor, referral: str) -> tuple[Referral, frozenset[Right]]:
     """The referral as ``actor`` may see it, its fee locked before it: the order in which settlement locks."""
     while True:
-        before = transaction.savepoint()
         seen = see(tx, actor, referral)
         fee = seen.referral.fee_id
-        if fee is not None:
+        if fee is not None:  # which stays its fee
             payments.lock_fee(tx, fee)
-        # the fee is locked already, so it is read with it; the particulars may change while this waits for the row
-        locked = Referral.objects.select_for_update(of=("self",)).select_related("fee", "referring")
-        row = locked.get(pk=seen.referral.pk)
-        if row.fee_id == fee:
+            return _lock(tx, actor, seen.referral.pk)
+        before = transaction.savepoint()
+        row, rights = _lock(tx, actor, seen.referral.pk)
+        if row.fee_id is None:
             transaction.savepoint_commit(before)
-            return row, rights_on(actor, row)
+            return row, rights
         transaction.savepoint_rollback(before)  # approved meanwhile: let the row go, and lock its fee first
+
+
+_LOCKED: Final = Joined(Referral, "fee", "referring")
+"""What may be read with the row's lock: the fee is locked already; particulars may change while it is waited for."""
+
+
+def _lock(tx: Tx, actor: Actor, key: uuid.UUID) -> tuple[Referral, frozenset[Right]]:
+    (row,) = _LOCKED.rows(tx, "WHERE referral.id = %(id)s FOR UPDATE OF referral", {"id": key})
+    return row, rights_on(actor, row)
 
 
 def _seen(tx: Tx, actor: Actor, row: Referral) -> Seen:

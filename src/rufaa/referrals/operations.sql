@@ -8,3 +8,6 @@ WHERE fee_id = ANY(%(fees)s::uuid[])
 
 -- name: release
 UPDATE referral SET released_at = coalesce(released_at, rufaa_now()) WHERE id = %(referral)s
+
+-- name: store_payer_phone
+UPDATE particulars SET payer_phone = %(phone)s WHERE id = %(particulars)s
