@@ -18,8 +18,16 @@ from pathlib import PurePath
 from types import TracebackType
 from typing import Any, Final, TextIO
 
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+# structlog takes rich along where it can, for tracebacks in colours, which we never draw: 5 MB in each process. It is
+# hidden while structlog is loaded (None says that there is no such module), and there again for texts of help.
+_hidden = "rich" not in sys.modules
+if _hidden:
+    sys.modules["rich"] = None  # type: ignore[assignment]
+import structlog  # noqa: E402
+from structlog.typing import EventDict, Processor, WrappedLogger  # noqa: E402
+
+if _hidden:
+    del sys.modules["rich"]
 
 _QUIET: Final = ("uvicorn.access", "aiohttp.access", "psycopg.pool")
 _OURS: Final = "rufaa."

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 MAX_CERTIFICATE: Final = 16 * 1024  # Safaricom's are 2 to 3 KiB
 
@@ -24,6 +23,8 @@ def security_credential(*, password: str, certificate: str) -> str:
 
     Raises ``ValueError`` where ``certificate_problem`` would have said why.
     """
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # noqa: PLC0415 - as below
+
     return b64encode(_key(certificate).encrypt(password.encode("ascii"), PKCS1v15())).decode()
 
 
@@ -52,6 +53,9 @@ def certificate_problem(certificate: str) -> str | None:
 
 
 def _key(certificate: str) -> RSAPublicKey:
+    from cryptography import x509  # noqa: PLC0415 - 6 MB, that a supervisor without an initiator does not need
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey  # noqa: PLC0415
+
     if len(certificate) > MAX_CERTIFICATE:
         raise ValueError("too long")
     key = x509.load_pem_x509_certificate(certificate.encode()).public_key()
