@@ -15,7 +15,7 @@ from rufaa.db.aside import Aside, DatabaseSilent
 from rufaa.db.atomic import unit
 from rufaa.payments import dispatch
 from rufaa.payments.dispatch import Claimed, Records, claim_due, record
-from support import World, rows
+from support import World, execute, rows
 
 T = TypeVar("T")
 NOTHING = Exchange(None, b"", datetime(2026, 11, 23, tzinfo=UTC), 0.1)
@@ -102,6 +102,22 @@ def test_a_mixed_lot_is_each_as_it_was_answered(world: World) -> None:
     unit(lambda tx: record(tx, accepted(older), (two, Unknown("timeout", "No answer.", NOTHING))))
 
     assert states() == {one.id: ("sending", None), two.id: ("unknown", None)}
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["old-first", "new-first"])
+def test_an_answer_of_before_does_not_take_back_what_was_sent_since(world: World, order: int) -> None:
+    """It was written, nobody knew whether, and the prompt was sent anew before it was written again: to take it for the
+    answer of now would ring the phone a second time."""
+    (first,) = claimed(world, 1)
+    before = (first, NotSent("500.003.02", "Spike arrest.", 1.5, NOTHING))
+    unit(lambda tx: record(tx, before))
+    execute("UPDATE prompt SET next_at = rufaa_now()")
+    ((second,), _) = unit(lambda tx: claim_due(tx, limit=1))
+    assert (second.id, second.lease) == (first.id, first.lease + 1)
+
+    unit(lambda tx: record(tx, *[before, accepted(second, "ws_CO_2")][::order]))
+
+    assert states() == {first.id: ("pending", "ws_CO_2")}
 
 
 def test_a_time_to_wait_may_be_a_fraction_beside_whole_numbers(world: World) -> None:

@@ -95,6 +95,16 @@ GUARDS: Final = (
         (f"{UNKNOWN}::test_the_answer_of_an_older_lease_moves_nothing_of_a_newer_one",),
     ),
     Guard(
+        "lease-of-each-answer",
+        "of two answers to one prompt, written at once, the older one sends it again",
+        f"{PAYMENTS}/dispatch.sql",
+        "FROM sending JOIN told ON told.id = sending.id AND told.lease = sending.lease",
+        "FROM sending JOIN told ON told.id = sending.id",
+        (
+            "tests/money/test_money_dispatch.py::test_an_answer_of_before_does_not_take_back_what_was_sent_since[old-first]",
+        ),
+    ),
+    Guard(
         "lease-of-the-ids",
         "a worker whose lease ran out names the push of a newer one",
         f"{PAYMENTS}/dispatch.sql",

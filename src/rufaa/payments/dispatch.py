@@ -109,8 +109,9 @@ def record(tx: Tx, *answers: tuple[Claimed, PushOutcome]) -> None:
 
 
 def _write(tx: Tx, told: Sequence[dict[str, Any]]) -> None:
-    moved = {row["id"] for row in tx.rows(_SQL["record"], {name: [each[name] for each in told] for name in told[0]})}
-    late = [each for each in told if each["id"] not in moved]
+    found = tx.rows(_SQL["record"], {name: [each[name] for each in told] for name in told[0]})
+    moved = {(row["id"], row["lease"]) for row in found}
+    late = [each for each in told if (each["id"], each["lease"]) not in moved]
     for each in late:
         tx.execute(_SQL["keep_ids"], each)
     if late:

@@ -30,14 +30,15 @@ FROM due WHERE prompt.id = due.id
 RETURNING prompt.*, due.account_code
 
 -- name: record
--- Many at once; their rows are locked in the order of all, by id.
+-- Many at once; their rows are locked in the order of all, by id. Of one prompt there may be two, since a first answer is
+-- written again after the database was away, and the prompt may have been sent anew meanwhile: the lease tells them apart.
 WITH told AS (
     SELECT * FROM unnest(
         %(id)s::uuid[], %(lease)s::int[], %(state)s::text[], %(event)s::text[], %(code)s::text[], %(message)s::text[],
         %(checkout)s::text[], %(merchant)s::text[], %(next_s)s::float8[]
     ) AS told (id, lease, state, event, code, message, checkout, merchant, next_s)
 ), sending AS MATERIALIZED (
-    SELECT prompt.id FROM prompt JOIN told ON told.id = prompt.id
+    SELECT prompt.id, told.lease FROM prompt JOIN told ON told.id = prompt.id
     WHERE prompt.lease = told.lease AND prompt.state = 'sending'
     ORDER BY prompt.id FOR UPDATE OF prompt
 )
@@ -52,9 +53,9 @@ UPDATE prompt SET
         ELSE prompt.sent_at + told.next_s * interval '1 second'
     END,
     settled_at = CASE WHEN told.state = 'refused' THEN rufaa_now() END
-FROM sending JOIN told ON told.id = sending.id
+FROM sending JOIN told ON told.id = sending.id AND told.lease = sending.lease
 WHERE prompt.id = sending.id
-RETURNING prompt.id
+RETURNING prompt.id, told.lease
 
 -- name: keep_ids
 -- The answer to the POST names the push whoever moved the prompt meanwhile; with an id it can be asked about.
