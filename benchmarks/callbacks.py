@@ -31,7 +31,7 @@ from town import SECRET, callback, database, receipt_number
 RATE: Final = 6000.0
 """Callbacks a second: M-Pesa's announced capacity in Kenya is 6,000 transactions a second."""
 STORM_S: Final = 60.0
-STEPS: Final = (500.0, 1000.0, 1500.0, 2000.0, 2500.0, 3000.0)
+STEPS: Final = (500.0, 1000.0, 1500.0, 2000.0)
 """Callbacks a second, tried one after another, each for a fourth of ``STORM_S``."""
 ACCEPTED: Final = 12_000
 """Callbacks of one acceptance run."""

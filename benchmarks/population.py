@@ -8,8 +8,8 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
-TABLES: Final = ("particulars", "fee", "referral", "prompt", "history", "transfer", "audit")
-_ALL: Final = ("numbered", "particulars", "fees", "referrals", "prompts", "history", "transfers", "audit")
+TABLES: Final = ("particulars", "fee", "referral", "referral_search", "prompt", "history", "transfer", "audit")
+_ALL: Final = ("numbered", "particulars", "fees", "referrals", "words", "prompts", "history", "transfers", "audit")
 _CHUNK: Final = 20_000
 
 

@@ -27,6 +27,11 @@ SELECT (jsonb_populate_record(old, jsonb_build_object('id', made.referral, 'part
 FROM referral AS old CROSS JOIN made
 WHERE old.id = %(referral)s
 
+-- name: words
+INSERT INTO referral_search (referral_id, words, released)
+SELECT sought.referral, sought.words, referral.released_at IS NOT NULL
+FROM referral_lexemes(ARRAY(SELECT referral FROM made)) AS sought JOIN referral ON referral.id = sought.referral
+
 -- name: prompts
 INSERT INTO prompt
 SELECT (jsonb_populate_record(old, jsonb_build_object('id', made.prompt, 'fee_id', made.fee,

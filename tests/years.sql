@@ -61,9 +61,10 @@ CROSS JOIN LATERAL (
 JOIN began USING (story)
 
 -- name: words
-INSERT INTO referral_search (referral_id, words)
-SELECT referral, words
-FROM referral_lexemes(ARRAY(SELECT (head || id_slot)::uuid FROM made JOIN stencil_referral USING (story)))
+INSERT INTO referral_search (referral_id, words, released)
+SELECT sought.referral, sought.words, referral.released_at IS NOT NULL
+FROM referral_lexemes(ARRAY(SELECT (head || id_slot)::uuid FROM made JOIN stencil_referral USING (story))) AS sought
+JOIN referral ON referral.id = sought.referral
 
 -- name: indexes
 -- Those that hold no constraint: they are made anew when all rows are there.
