@@ -58,6 +58,23 @@ def test_what_was_written_is_sealed_one_round_later(database: str) -> None:
     assert (found.blocks, found.entries, found.unsealed, found.broken) == (1, 5, 0, None)
 
 
+def test_a_round_that_lasts_too_long_ends_and_the_next_goes_on(database: str) -> None:
+    """Millions may be unsealed, and a worker whose work takes longer than its patience is taken to be stuck."""
+    read(5)
+    sealer = Sealer(block=2, lasts_s=0.0)
+
+    assert [(sealer.round(), sealer.behind) for _ in range(5)] == [
+        (0, False),
+        (2, True),
+        (2, True),
+        (1, False),
+        (0, False),
+    ]
+
+    found = look(queries.verify)
+    assert (found.blocks, found.entries, found.unsealed, found.broken) == (3, 5, 0, None)
+
+
 def test_many_are_sealed_in_blocks(database: str) -> None:
     read(7)
 

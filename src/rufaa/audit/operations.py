@@ -5,6 +5,7 @@ What was written to a record is noted by triggers (``migrations/0002_guards.sql`
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -34,6 +35,8 @@ keeps itself true, and lists that stand open all day."""
 BLOCK: Final = 1000
 """How many entries one block seals at most."""
 SEAL_EVERY_S: Final = 1.0
+ROUND_S: Final = 5.0
+"""After so long a round ends, however much is left: a whole day may be unsealed where the database was brought here."""
 
 
 def note_shown(tx: Tx, who: uuid.UUID | None, shown: Collection[tuple[uuid.UUID, Reading]]) -> None:
@@ -78,15 +81,20 @@ class Sealer:
     transaction that has such an entry number. Once all transactions below are over, nothing can appear there any more.
     """
 
-    def __init__(self, *, block: int = BLOCK) -> None:
+    def __init__(self, *, block: int = BLOCK, lasts_s: float = ROUND_S) -> None:
         self._block = block
+        self._lasts_s = lasts_s
         self._mark: tuple[int, int] | None = None
+        self.behind = False
+        """Whether the last round ended before it was through: there is more to seal at once."""
 
     def round(self) -> int:
-        """Seal what can be sealed; how many entries that were."""
+        """Seal what can be sealed, for some seconds at most; how many entries that were."""
         count = 0
+        self.behind = False
         if self._mark is not None:
             up_to, xid = self._mark
+            until = time.monotonic() + self._lasts_s
             while True:
                 sealed = unit(lambda tx: self._seal(tx, up_to, xid))
                 if sealed is None:
@@ -94,6 +102,9 @@ class Sealer:
                 count += sealed
                 if sealed < self._block:
                     break
+                if time.monotonic() >= until:
+                    self.behind = True
+                    return count
         self._mark = look(_mark)
         return count
 

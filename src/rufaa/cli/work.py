@@ -102,7 +102,7 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
 
         async def seal() -> float | None:
             await aside.run(sealer.round)
-            return SEAL_EVERY_S
+            return 0.0 if sealer.behind else SEAL_EVERY_S
 
         async def sending() -> float | None:
             return await aside.run(lambda: look(next_sending_s))
