@@ -29,8 +29,7 @@ WHERE old.id = %(referral)s
 
 -- name: words
 INSERT INTO referral_search (referral_id, words, released)
-SELECT sought.referral, sought.words, referral.released_at IS NOT NULL
-FROM referral_lexemes(ARRAY(SELECT referral FROM made)) AS sought JOIN referral ON referral.id = sought.referral
+SELECT referral, words, released FROM referral_lexemes(ARRAY(SELECT referral FROM made))
 
 -- name: prompts
 INSERT INTO prompt

@@ -62,9 +62,8 @@ JOIN began USING (story)
 
 -- name: words
 INSERT INTO referral_search (referral_id, words, released)
-SELECT sought.referral, sought.words, referral.released_at IS NOT NULL
-FROM referral_lexemes(ARRAY(SELECT (head || id_slot)::uuid FROM made JOIN stencil_referral USING (story))) AS sought
-JOIN referral ON referral.id = sought.referral
+SELECT referral, words, released
+FROM referral_lexemes(ARRAY(SELECT (head || id_slot)::uuid FROM made JOIN stencil_referral USING (story)))
 
 -- name: indexes
 -- Those that hold no constraint: they are made anew when all rows are there.

@@ -1,9 +1,10 @@
 -- name: found
--- What the receiving facility alone may find has to be released. The index of the words is read first, whatever the planner
--- thinks of walking through the newest until enough agree: it may have to walk through all.
+-- Their index is read first, whatever the planner thinks of walking through the newest until enough agree: it may have to
+-- walk through all.
 WITH sought AS MATERIALIZED (
     SELECT referral_id AS id FROM referral_search
     WHERE words @@ search_query(%(text)s::text, %(medical)s::text, %(money)s::text)
+        -- what the receiving facility alone may find has to be released
         AND (released OR words @@ (SELECT search_query(%(text)s::text, %(unreleased)s::text, %(money)s::text)))
         AND (%(after)s::uuid IS NULL OR referral_id < %(after)s)
 )
@@ -13,6 +14,7 @@ SELECT id FROM sought ORDER BY id DESC LIMIT %(limit)s
 WITH sought AS MATERIALIZED (
     SELECT referral_id AS id FROM referral_search
     WHERE words @@ search_query(%(text)s::text, %(medical)s::text, %(money)s::text)
+        -- what the receiving facility alone may find has to be released
         AND (released OR words @@ (SELECT search_query(%(text)s::text, %(unreleased)s::text, %(money)s::text)))
         AND (%(after)s::uuid IS NULL OR referral_id < %(after)s)
 )

@@ -3,8 +3,9 @@
 
 ALTER TABLE referral_search ADD COLUMN released boolean NOT NULL DEFAULT false, SET (fillfactor = 85);
 
--- As before (0005_search.sql), but for @r, which everyone has.
-CREATE OR REPLACE FUNCTION referral_lexemes(referrals uuid[]) RETURNS TABLE (referral uuid, words tsvector)
+-- As before (0005_search.sql), but for @r, which everyone has, and for what is told beside.
+DROP FUNCTION referral_lexemes(uuid[]);
+CREATE FUNCTION referral_lexemes(referrals uuid[]) RETURNS TABLE (referral uuid, words tsvector, released boolean)
     LANGUAGE sql STABLE AS $$
     SELECT referral.id, array_to_tsvector(array_remove(
         search_words(particulars.name) || lower(referral.account_code)
@@ -17,7 +18,7 @@ CREATE OR REPLACE FUNCTION referral_lexemes(referrals uuid[]) RETURNS TABLE (ref
             '@r' || replace(receiving_id::text, '-', ''),
             '@m' || replace(payee_id::text, '-', '')
         ], NULL
-    ))
+    )), released_at IS NOT NULL
     FROM referral JOIN particulars ON particulars.id = referral.particulars_id
     WHERE referral.id = ANY(referrals)
 $$;
@@ -26,8 +27,7 @@ CREATE OR REPLACE FUNCTION referrals_are_sought(changed uuid[]) RETURNS void LAN
     SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
 BEGIN
     INSERT INTO referral_search (referral_id, words, released)
-    SELECT sought.referral, sought.words, referral.released_at IS NOT NULL
-    FROM referral_lexemes(changed) AS sought JOIN referral ON referral.id = sought.referral
+    SELECT referral, words, released FROM referral_lexemes(changed)
     ON CONFLICT (referral_id) DO UPDATE SET words = excluded.words, released = excluded.released;
 END $$;
 
