@@ -60,6 +60,7 @@ class Truth(Enum):
 class Prompt:
     state: PromptState
     sent_s: int | None = None
+    pin_s: int = 30  # after it was sent: when its payer pays, if ever
     claimed: int = 0  # workers between the claim and the POST
     posted: int = 0  # workers between the POST and its record
     truth: Truth = Truth.NONE
@@ -112,9 +113,9 @@ class World:
         if number == HAND:
             assert self.hand_s is not None
             return self.hand_s
-        sent_s = self.prompts[number - 1].sent_s
-        assert sent_s is not None
-        return sent_s + 30
+        row = self.prompts[number - 1]
+        assert row.sent_s is not None
+        return row.sent_s + row.pin_s
 
     def receipt(self, identifier: int) -> Receipt:
         return next(row for row in self.receipts if row.id == identifier)
@@ -421,7 +422,7 @@ def _prompt_row(world: World, number: int) -> PromptRow:
         asked_number=number_text(number) if told else None,
         success_claimed=row.success_claimed,
         sent_at=at(row.sent_s) if row.sent_s is not None else None,
-        number_from_arrival=receipt is not None and receipt.number is not None and not row.told,
+        number_from_arrival=_has_arrivals_number(world, number),
         siblings=tuple(_sibling(world, other) for other in range(1, len(world.prompts) + 1) if other != number),
     )
 
@@ -433,6 +434,7 @@ def _sibling(world: World, number: int) -> Sibling:
         sent_at=at(row.sent_s) if row.sent_s is not None and row.state is not PromptState.REFUSED else None,
         receipt=_uuid(receipt.id) if receipt is not None else None,
         awaits_number=receipt is not None and receipt.number is None,
+        number_from_arrival=_has_arrivals_number(world, number),
     )
 
 
@@ -549,7 +551,6 @@ def _arrive(world: World, arrival: Arrival) -> tuple[World, frozenset[int]]:
 def _awaiting(world: World, row: Receipt) -> AwaitingReceipt:
     assert row.prompt is not None
     own = world.prompts[row.prompt - 1].sent_s
-    rang = [prompt.sent_s if prompt.state is not PromptState.REFUSED else None for prompt in world.prompts]
     return AwaitingReceipt(
         id=_uuid(row.id),
         account=ACCOUNT,
@@ -557,12 +558,17 @@ def _awaiting(world: World, row: Receipt) -> AwaitingReceipt:
         account_code=CODE,
         phone=PHONE,
         sent_at=at(own or 0),
-        rivals=tuple(
-            at(sent_s)
-            for number, sent_s in enumerate(rang, 1)
-            if number != row.prompt and sent_s is not None and world.receipt_of(number) is None
+        exchanged=tuple(
+            at(prompt.sent_s)
+            for number, prompt in enumerate(world.prompts, 1)
+            if number != row.prompt and prompt.sent_s is not None and _has_arrivals_number(world, number)
         ),
     )
+
+
+def _has_arrivals_number(world: World, prompt: int) -> bool:
+    receipt = world.receipt_of(prompt)
+    return receipt is not None and receipt.number is not None and not world.prompts[prompt - 1].told
 
 
 # --- people ----------------------------------------------------------------------------------------------------------

@@ -238,6 +238,19 @@ def test_of_two_prompts_that_can_have_been_paid_then_the_one_that_rang_last_gets
         assert [row.receipt.int for row in plan.numbers] == [501]
 
 
+def test_the_number_of_an_earlier_payment_is_taken_where_the_own_one_stands_at_an_earlier_prompt() -> None:
+    later = NOON + timedelta(minutes=30)
+    for exchanged, expected in (
+        ((), ArrivalVerdict.UNAPPLIED),
+        ((NOON - timedelta(seconds=60),), ArrivalVerdict.FILLS),
+        ((NOON + timedelta(minutes=20),), ArrivalVerdict.UNAPPLIED),
+    ):
+        plan = plan_arrivals(
+            [arrival()], facts(fee(state=FeeState.PAID), awaiting=[awaiting(sent_at=later, exchanged=exchanged)])
+        )
+        assert verdicts(plan) == [expected]
+
+
 # --- 4: a new receipt ------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -42,6 +43,10 @@ STARTS: Final[Mapping[str, World]] = {
     "both are paid, the second much later": World(
         now_s=2000,
         prompts=(replace(_PAID_UNTOLD, state=PromptState.UNPAID), replace(_PAID_UNTOLD, sent_s=2020)),
+    ),
+    "the first is paid when the second rings": World(
+        now_s=200,
+        prompts=(replace(_PAID_UNTOLD, state=PromptState.UNPAID, pin_s=250), replace(_RUNG, sent_s=220)),
     ),
     "paid by a prompt and by hand": World(prompts=(_PAID_UNTOLD,), hand_s=60),
     "all three paid": World(
@@ -176,6 +181,13 @@ def arrivals(
     )
 
 
+_FITS, _SIBLINGS = arrival_plan._fits, planning._Batch._siblings
+
+
+def _only_in_its_life(arrival: Any, awaiting: Any) -> bool:
+    return _FITS(arrival, awaiting) and arrival_plan._off(arrival, awaiting.sent_at) == timedelta(0)
+
+
 _P, _E, _R, _RE = PromptState, PromptEvent, RefundState, RefundEvent
 _ONE, _TWO, _LATER = "paid, and nobody told", "both are paid, and nobody told", "both are paid, the second much later"
 _RINGS, _ASKED, _BY_HAND = "it rings", "asked for", "paid by a prompt and by hand"
@@ -224,9 +236,21 @@ MUTANTS: Final[dict[str, tuple[str, Mutation]]] = {
         _TWO,
         setting(planning._Batch, "_siblings", lambda *_: []),
     ),
-    "a prompt takes the money of the one after it": (
+    "a number that another prompt took is not exchanged": (
         _LATER,
-        arrivals(facts=lambda facts: replace(facts, awaiting=[replace(row, rivals=()) for row in facts.awaiting])),
+        arrivals(facts=lambda facts: replace(facts, awaiting=[replace(row, exchanged=()) for row in facts.awaiting])),
+    ),
+    "money that another prompt's number stands for is not exchanged": (
+        _LATER,
+        setting(
+            planning._Batch,
+            "_siblings",
+            lambda batch, prompt: [replace(each, number_from_arrival=False) for each in _SIBLINGS(batch, prompt)],
+        ),
+    ),
+    "a late payment is left to the prompt that rings": (
+        "the first is paid when the second rings",
+        setting(arrival_plan, "_fits", _only_in_its_life),
     ),
     # refunds
     "silence is a failure": (

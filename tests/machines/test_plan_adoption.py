@@ -214,13 +214,25 @@ def test_of_several_a_query_adopts_the_one_that_a_callback_told_else_the_nearest
     assert decide(query(1), row=told, receipts=(loose(), late)).adopted[0].receipt == OTHER
 
 
-def test_money_in_the_life_of_another_prompt_is_left_to_it() -> None:
+def test_money_in_the_life_of_another_prompt_is_adopted_since_that_one_may_never_be_paid() -> None:
     receipt = loose(paid_at=SENT + timedelta(seconds=200))
     later = Sibling(OTHER, SENT + timedelta(seconds=150), receipt=None, awaits_number=False)
 
-    assert decide(query(1), row=prompt(siblings=(later,)), receipts=(receipt,)).adopted == []
-    has_its_own = replace(later, receipt=uuid.UUID(int=9))
-    assert len(decide(query(1), row=prompt(siblings=(has_its_own,)), receipts=(receipt,)).adopted) == 1
+    decided = decide(query(1), row=prompt(siblings=(later,)), receipts=(receipt,))
+
+    assert [found.receipt for found in decided.adopted] == [LOOSE]
+    assert decided.receipts == []
+
+
+@pytest.mark.parametrize("from_arrival", [True, False])
+def test_money_of_before_is_adopted_where_a_sibling_may_have_taken_the_prompts_own(from_arrival: bool) -> None:
+    receipt = loose(paid_at=SENT - timedelta(minutes=30))
+    earlier = Sibling(OTHER, SENT - timedelta(minutes=31), uuid.UUID(int=9), False, number_from_arrival=from_arrival)
+
+    decided = decide(query(1), row=prompt(siblings=(earlier,)), receipts=(receipt,))
+
+    assert [found.receipt for found in decided.adopted] == ([LOOSE] if from_arrival else [])
+    assert len(decided.receipts) == (0 if from_arrival else 1)
 
 
 def test_two_prompts_never_adopt_one_receipt() -> None:

@@ -39,30 +39,34 @@ def test_the_siblings_of_a_prompt_are_those_whose_money_could_be_taken_for_its_o
     one, unpaid, awaits, numbered = (prompt(sql, fee, minute) for minute in (0, 1, 2, 3))
     first, second = sql.receipt(awaits), sql.receipt(numbered, number="UCB7XY0001")
     refused = prompt(sql, fee, 4, state="refused")
+    told = prompt(sql, fee, 6)
+    third = sql.receipt(told, number="UCB7XY0002")
+    sql.evidence(told, receipt_number="UCB7XY0002")
     others(sql, fee)
 
     found = sql.rows(settle._SQL["siblings"], prompts=[one])
 
     expected: list[tuple[Any, ...]] = [
-        (unpaid, SENT + timedelta(minutes=1), None, False),
-        (awaits, SENT + timedelta(minutes=2), first, True),
-        (numbered, SENT + timedelta(minutes=3), second, False),
-        (refused, None, None, False),  # nobody can have paid by it
+        (unpaid, SENT + timedelta(minutes=1), None, False, False),
+        (awaits, SENT + timedelta(minutes=2), first, True, False),
+        (numbered, SENT + timedelta(minutes=3), second, False, True),
+        (told, SENT + timedelta(minutes=6), third, False, False),  # by its own callback
+        (refused, None, None, False, False),  # nobody can have paid by it
     ]
-    assert sorted((row["id"], row["sent_at"], row["receipt"], row["awaits_number"]) for row in found) == sorted(
-        expected
-    )
+    columns = "id", "sent_at", "receipt", "awaits_number", "number_from_arrival"
+    assert sorted(tuple(row[name] for name in columns) for row in found) == sorted(expected)
     assert {row["of"] for row in found} == {one}
 
 
-def test_the_rivals_of_a_receipt_that_awaits_its_number_are_the_prompts_without_receipt(sql: Town) -> None:
+def test_a_number_that_is_awaited_can_have_been_taken_by_a_prompt_whose_number_only_an_arrival_told(sql: Town) -> None:
     fee = sql.fee(account_code="2345677A")
-    awaits, numbered = prompt(sql, fee, 0), prompt(sql, fee, 1)
+    awaits, numbered, told = (prompt(sql, fee, minute) for minute in (0, 1, 2))
     receipt = sql.receipt(awaits)
     sql.receipt(numbered, number="UCB7XY0001")
-    prompt(sql, fee, 2)
+    sql.receipt(told, number="UCB7XY0002")
+    sql.evidence(told, receipt_number="UCB7XY0002")
+    prompt(sql, fee, 3)
     prompt(sql, fee, None)
-    prompt(sql, fee, 4, state="refused")
     others(sql, fee)
 
     (by_code,) = sql.rows(arrivals._SQL["lock_awaiting"], codes=["2345677A"], accounts=[], amounts=[])
@@ -70,4 +74,4 @@ def test_the_rivals_of_a_receipt_that_awaits_its_number_are_the_prompts_without_
 
     assert by_code == by_sum
     assert (by_code["id"], by_code["sent_at"]) == (receipt, SENT)
-    assert by_code["rivals"] == [SENT + timedelta(minutes=2)]
+    assert by_code["exchanged"] == [SENT + timedelta(minutes=1)]

@@ -74,7 +74,8 @@ class KnownReceipt:
 class AwaitingReceipt:
     """A receipt without number, with the facts of its prompt. ``account_code``: of the prompt's fee.
 
-    ``rivals``: when the other prompts of this fee, account, amount and phone were sent that have no receipt yet.
+    ``exchanged``: when the other prompts of this fee, account, amount and phone were sent whose receipts have a number
+    that only an arrival told: it can be the one that is awaited here, and theirs can still come.
     """
 
     id: uuid.UUID
@@ -83,7 +84,7 @@ class AwaitingReceipt:
     account_code: str
     phone: Phone
     sent_at: datetime
-    rivals: tuple[datetime, ...] = ()
+    exchanged: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,21 +425,24 @@ def _fits(arrival: Arrival, awaiting: AwaitingReceipt) -> bool:
     """Whether a report can be of the payment of which a query told no number.
 
     The push itself gave the reference, so it is exact where it is told; else phone and time have to be, and to agree.
+    Another prompt of the fee may have been paid instead, and nobody may ever say so: a number taken for another's is
+    exchanged when that prompt's success is told (``plan``), while a receipt too many would stay in the books.
     """
     if (awaiting.account, awaiting.amount) != (arrival.account, arrival.amount):
         return False
     shown, paid_at = arrival.phone_shown, arrival.paid_at
     if shown is not None and not agrees(shown, awaiting.phone):
         return False
-    if any(_off(arrival, sent_at) < _off(arrival, awaiting.sent_at) for sent_at in awaiting.rivals):
-        return False  # it is rather the money of a prompt that will say so
     referenced = account_codes.read(arrival.reference) == awaiting.account_code
     if not referenced and (arrival.reference.strip() or paid_at is None or not shows_somebody(shown)):
         return False
     if paid_at is None:
         return True
     how_late = latest(referenced=referenced, noticed=arrival.channel in {Channel.C2B, Channel.PULL})
-    return can_be_of(paid_at, awaiting.sent_at, doubt=arrival.doubt, how_late=how_late)
+    return any(
+        can_be_of(paid_at, sent_at, doubt=arrival.doubt, how_late=how_late)
+        for sent_at in (awaiting.sent_at, *awaiting.exchanged)
+    )
 
 
 def _off(arrival: Arrival, sent_at: datetime) -> timedelta:

@@ -120,7 +120,7 @@ def _facts(tx: Tx, arrivals: Sequence[Arrival]) -> ArrivalFacts:
             account_code=row["account_code"],
             phone=Phone(row["payer_phone"]),
             sent_at=row["sent_at"],
-            rivals=tuple(row["rivals"]),
+            exchanged=tuple(row["exchanged"]),
         )
         for row in tx.rows(
             _SQL["lock_awaiting"],

@@ -18,11 +18,13 @@ FROM receipt WHERE number = ANY(%(numbers)s)
 -- name: lock_awaiting
 SELECT receipt.id, receipt.account_id, receipt.amount_cents, fee.account_code, prompt.payer_phone,
     coalesce(prompt.sent_at, prompt.created_at) AS sent_at,
-    ARRAY(SELECT other.sent_at FROM prompt AS other
-          WHERE other.fee_id = prompt.fee_id AND other.id <> prompt.id AND other.sent_at IS NOT NULL
-              AND other.state <> 'refused' -- what M-Pesa did not take rang no phone
+    ARRAY(SELECT other.sent_at FROM prompt AS other JOIN receipt AS theirs ON theirs.prompt_id = other.id
+          WHERE other.fee_id = prompt.fee_id AND other.id <> prompt.id
               AND other.payer_phone = prompt.payer_phone -- a fee's prompts all have its account and amount
-              AND NOT EXISTS (SELECT FROM receipt AS own WHERE own.prompt_id = other.id)) AS rivals
+              AND theirs.number IS NOT NULL AND other.sent_at IS NOT NULL
+              AND (SELECT evidence.id FROM evidence
+                   WHERE evidence.prompt_id = other.id AND evidence.receipt_number = theirs.number LIMIT 1) IS NULL
+    ) AS exchanged
 FROM receipt JOIN prompt ON prompt.id = receipt.prompt_id JOIN fee ON fee.id = prompt.fee_id
 WHERE receipt.number IS NULL AND (
     fee.account_code = ANY(%(codes)s)

@@ -35,7 +35,7 @@ from rufaa.payments.machine import (
     judge,
     next_query_s,
 )
-from rufaa.payments.paid_when import can_be_of, latest, out_of_life, shows_somebody
+from rufaa.payments.paid_when import can_be_of, latest, shows_somebody
 from rufaa.payments.plan_rows import (
     Adopted,
     FeeRow,
@@ -277,21 +277,29 @@ class _Batch:
                 return False
         if loose.paid_at is None or prompt.row.sent_at is None:
             return True
-        off = out_of_life(loose.paid_at, prompt.row.sent_at, doubt=loose.doubt)
-        rivals = [each.sent_at for each in self._siblings(prompt) if each.receipt is None and each.sent_at is not None]
-        if any(out_of_life(loose.paid_at, sent_at, doubt=loose.doubt) < off for sent_at in rivals):
-            return False
         how_late = latest(referenced=loose.names == prompt.row.fee, noticed=loose.noticed)
-        return can_be_of(loose.paid_at, prompt.row.sent_at, doubt=loose.doubt, how_late=how_late)
+        # A sibling's receipt may have this prompt's number: then this one is of the sibling's payment, and its time.
+        exchanged = (each.sent_at for each in self._siblings(prompt) if each.number_from_arrival)
+        return any(
+            sent_at is not None and can_be_of(loose.paid_at, sent_at, doubt=loose.doubt, how_late=how_late)
+            for sent_at in (prompt.row.sent_at, *exchanged)
+        )
 
     def _siblings(self, prompt: Working) -> list[Sibling]:
         """As they are now: some may have changed in this batch."""
         now = [(each, self._prompts.get(each.prompt)) for each in prompt.row.siblings]
         return [
-            replace(each, awaits_number=each.awaits_number and each.receipt not in self._numbered)
+            replace(
+                each,
+                awaits_number=each.awaits_number and each.receipt not in self._numbered,
+                number_from_arrival=each.number_from_arrival or each.receipt in self._numbered,
+            )
             if working is None
             else replace(
-                each, receipt=working.receipt, awaits_number=working.receipt is not None and working.number is None
+                each,
+                receipt=working.receipt,
+                awaits_number=working.receipt is not None and working.number is None,
+                number_from_arrival=working.number_from_arrival,
             )
             for each, working in now
         ]

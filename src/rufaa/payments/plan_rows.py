@@ -29,12 +29,14 @@ class Sibling:
     """Another prompt of the same fee, account, amount and phone: its money could be taken for this prompt's.
 
     ``sent_at``: last; None: it was not, or M-Pesa refused it, so that nobody can have paid by it then.
+    ``number_from_arrival``: as of ``PromptRow``; its receipt's number can be that of this prompt's payment.
     """
 
     prompt: uuid.UUID
     sent_at: datetime | None
     receipt: uuid.UUID | None
     awaits_number: bool
+    number_from_arrival: bool = False
 
 
 @dataclass(frozen=True, slots=True)

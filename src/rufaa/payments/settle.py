@@ -71,7 +71,7 @@ def _lock(tx: Tx, wanted: set[uuid.UUID]) -> tuple[dict[uuid.UUID, PromptRow], d
     locked = tx.rows(_SQL["lock_prompts"], params)
     siblings: dict[uuid.UUID, list[Sibling]] = {}
     for row in tx.rows(_SQL["siblings"], params):
-        sibling = Sibling(row["id"], row["sent_at"], row["receipt"], row["awaits_number"])
+        sibling = Sibling(row["id"], row["sent_at"], row["receipt"], row["awaits_number"], row["number_from_arrival"])
         siblings.setdefault(row["of"], []).append(sibling)
     return {row["id"]: _prompt_row(row, siblings.get(row["id"], [])) for row in locked}, fees
 

@@ -30,7 +30,11 @@ FOR NO KEY UPDATE
 -- The other prompts of the same fee whose money could be taken for theirs. The fees are locked: nobody else settles them.
 SELECT prompt.id AS of, other.id, receipt.id AS receipt,
     CASE WHEN other.state <> 'refused' THEN other.sent_at END AS sent_at, -- what M-Pesa did not take rang no phone
-    receipt.id IS NOT NULL AND receipt.number IS NULL AS awaits_number
+    receipt.id IS NOT NULL AND receipt.number IS NULL AS awaits_number,
+    receipt.number IS NOT NULL AND (
+        SELECT evidence.id FROM evidence
+        WHERE evidence.prompt_id = other.id AND evidence.receipt_number = receipt.number LIMIT 1
+    ) IS NULL AS number_from_arrival
 FROM prompt
 JOIN prompt AS other ON other.fee_id = prompt.fee_id AND other.id <> prompt.id
     AND other.payer_phone = prompt.payer_phone -- a fee's prompts all have its account and amount
