@@ -38,7 +38,7 @@ def test_the_siblings_of_a_prompt_are_those_whose_money_could_be_taken_for_its_o
     fee = sql.fee()
     one, unpaid, awaits, numbered = (prompt(sql, fee, minute) for minute in (0, 1, 2, 3))
     first, second = sql.receipt(awaits), sql.receipt(numbered, number="UCB7XY0001")
-    refused = prompt(sql, fee, 4, state="refused")
+    unsent = prompt(sql, fee, None)
     told = prompt(sql, fee, 6)
     third = sql.receipt(told, number="UCB7XY0002")
     sql.evidence(told, receipt_number="UCB7XY0002")
@@ -51,7 +51,7 @@ def test_the_siblings_of_a_prompt_are_those_whose_money_could_be_taken_for_its_o
         (awaits, SENT + timedelta(minutes=2), first, True, False),
         (numbered, SENT + timedelta(minutes=3), second, False, True),
         (told, SENT + timedelta(minutes=6), third, False, False),  # by its own callback
-        (refused, None, None, False, False),  # nobody can have paid by it
+        (unsent, None, None, False, False),
     ]
     columns = "id", "sent_at", "receipt", "awaits_number", "number_from_arrival"
     assert sorted(tuple(row[name] for name in columns) for row in found) == sorted(expected)

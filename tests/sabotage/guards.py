@@ -22,6 +22,8 @@ UNAPPLIED: Final = "tests/money/test_money_unapplied.py"
 IN_DATABASE: Final = "tests/operations/test_law_in_database_guards.py"
 RACE_PROMPTS: Final = "tests/races/test_race_prompts.py"
 RACE_ARRIVALS: Final = "tests/races/test_race_arrivals.py"
+ADOPTION: Final = "tests/machines/test_plan_adoption.py"
+ARRIVALS: Final = "tests/machines/test_arrival_plan.py"
 ONE_PAYMENT: Final = "tests/operations/test_one_payment.py"
 RACE_REFUNDS: Final = "tests/races/test_race_refunds.py"
 RACE_SETTLEMENT: Final = "tests/races/test_race_settlement.py"
@@ -367,20 +369,20 @@ GUARDS: Final = (
         (f"{ONE_PAYMENT}::test_one_payment_is_one_receipt_whoever_tells_it_first",),
     ),
     Guard(
-        "refused-rival-of-a-query",
-        "a prompt that M-Pesa refused keeps the notice's receipt from the one that was paid",
-        f"{PAYMENTS}/settle.sql",
-        "CASE WHEN other.state <> 'refused' THEN other.sent_at END AS sent_at",
-        "other.sent_at AS sent_at",
-        (f"{ONE_PAYMENT}::test_a_payment_is_not_left_to_a_later_prompt_that_mpesa_refused",),
+        "exchange-by-a-query",
+        "a prompt whose number another one took makes a receipt of its own beside the other's money",
+        f"{PAYMENTS}/plan.py",
+        "for sent_at in (prompt.row.sent_at, *exchanged)",
+        "for sent_at in (prompt.row.sent_at,)",
+        (f"{ADOPTION}::test_money_of_before_is_adopted_where_a_sibling_may_have_taken_the_prompts_own",),
     ),
     Guard(
-        "refused-rival-of-a-notice",
-        "a prompt that M-Pesa refused keeps the number from the one that was paid",
-        f"{PAYMENTS}/arrivals.sql",
-        "              AND other.state <> 'refused' -- what M-Pesa did not take rang no phone\n",
-        "",
-        (f"{ONE_PAYMENT}::test_a_payment_is_not_left_to_a_later_prompt_that_mpesa_refused",),
+        "exchange-by-a-notice",
+        "a payment whose prompt has another one's number is booked beside the receipt that awaits a number",
+        f"{PAYMENTS}/arrival_plan.py",
+        "for sent_at in (awaiting.sent_at, *awaiting.exchanged)",
+        "for sent_at in (awaiting.sent_at,)",
+        (f"{ARRIVALS}::test_the_number_of_an_earlier_payment_is_taken_where_the_own_one_stands_at_an_earlier_prompt",),
     ),
     Guard(
         "lock-of-the-account",

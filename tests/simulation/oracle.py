@@ -266,23 +266,27 @@ class Oracle:
             self.trace.counts["money that nobody could tell of"] += 1
             if each.short_code in self.engine.books.pull:
                 self.violate(f"{each.receipt} could be pulled, and is not in the books")
-            elif self._exchanged(each, by_prompt.get(prompt)):
-                self.trace.counts["a payment by hand was taken for a prompt's"] += 1
+            elif self._exchanged(each, by_prompt.get(prompt), of_receipt, by_prompt):
+                self.trace.counts["another payment of the fee was taken for a prompt's"] += 1
             elif prompt in self.heard:
                 self.violate(f"{each.receipt}, the money of prompt {prompt}, was told to us, and is not in the books")
             elif prompt is not None and known.get(prompt) in askable:
                 self.violate(f"{each.receipt}, the money of prompt {prompt}, could be asked about, and is not there")
 
-    def _exchanged(self, lost: Movement, number: str | None) -> bool:
-        """As much was paid by hand as well, and that number was taken for the prompt's: of two payments one is in the
-        books, and nobody can tell of the other where nothing is pulled."""
+    def _exchanged(
+        self,
+        lost: Movement,
+        number: str | None,
+        of_receipt: Mapping[str, uuid.UUID],
+        by_prompt: Mapping[uuid.UUID, str | None],
+    ) -> bool:
+        """As much was paid by hand as well, or by another prompt of which nobody heard, and that number was taken for
+        the prompt's: of two payments one is in the books, and nobody can tell of the other where nothing is pulled."""
         other = self._movement(number)
-        return (
-            other is not None
-            and other.receipt != lost.receipt
-            and other.way is Way.BY_HAND
-            and (other.amount, other.short_code) == (lost.amount, lost.short_code)
-        )
+        if other is None or other.receipt == lost.receipt:
+            return False
+        unheard = other.way is Way.BY_HAND or of_receipt.get(other.receipt) not in by_prompt
+        return unheard and (other.amount, other.short_code) == (lost.amount, lost.short_code)
 
     def _would_have_told(self) -> set[str]:
         """Ids about which a query says the truth, the second time at the latest, and no failure ended the questions."""

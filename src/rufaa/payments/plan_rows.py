@@ -28,7 +28,7 @@ class Item:
 class Sibling:
     """Another prompt of the same fee, account, amount and phone: its money could be taken for this prompt's.
 
-    ``sent_at``: last; None: it was not, or M-Pesa refused it, so that nobody can have paid by it then.
+    ``sent_at``: last; None: it was not.
     ``number_from_arrival``: as of ``PromptRow``; its receipt's number can be that of this prompt's payment.
     """
 

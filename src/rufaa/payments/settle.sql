@@ -28,8 +28,7 @@ FOR NO KEY UPDATE
 
 -- name: siblings
 -- The other prompts of the same fee whose money could be taken for theirs. The fees are locked: nobody else settles them.
-SELECT prompt.id AS of, other.id, receipt.id AS receipt,
-    CASE WHEN other.state <> 'refused' THEN other.sent_at END AS sent_at, -- what M-Pesa did not take rang no phone
+SELECT prompt.id AS of, other.id, receipt.id AS receipt, other.sent_at,
     receipt.id IS NOT NULL AND receipt.number IS NULL AS awaits_number,
     receipt.number IS NOT NULL AND (
         SELECT evidence.id FROM evidence
