@@ -31,6 +31,7 @@ ABOUT: Final = {
     "receipt": "Money that arrived. It pays fees, or waits in *unapplied* for a person, or was given back.",
     "refund": "Money that two people give back: what waits of a receipt, or what paid a cancelled fee. Its row is"
     " committed before anything is ordered, and its id is the order's.",
+    "appointment": "A place in a slot of a clinic. It is held while the fee is being paid, and lets go by itself.",
 }
 
 _MONEY: Final = "nothing: money beats every verdict of ours, at any age; the trigger wants the receipt"
@@ -113,6 +114,15 @@ WHY: Final[Mapping[tuple[str, ...], str]] = {
     ("refund", "succeeded"): "a result: the money is gone, whatever was thought of the order",
     ("refund", "rejected"): "a result of every order that may stand: nothing went; what was promised is free again",
     ("refund", "restored"): "a backup in which it waited was restored: it may have been ordered since",
+    ("appointment", "keep"): "the fee is paid, waived or deferred; the referral is confirmed with it",
+    ("appointment", "lapse"): "the hold's end; never once the fee is settled",
+    ("appointment", "late-money"): "the fee is settled, and the slot is open, to come, and has a place left",
+    ("appointment", "arrive"): "on the day, or later",
+    ("appointment", "arrived", "see"): "the outcome for the referring doctor is the referral's",
+    ("appointment", "booked", "see"): "the referral was completed, and its time had come: the desk said nothing",
+    ("appointment", "miss"): "said by the desk, or by the worker once the day is over; a paid fee is a person's task",
+    ("appointment", "cancel"): "the place is free again; also when the referral is cancelled",
+    ("appointment", "move"): "the new appointment names the one whose place it takes",
 }
 
 POSTINGS: Final[Mapping[str, tuple[str, str, str]]] = {
@@ -126,11 +136,12 @@ POSTINGS: Final[Mapping[str, tuple[str, str, str]]] = {
 
 
 def states() -> str:
+    from rufaa.appointments.machine import MACHINE as APPOINTMENT  # noqa: PLC0415
     from rufaa.ledger.models import KINDS  # noqa: PLC0415 - Django has to be set up first
     from rufaa.payments.machine import MACHINES  # noqa: PLC0415
     from rufaa.referrals.machine import MACHINE  # noqa: PLC0415
 
-    machines = (MACHINE, *MACHINES)
+    machines = (MACHINE, *MACHINES, APPOINTMENT)
     _check_reasons(machines)
     if tuple(POSTINGS) != tuple(KINDS):
         raise SystemExit(f"tools/generate.py: POSTINGS are {list(POSTINGS)}, the ledger's kinds {list(KINDS)}")

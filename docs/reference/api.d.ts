@@ -16,6 +16,41 @@ export interface Applied {
   left: number;
 }
 
+/** An appointment of a referral, whatever became of it. */
+export interface Booking {
+  _id: string;
+  _creationTime: number;
+  referralId: string;
+  status: "held" | "booked" | "arrived" | "seen" | "missed" | "lapsed" | "cancelled" | "moved";
+  clinicId: string;
+  clinic: string;
+  facility: string;
+  slotId: string;
+  bookedDate: string;
+  bookedTime: string;
+  startsAt: number;
+  endsAt: number;
+  /** until then the slot waits for the fee; null: it does not wait */
+  heldUntil: number | null;
+  reason: string | null;
+  /** the clinic takes nobody then any more */
+  toBeMoved: boolean;
+}
+
+/** One thing that people are referred to a facility for, with its own hours. */
+export interface Clinic {
+  _id: string;
+  _creationTime: number;
+  name: string;
+  facilityId: string;
+  facility: string;
+  services: Array<string>;
+  hours: Array<OpeningHours>;
+  slotMinutes: number;
+  /** how long a slot waits for the fee */
+  holdMinutes: number;
+}
+
 /** How many there are, by name. One that has reached `countedTo` says: so many, or more. */
 export interface Counts {
   counts: Record<string, number>;
@@ -67,6 +102,15 @@ export interface MyFacility {
   mayRefer: boolean;
   /** a move into pending-payment sends the prompt by itself */
   promptsAtOnce: boolean;
+}
+
+/** When a clinic works on one day of the week. */
+export interface OpeningHours {
+  /** 1 Monday to 7 Sunday */
+  weekday: number;
+  /** 08:00 */
+  opens: string;
+  closes: string;
 }
 
 /** What to type into M-Pesa to pay by hand. */
@@ -246,11 +290,25 @@ export interface RefundAnswer {
   status: "proposed" | "withdrawn" | "approved" | "sending" | "ordered" | "unknown" | "resending" | "done" | "failed";
 }
 
+/** A time that can be chosen. */
+export interface Slot {
+  _id: string;
+  clinicId: string;
+  /** 2026-11-23, in Kenya */
+  bookedDate: string;
+  /** 09:30 */
+  bookedTime: string;
+  startsAt: number;
+  endsAt: number;
+  /** so many are left */
+  places: number;
+}
+
 /** Something that only a person can settle. */
 export interface Task {
   _id: string;
   _creationTime: number;
-  kind: "unapplied" | "review" | "contradiction" | "refund" | "stray" | "claim" | "unread";
+  kind: "unapplied" | "review" | "contradiction" | "refund" | "stray" | "claim" | "unread" | "unserved";
   why: string;
   referralId: string | null;
   accountCode: string | null;
@@ -288,6 +346,20 @@ export interface UnappliedReceipt {
 
 /** Every function. A list is read whole through it, up to its limit. */
 export declare const api: {
+  bookings: {
+    /** Give the time back; once it was booked, with a reason. The referral stays what it is. Answers the booking. */
+    cancelBooking: FunctionReference<"mutation", "public", { bookingId: string; reason?: string | null; demoUserId?: string | null }, Booking>;
+    /** Take a time for a referral: by `slotId`, or by day and time, of `clinicId` where several have one then; without a time the day's first. While the fee is open the slot is held (status `held`, until `heldUntil`), else it is booked, and the referral is confirmed with it. Another time takes the former one's place, and needs a reason once that was booked. Answers the booking. */
+    createBooking: FunctionReference<"mutation", "public", { referralId: string; slotId?: string | null; clinicId?: string | null; bookedDate?: string | null; bookedTime?: string | null; reason?: string | null; demoUserId?: string | null }, Booking>;
+    /** All appointments of a referral, newest first, whatever became of each; none of one that is not there to see. */
+    getByReferral: FunctionReference<"query", "public", { referralId: string; demoUserId?: string | null }, Array<Booking>>;
+  };
+  clinics: {
+    /** The times of a clinic that have a place left, soonest first: on `date` (2026-11-23) and for `days` days from then, one unless it is said; without `date` the next ones. At most `limit` of them, 500 at most. Live: what somebody else takes disappears. */
+    getAvailableSlots: FunctionReference<"query", "public", { clinicId: string; date?: string | null; days?: number | null; limit?: number | null; demoUserId?: string | null }, Array<Slot>>;
+    /** The clinics of a facility, named or by id, by name; without `facility` those of the caller's own. */
+    list: FunctionReference<"query", "public", { facility?: string | null; demoUserId?: string | null }, Array<Clinic>>;
+  };
   facilities: {
     /** Who the caller is, and the facilities in which they have a role, by name. */
     getMine: FunctionReference<"query", "public", { demoUserId?: string | null }, Me>;
@@ -349,7 +421,7 @@ export declare const api: {
     getReferralsByPhysician: FunctionReference<"query", "public", { physicianId?: string | null; demoUserId?: string | null }, Array<Referral>>;
     /** Referrals of one status, newest first. */
     getReferralsByStatus: FunctionReference<"query", "public", { status: "pending-admin" | "awaiting-biodata" | "pending-payment" | "paid" | "confirmed" | "completed" | "rejected" | "cancelled"; demoUserId?: string | null }, Array<Referral>>;
-    /** Save the particulars; from awaiting-biodata the referral moves on to pending-payment. Answers the referral. */
+    /** Save the particulars; from awaiting-biodata the referral moves on to pending-payment. Where the receiving facility has clinics, `bookedDate` and `bookedTime` take that slot (`bookings:createBooking`), and are refused where there is none; else they are kept as they are. Answers the referral. */
     saveBiodata: FunctionReference<"mutation", "public", { referralId: string; patientPhone: string; stkPhoneNumber: string; patientEmail?: string | null; patientDateOfBirth?: string | null; patientNationalId?: string | null; bookedDate?: string | null; bookedTime?: string | null; demoUserId?: string | null }, Referral>;
     /** Store the patient's and the payer's phone. Nothing is sent. Answers the referral. */
     updatePhoneNumbers: FunctionReference<"mutation", "public", { referralId: string; patientPhone: string; stkPhoneNumber: string; demoUserId?: string | null }, Referral>;
@@ -369,12 +441,12 @@ export declare const api: {
     withdraw: FunctionReference<"mutation", "public", { refundId: string; reason: string; demoUserId?: string | null }, RefundAnswer>;
   };
   tasks: {
-    /** Say what came of a contradiction, a stray or a claim that somebody looked into. False: there is no such task. */
+    /** Say what came of a contradiction, a stray, a claim, or a fee that nothing was given for, which somebody looked into. False: there is no such task. */
     close: FunctionReference<"mutation", "public", { taskId: string; outcome: string; demoUserId?: string | null }, boolean>;
     /** How many tasks about this person's money are open, by kind. For finance people. */
     countOpen: FunctionReference<"query", "public", { demoUserId?: string | null }, Counts>;
     /** Open tasks about this person's money, oldest first; at most 200 without `paginationOpts`. `kind` and `referralId` list those of a kind, or about a referral's fee. For finance people. */
-    listOpen: FunctionReference<"query", "public", { kind?: "unapplied" | "review" | "contradiction" | "refund" | "stray" | "claim" | "unread" | null; referralId?: string | null; demoUserId?: string | null }, Array<Task>>;
+    listOpen: FunctionReference<"query", "public", { kind?: "unapplied" | "review" | "contradiction" | "refund" | "stray" | "claim" | "unread" | "unserved" | null; referralId?: string | null; demoUserId?: string | null }, Array<Task>>;
   };
 };
 
@@ -412,7 +484,7 @@ export declare const paginated: {
   };
   tasks: {
     /** Open tasks about this person's money, oldest first; at most 200 without `paginationOpts`. `kind` and `referralId` list those of a kind, or about a referral's fee. For finance people. */
-    listOpen: FunctionReference<"query", "public", { kind?: "unapplied" | "review" | "contradiction" | "refund" | "stray" | "claim" | "unread" | null; referralId?: string | null; paginationOpts: PaginationOptions; demoUserId?: string | null }, PaginationResult<Task>>;
+    listOpen: FunctionReference<"query", "public", { kind?: "unapplied" | "review" | "contradiction" | "refund" | "stray" | "claim" | "unread" | "unserved" | null; referralId?: string | null; paginationOpts: PaginationOptions; demoUserId?: string | null }, PaginationResult<Task>>;
   };
 };
 

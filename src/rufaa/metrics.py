@@ -232,7 +232,7 @@ def round_done(loop: str) -> None:
 MOST_COUNTED: Final = 100_000
 """Rows are counted up to so many: more means the same to whoever is woken by it, and must not cost more."""
 
-TASK_KINDS: Final = ("unapplied", "review", "contradiction", "refund", "stray", "claim", "unread")
+TASK_KINDS: Final = ("unapplied", "review", "contradiction", "refund", "stray", "claim", "unread", "unserved")
 _COUNTED: Final = f" Counted up to {MOST_COUNTED}."
 
 _described("rufaa_database_up", "gauge", "1 where the database answered the last look, which is at most 5 s old.", {})

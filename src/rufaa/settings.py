@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "rufaa.ingest",
     "rufaa.referrals",
     "rufaa.audit",
+    "rufaa.appointments",
     "rufaa.talk",
     "rufaa.functions",
     "rufaa.moving",

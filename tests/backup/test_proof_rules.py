@@ -16,8 +16,10 @@ import pytest
 from django.db import transaction
 from psycopg.rows import dict_row
 
+from appointments.ground import HEART, book, free
 from operations.law_ground import CENTS, Town
 from rufaa import clock
+from rufaa.appointments import clinics
 from rufaa.cli import proof
 from rufaa.daraja.outcomes import Answered, Exchange
 from rufaa.db.atomic import atomic, unit
@@ -53,6 +55,8 @@ def lived(world: World, database: str) -> World:
     waived = world.waiting()
     unit(lambda tx: referrals.propose_exemption(tx, world.admin, waived, kind=FeeEvent.WAIVE, reason="poor"))
     unit(lambda tx: referrals.second_exemption(tx, world.finance, waived))
+    heart = unit(lambda tx: clinics.add(tx, world.tumaini, HEART))
+    book(world.admin, world.waiting(), free(heart)[-1])
     unit(lambda tx: talk.attach(tx, world.admin, waived, name="lab.pdf", content=b"%PDF-1.7"))
     twice, first = world.prompted("254708001001")
     call_back(first, code=1032)
@@ -357,6 +361,9 @@ SAYS: Final[Sequence[tuple[str, str, tuple[str, ...]]]] = [
     ),
     ("file_is_what_its_digest_says", "has other bytes", ("DELETE FROM attachment_content",)),
     ("file_is_what_its_digest_says", "has other bytes", ("UPDATE attachment SET size_bytes = size_bytes + 1",)),
+    ("places_are_what_appointments_take", "are counted", ("UPDATE slot SET taken = 0 WHERE taken = 1",)),
+    ("places_are_what_appointments_take", "are counted", ("UPDATE clinic_day SET taken = 0 WHERE taken = 1",)),
+    ("places_are_what_appointments_take", "are counted", ("DELETE FROM appointment",)),
     (
         "history_ends_where_rows_are",
         "refund",

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import time
 from typing import Any, Final
 
 import pytest
 
 from live.verify import Hall, check_screens, hall, verify_live
 from rufaa import functions
+from rufaa.appointments import clinics
+from rufaa.appointments import operations as appointments
+from rufaa.appointments.clinics import Opening, Shape
 from rufaa.db.atomic import Tx, unit
 from rufaa.facilities import operations as facilities
 from rufaa.facilities.queries import Actor
@@ -100,6 +104,13 @@ class Stage:
             self.worker.settle()
         return uuid.UUID(str(value("SELECT id FROM receipt WHERE number = %(n)s", n=number))).hex
 
+    def worker_of_clinics(self, after_s: float = 0) -> None:
+        """The worker's rounds of appointments, once so much time has passed."""
+        advance(after_s, self.simulator)
+        with verify_live(self.hall):
+            while unit(appointments.work):
+                pass
+
     def told(self, seconds: float = 5) -> None:
         """What M-Pesa has to tell comes, and is settled."""
         advance(seconds, self.simulator)
@@ -149,7 +160,18 @@ def boxes(_: Stage, referral: str | None) -> list[dict[str, Any]]:
     return [{}, {"box": "incoming"}] if referral is None else []
 
 
+def of_facility(stage: Stage, referral: str | None) -> list[dict[str, Any]]:
+    return [{}, {"facility": stage.world.tumaini.name}] if referral is None else []
+
+
+def of_clinics(_: Stage, referral: str | None) -> list[dict[str, Any]]:
+    return [{"clinicId": row["id"].hex, "limit": 5.0} for row in rows("SELECT id FROM clinic")] if referral else []
+
+
 ARGUMENTS: Final[dict[str, Arguments]] = {
+    "bookings:getByReferral": of_referral,
+    "clinics:getAvailableSlots": of_clinics,
+    "clinics:list": of_facility,
     "facilities:getMine": lists,
     "facilities:list": searched,
     "mpesa:getPromptStatus": of_referral,
@@ -352,6 +374,37 @@ def accounts_and_prices(stage: Stage) -> None:
         )
 
 
+def a_time_that_is_held_booked_moved_and_given_back(stage: Stage) -> None:
+    world = stage.world
+    hours = tuple(Opening(day, time(8), time(10)) for day in range(1, 8))
+    shape = Shape("Heart", (), hours, slot_minutes=30, slot_capacity=1, works_on_holidays=True)
+    with verify_live(stage.hall):
+        heart = unit(lambda tx: clinics.add(tx, world.tumaini, shape))
+    referral = stage.payable()
+    first, second, third = rows("SELECT id FROM slot WHERE starts_at > rufaa_now() ORDER BY starts_at LIMIT 3")
+
+    def book(slot: dict[str, Any], by: Actor, **more: str) -> Any:
+        args = {"referralId": referral, "slotId": slot["id"].hex, **more}
+        return stage.do("bookings:createBooking", args, by)
+
+    book(first, world.admin)
+    stage.worker_of_clinics(after_s=3600)  # the hold runs out
+    book(second, world.admin)
+    world.ask(referral, PAYS)
+    with verify_live(stage.hall):
+        stage.worker.dispatch()
+    stage.told()
+    stage.worker_of_clinics()
+    assert world.status(referral) == "confirmed"
+    moved = book(third, world.receiver, reason="she works")
+    with verify_live(stage.hall):
+        unit(lambda tx: clinics.change(tx, world.tumaini, heart.pk.hex, replace(shape, name="Hearts")))
+    cancelled = {"bookingId": moved["_id"], "reason": "she is well"}
+    stage.do("bookings:cancelBooking", cancelled, world.admin)
+    with verify_live(stage.hall):
+        unit(lambda tx: clinics.end(tx, world.tumaini, heart.pk.hex))
+
+
 @dataclass(frozen=True)
 class Story:
     """What happens, which mutations it makes, and of which queries at least one screen must be seen to change."""
@@ -396,6 +449,11 @@ STORIES: Final = (
     story(
         people_come_and_go,
         shows=f"{REFERRAL} referrals:getReferralsByPhysician facilities:getMine facilities:list",
+    ),
+    story(
+        a_time_that_is_held_booked_moved_and_given_back,
+        calls="bookings:createBooking bookings:cancelBooking",
+        shows=f"{REFERRAL} bookings:getByReferral clinics:list clinics:getAvailableSlots",
     ),
     story(
         accounts_and_prices,

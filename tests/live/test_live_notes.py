@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import time
 from typing import Any, Final
 
 import pytest
 
 from rufaa import functions, reads
+from rufaa.appointments import clinics
+from rufaa.appointments.clinics import Opening, Shape
 from rufaa.db.atomic import Tx, unit
 from rufaa.facilities import queries as facilities
+from rufaa.facilities.models import Facility
 from rufaa.facilities.queries import Actor
 from rufaa.functions.runtime import Caller
 from rufaa.referrals.machine import Status
@@ -37,6 +41,12 @@ KINDS: Final = {
     "particulars": {"referral"},
     "comment": {"talk"},
     "attachment": {"talk"},
+    "clinic": {"clinics", "clinic"},
+    "clinic_hours": {"clinic"},
+    "clinic_day": {"clinic"},
+    "slot": {"clinic"},
+    "closure": {"clinics"},
+    "appointment": {"referral"},
 }
 """Of each table, the kinds of topics of which a query that reads it notes one. Other tables tell nothing."""
 _LOOKED_INTO: Final = (
@@ -92,11 +102,18 @@ def referral(world: World) -> Iterator[str]:
 
 def arguments(function: Function, referral: str) -> dict[str, Any]:
     token = str(value("SELECT token FROM referral WHERE id = %(id)s", id=uuid.UUID(referral)))
-    given = {"referralId": referral, "referralToken": token, "status": "paid"}
+    given = {"referralId": referral, "referralToken": token, "status": "paid", "clinicId": clinic_of(referral)}
     needed = {each.name for each in function.parameters if not each.optional}
     if function.name == "mpesa:getPromptStatus":  # it takes one of two
         needed = {"referralId"}
     return {name: given[name] for name in needed}
+
+
+def clinic_of(referral: str) -> str:
+    """A clinic of the facility that it goes to."""
+    facility = value("SELECT receiving_id FROM referral WHERE id = %(id)s", id=uuid.UUID(referral))
+    shape = Shape("Heart", (), tuple(Opening(day, time(0), time(23)) for day in range(1, 8)), 60, 1)
+    return unit(lambda tx: clinics.add(tx, Facility.objects.get(pk=facility), shape)).pk.hex
 
 
 def queries() -> list[Function]:
@@ -138,7 +155,14 @@ def test_what_a_trigger_writes_is_told_by_the_trigger_of_the_table_that_it_is_of
     """They tell of the statement's own table alone: a telling for each row of a batch would cost too much."""
     found = rows("SELECT proname AS name, prosrc AS text FROM pg_proc WHERE prorettype = 'trigger'::regtype")
     nested = {(each["name"], table) for each in found for table in WRITES.findall(each["text"]) if table in KINDS}
-    assert nested == {("application_fits", "receipt"), ("refund_promises", "receipt")}
+    assert nested == {
+        ("application_fits", "receipt"),
+        ("refund_promises", "receipt"),
+        ("appointment_takes_place", "slot"),  # told of with the appointment
+        ("appointment_takes_place", "clinic_day"),
+        ("referral_frees_its_slot", "appointment"),  # tells it itself
+        ("fee_settles_appointment", "appointment"),  # what nobody is shown
+    }
 
     told = rows(
         "SELECT pg_get_triggerdef(oid) AS text FROM pg_trigger WHERE tgname ~ '^live_(insert|update|delete|moved)'"

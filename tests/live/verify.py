@@ -119,15 +119,18 @@ class Hall:
     def fresh(self, screens: Sequence[Screen]) -> list[tuple[object, reads.Reads]]:
         """What queries asked now answer, and what they read."""
 
+        room = asyncio.Semaphore(100)  # more than two hundred at once are told to come again
+
         async def ask(screen: Screen) -> tuple[object, reads.Reads]:
             with reads.recording() as read:
-                outcome = await self.calls.call(
-                    screen.function,
-                    kind=FunctionKind.QUERY,
-                    args=screen.args,
-                    identity=screen.identity,
-                    form=Form.WIRE,
-                )
+                async with room:
+                    outcome = await self.calls.call(
+                        screen.function,
+                        kind=FunctionKind.QUERY,
+                        args=screen.args,
+                        identity=screen.identity,
+                        form=Form.WIRE,
+                    )
             return shown(outcome), read
 
         async def ask_all() -> list[tuple[object, reads.Reads]]:

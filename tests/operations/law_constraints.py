@@ -101,6 +101,10 @@ def _in_no_state(table: str) -> Write:
     return write
 
 
+def _late_money_is_kept(sql: Town) -> None:
+    sql.do("UPDATE facility SET late_money = 'keep'")
+
+
 def _refund_in_no_state(sql: Town) -> None:
     sql.force("refund", sql.refund(), state=_FORCED, approved_by=sql.second)
 
@@ -109,6 +113,7 @@ def _referral_in_no_state(sql: Town) -> None:
     sql.force("referral", sql.referral(fee=sql.fee()), state=_FORCED)
 
 
+_add("facility", "facility_late_money", _late_money_is_kept, "late_money_is_kept")
 for _table in ("fee", "prompt", "receipt"):
     _add(_table, f"{_table}_state", _in_no_state(_table), f"{_table}_in_no_state")
 _add("refund", "refund_state", _refund_in_no_state, "refund_in_no_state")

@@ -15,9 +15,10 @@ from typing import Any, Final, TypeAlias
 import psycopg
 from psycopg.rows import dict_row
 
-MACHINE_TABLES: Final = ("fee", "prompt", "receipt", "refund", "referral")
+MACHINE_TABLES: Final = ("fee", "prompt", "receipt", "refund", "referral", "appointment")
 CENTS: Final = 100_000
 _EMPTIED: Final = (
+    *("appointment", "slot", "clinic_day", "clinic_hours", "closure", "clinic"),
     *("referral", "evidence", "exemption", "task", "inquiry", "claim", "refund", "application", "stray", "restoration"),
     *("transfer", "receipt", "prompt", "fee"),
     *("price", "mpesa_access", "account_hold"),
@@ -241,6 +242,51 @@ class Town:
         if state != "pending-admin":
             self.force_state("referral", referral, state)
         return referral
+
+    def held_slot(self) -> uuid.UUID:
+        """A referral for which a slot is held."""
+        referral = self.referral()
+        self.appointment(referral)
+        return referral
+
+    def clinic(self, **values: object) -> uuid.UUID:
+        row: dict[str, object] = {
+            "id": uuid.uuid4(), "facility_id": self.other_facility, "name": f"Clinic {next(self.numbers)}",
+            "slot_minutes": 30, "slot_capacity": 1,
+        }  # fmt: skip
+        return self.insert("clinic", **(row | values))
+
+    def slot(self, clinic: uuid.UUID | None = None, *, day_capacity: int = 9, **values: object) -> uuid.UUID:
+        """On Monday 5 January 2099."""
+        clinic = clinic or self.clinic()
+        self.do(
+            "INSERT INTO clinic_day (clinic_id, day, capacity) VALUES (%(clinic)s, '2099-01-05', %(capacity)s)"
+            " ON CONFLICT DO NOTHING",
+            clinic=clinic, capacity=day_capacity,
+        )  # fmt: skip
+        row: dict[str, object] = {
+            "id": uuid.uuid4(), "clinic_id": clinic, "day": "2099-01-05", "starts_at": "2099-01-05 08:00+03",
+            "ends_at": "2099-01-05 08:30+03", "capacity": 1,
+        }  # fmt: skip
+        return self.insert("slot", **(row | values))
+
+    def appointment(
+        self,
+        referral: uuid.UUID | None = None,
+        slot: uuid.UUID | None = None,
+        state: str = "held",
+        *,
+        birth: Birth | None = None,
+        **values: object,
+    ) -> uuid.UUID:
+        row: dict[str, object] = {
+            "id": uuid.uuid4(), "state": "held", "event": "hold", "referral_id": referral or self.referral(),
+            "slot_id": slot or self.slot(), "held_until": "2099-01-01",
+        }  # fmt: skip
+        appointment = self.insert("appointment", **(row | values | _born(birth)))
+        if state != "held":
+            self.force_state("appointment", appointment, state)
+        return appointment
 
     def exemption(self, fee: uuid.UUID, kind: str = "waive", *, agreed: bool = False, **values: object) -> uuid.UUID:
         row: dict[str, object] = {

@@ -235,7 +235,7 @@ def _filled(sql: Town, table: str) -> None:
 
 def _truncates(table: str, trigger: str) -> Write:
     def write(sql: Town) -> None:
-        for other, name in (TRUNCATE_GUARDS | GUARDS_OF_TALK).items():
+        for other, name in (TRUNCATE_GUARDS | GUARDS_ELSEWHERE).items():
             if name != trigger:
                 sql.do(f"ALTER TABLE {other} DISABLE TRIGGER {name}")
         sql.do(f"TRUNCATE {table} CASCADE")
@@ -244,12 +244,13 @@ def _truncates(table: str, trigger: str) -> Write:
     return write
 
 
-GUARDS_OF_TALK: Final = {
+GUARDS_ELSEWHERE: Final = {
     "comment": "comment_3_kept",
     "attachment": "attachment_4_kept",
     "attachment_content": "attachment_content_3_kept",
+    "appointment": "appointment_8_kept",
 }
-"""They refer to referrals; tests/talk has their own tests."""
+"""They refer to referrals; tests/talk and tests/appointments have their own tests."""
 TRUNCATE_GUARDS: Final = {
     "fee": "fee_7_kept",
     "prompt": "prompt_7_kept",

@@ -7,13 +7,18 @@ they change nothing; each allowed one has its own.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
+from datetime import time
 from functools import cache
 from typing import Any, Final
 
 import pytest
 
 from operations.test_functions_rights_money import CASES as MONEY
+from rufaa.appointments import clinics
+from rufaa.appointments import operations as appointments
+from rufaa.appointments.clinics import Opening, Shape
 from rufaa.db.atomic import unit
 from rufaa.facilities import operations as facilities
 from rufaa.facilities.queries import Actor
@@ -23,7 +28,7 @@ from rufaa.payments.machine import FeeEvent
 from rufaa.referrals import operations as referrals
 from rufaa.referrals.machine import Priority, Status
 from rufaa.sync.registry import FunctionKind
-from support import RINGS, Running, World, call_back, execute, referral_in, someone, unchanged, value
+from support import RINGS, Running, World, call_back, execute, referral_in, rows, someone, unchanged, value
 
 S = Status
 NF, NO, NOBODY, OK = "referral-not-found", "forbidden", "not-signed-in", "ok"
@@ -101,6 +106,39 @@ def proposed(world: World) -> str:
         )
     )
     return referral
+
+
+def clinic(world: World) -> uuid.UUID:
+    """The one of the receiving facility; it works all day."""
+    found = rows("SELECT id FROM clinic")
+    if found:
+        return uuid.UUID(str(found[0]["id"]))
+    hours = tuple(Opening(day, time(0), time(23)) for day in range(1, 8))
+    shape = Shape("Heart", (), hours, slot_minutes=60, slot_capacity=9, works_on_holidays=True)
+    return unit(lambda tx: clinics.add(tx, world.tumaini, shape)).pk
+
+
+def a_slot(world: World, referral: str) -> dict[str, Any]:
+    there = clinic(world)
+    slot = value(
+        "SELECT id FROM slot WHERE clinic_id = %(id)s AND starts_at > rufaa_now() ORDER BY starts_at LIMIT 1", id=there
+    )
+    return {"referralId": referral, "slotId": slot.hex}
+
+
+def booked(world: World) -> str:
+    referral = referral_in(world, S.PAID)
+    slot = a_slot(world, referral)["slotId"]
+    unit(lambda tx: appointments.book(tx, world.receiver, referral, slot=slot))
+    return referral
+
+
+def its_booking(_: World, referral: str) -> dict[str, Any]:
+    found = value("SELECT id FROM appointment WHERE referral_id = %(id)s", id=uuid.UUID(referral))
+    return {"bookingId": found.hex, "reason": "she travels"}
+
+
+NA = "appointment-not-found"
 
 
 # (what, function, referral, arguments, one word for each of PEOPLE before "nobody")
@@ -201,6 +239,16 @@ CASES: Final[list[tuple[str, str, Callable[[World], str], Args, tuple[str, ...]]
     ("prompt", "referralPayments:triggerReferralPayment", emergency, with_phone, (NO, NF, OK, NO, NO, NO, NF, NF)),
     ("prompt of a page", "mpesa:initiateSTKPush", emergency, with_phone, (NO, NF, OK, NO, NO, NO, NF, NF)),
     ("retry", "referralPayments:retrySTKPush", unpaid_prompt, only_id, (NO, NF, OK, NF, NF, NO, NF, NF)),
+    (
+        "book",
+        "bookings:createBooking",
+        status_of(S.PENDING_PAYMENT),
+        a_slot,
+        (NO, NF, OK, NF, NF, NO, NF, NF),
+    ),
+    ("book, paid", "bookings:createBooking", status_of(S.PAID), a_slot, (NO, NF, OK, OK, OK, NO, NF, NF)),
+    ("cancel a booking", "bookings:cancelBooking", booked, its_booking, (NO, NA, OK, OK, OK, NO, NA, NA)),
+    ("bookings", "bookings:getByReferral", booked, only_id, (OK, "[]", OK, OK, OK, OK, "[]", "[]")),
     ("propose", "fees:proposeExemption", emergency, proposal, (NO, NF, OK, NO, NO, NO, NF, NF)),
     ("agree", "fees:secondExemption", proposed, only_id, (NO, NF, OK, NF, NF, OK, NF, NF)),
     (
@@ -267,8 +315,12 @@ CASES: Final[list[tuple[str, str, Callable[[World], str], Args, tuple[str, ...]]
 ]
 
 
-EVERYBODYS: Final = {"facilities:getMine", "facilities:list", "prices:list", "referrals:countByStatus"}
-"""What is about no referral of its own: test_functions_facilities and test_functions_status say who sees what."""
+EVERYBODYS: Final = {
+    *("facilities:getMine", "facilities:list", "prices:list", "referrals:countByStatus"),
+    *("clinics:list", "clinics:getAvailableSlots"),
+}
+"""What is about no referral of its own: who sees what is in test_functions_facilities, test_functions_status and
+test_appointments_functions."""
 
 
 def test_every_function_is_in_the_table() -> None:
@@ -279,7 +331,8 @@ def test_every_function_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("function", sorted(EVERYBODYS))
 def test_who_says_not_who_it_is_is_told_nothing(world: World, gateway: Running, function: str) -> None:
-    assert gateway.error("query", function, {})["code"] == NOBODY
+    args = {"clinicId": "x"} if function == "clinics:getAvailableSlots" else {}
+    assert gateway.error("query", function, args)["code"] == NOBODY
 
 
 def person(world: World, who: str) -> Actor | None:
@@ -302,6 +355,7 @@ def test_each_function_for(
     words = [NOBODY if by is None else case[4][PEOPLE.index(who)] for case in CASES]
     refused = [(case, word) for case, word in zip(CASES, words, strict=True) if word != OK]
     shared = {referral_of: referral_of(world) for referral_of in dict.fromkeys(case[2] for case, _ in refused)}
+    clinic(world)
     with unchanged():
         for (what, function, referral_of, args_of, _), word in refused:
             with subtests.test(f"{what}: {word}"):

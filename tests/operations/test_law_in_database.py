@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from operations.law_ground import CENTS, MACHINE_TABLES, Town, town
+from rufaa.appointments.machine import MACHINE as APPOINTMENT
 from rufaa.db import law
 from rufaa.db.atomic import Tx, unit
 from rufaa.law import Machine
@@ -18,7 +19,7 @@ from rufaa.payments.machine import MACHINES, RECEIPT
 from rufaa.referrals.machine import MACHINE
 from support import rows
 
-ALL: Final[dict[str, Machine[Any, Any]]] = {machine.name: machine for machine in (MACHINE, *MACHINES)}
+ALL: Final[dict[str, Machine[Any, Any]]] = {machine.name: machine for machine in (MACHINE, *MACHINES, APPOINTMENT)}
 
 
 @pytest.fixture
@@ -43,6 +44,8 @@ def put(place: Town, table: str, state: str) -> uuid.UUID:
             return receipt
         case "refund":
             return place.refund(state=state)
+        case "appointment":
+            return place.appointment(state=state)
         case _:
             return place.referral(state, fee=place.fee())
 
@@ -78,6 +81,7 @@ def test_every_move_that_is_not_in_the_law_is_refused(sql: Town, name: str) -> N
 def test_every_birth_that_is_not_in_the_law_is_refused(sql: Town, name: str) -> None:
     machine = ALL[name]
     made = {"fee": sql.fee, "prompt": sql.prompt, "receipt": sql.receipt, "refund": sql.refund}
+    made["appointment"] = sql.appointment
     make = made.get(name, sql.referral)
     parent = {"fee_id": sql.fee("paid")} if name == "referral" else {}
     for event, state in product(machine.events, machine.states):

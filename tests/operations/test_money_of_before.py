@@ -33,6 +33,7 @@ LEVEL: Final = {
     "audit": 0,
     "paypage": 0,
     "talk": 0,
+    "appointments": 0,
 }
 """The last migration of each noun in the version before."""
 

@@ -30,6 +30,8 @@ HELD_BY: Final[dict[Right, set[tuple[Role, Side]]]] = {
     R.CONFIRM: {(ADM, THERE), (REC, THERE)},
     R.REFUSE: {(ADM, THERE), (REC, THERE)},
     R.COMPLETE: {(ADM, THERE), (REC, THERE)},
+    R.BOOK: {(ADM, HOME), (ADM, THERE), (REC, THERE)},
+    R.RECEIVE: {(ADM, THERE), (REC, THERE)},
     R.UNAPPLIED: {(FIN, PAYEE)},
     R.REFUND: {(FIN, PAYEE)},
     R.CLOSE_DAY: {(FIN, PAYEE)},
@@ -39,6 +41,7 @@ HELD_BY: Final[dict[Right, set[tuple[Role, Side]]]] = {
     R.SET_DETAILS: {(ADM, ITSELF)},
     R.SET_PRICES: {(ADM, ITSELF)},
     R.SET_MEMBERS: {(ADM, ITSELF)},
+    R.SET_CLINICS: {(ADM, ITSELF)},
     R.SET_ACCOUNT: {(ADM, ITSELF)},
 }
 

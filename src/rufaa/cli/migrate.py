@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, cast
 
@@ -14,6 +14,7 @@ from rufaa.cli import backup, production
 from rufaa.cli.database import database, need_migrated
 from rufaa.config import Config, config
 from rufaa.errors import Kind, RufaaError
+from rufaa.law import Machine
 
 _LOCK: Final = "hashtext('rufaa migrate')"
 _FILLED_BY_MIGRATIONS: Final = ("law", "rufaa_clock", "django_migrations", "django_content_type", "auth_permission")
@@ -77,8 +78,6 @@ def bring_up_to_date(backup_into: Config | None = None) -> Path | None:
 
     from rufaa.db import law  # noqa: PLC0415
     from rufaa.db.atomic import atomic  # noqa: PLC0415
-    from rufaa.payments.machine import MACHINES  # noqa: PLC0415
-    from rufaa.referrals.machine import MACHINE  # noqa: PLC0415
 
     kept = None
     with connection.cursor() as cursor:
@@ -92,7 +91,7 @@ def bring_up_to_date(backup_into: Config | None = None) -> Path | None:
             call_command("migrate", verbosity=0, interactive=False)
             if not database_is_newer():  # its law is then another's to write
                 with atomic() as tx:
-                    law.write(tx, (MACHINE, *MACHINES))
+                    law.write(tx, _machines())
         except OperationalError as error:
             if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
                 raise MigrationHeldUp(
@@ -131,10 +130,15 @@ def known_migrations() -> set[str]:
 
 def law_rows() -> set[tuple[str, ...]]:
     """The law as this version's code says it."""
-    from rufaa.payments.machine import MACHINES  # noqa: PLC0415 - as above
-    from rufaa.referrals.machine import MACHINE  # noqa: PLC0415
+    return {tuple(row) for machine in _machines() for row in machine.rows()}
 
-    return {tuple(row) for machine in (MACHINE, *MACHINES) for row in machine.rows()}
+
+def _machines() -> Sequence[Machine[Any, Any]]:
+    from rufaa.appointments.machine import MACHINE as APPOINTMENT  # noqa: PLC0415 - as above
+    from rufaa.payments.machine import MACHINES  # noqa: PLC0415
+    from rufaa.referrals.machine import MACHINE as REFERRAL  # noqa: PLC0415
+
+    return (REFERRAL, *MACHINES, APPOINTMENT)
 
 
 def close_connections() -> None:

@@ -37,6 +37,7 @@ INVARIANTS: Final[Mapping[str, str]] = {
     "receipt_has_evidence": "every receipt has the report that brought it",
     "person_knows": "unapplied money, prompts in review and reports that no one can be asked about are somebody's task",
     "callback_kept": "every callback that counted is kept, and each that was settled is named",
+    "places_are_what_appointments_take": "every slot and day counts who is expected, and none more than it has places",
     "file_is_what_its_digest_says": "every file that is attached to a referral is the one that its digest says",
 }
 """The names of the queries in ``proof.sql``, and what holds while they find nothing."""

@@ -192,6 +192,7 @@ WITH now AS (
     UNION ALL SELECT 'prompt', id, state, event FROM prompt
     UNION ALL SELECT 'receipt', id, state, event FROM receipt
     UNION ALL SELECT 'refund', id, state, event FROM refund
+    UNION ALL SELECT 'appointment', id, state, event FROM appointment
 ), told AS (
     SELECT DISTINCT ON (machine, subject) machine, subject AS id, to_state, event
     FROM history ORDER BY machine, subject, history.id DESC
@@ -263,6 +264,21 @@ WHERE evidence.inbox IS NOT NULL AND NOT EXISTS (
         )
     END
 )
+
+-- name: places_are_what_appointments_take
+WITH takes AS (
+    SELECT slot.id, slot.clinic_id, slot.day, slot.taken, slot.capacity, (
+        SELECT count(*) FROM appointment
+        WHERE slot_id = slot.id AND state IN ('held', 'booked', 'arrived', 'seen', 'missed')
+    ) AS people FROM slot
+)
+SELECT format('slot %s of %s places has %s people, and %s are counted', id, capacity, people, taken) AS what
+FROM takes WHERE people <> taken OR people > capacity
+UNION ALL
+SELECT format('day %s of clinic %s has %s people, and %s are counted', day, clinic_id, sum(people), clinic_day.taken)
+FROM takes JOIN clinic_day USING (clinic_id, day)
+GROUP BY clinic_id, day, clinic_day.taken, clinic_day.capacity
+HAVING sum(people) <> clinic_day.taken OR sum(people) > clinic_day.capacity
 
 -- name: file_is_what_its_digest_says
 SELECT format('attachment %s has other bytes than its digest says, or none', attachment.id) AS what

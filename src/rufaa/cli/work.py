@@ -16,6 +16,8 @@ from typing import Final
 import structlog
 
 from rufaa import metrics
+from rufaa.appointments.operations import next_due_s
+from rufaa.appointments.operations import work as appointments
 from rufaa.audit.operations import SEAL_EVERY_S, Sealer
 from rufaa.cli import monitor
 from rufaa.cli.key_checking import KeyChecker
@@ -23,7 +25,7 @@ from rufaa.cli.monitor import Rounds
 from rufaa.config import Config
 from rufaa.daraja.client import Daraja, new_session
 from rufaa.db.aside import Aside, DatabaseSilent
-from rufaa.db.atomic import look
+from rufaa.db.atomic import look, unit
 from rufaa.db.listen import Listener
 from rufaa.gateway.monitor import Monitor, function_connections
 from rufaa.gateway.vitals import Vitals
@@ -54,6 +56,7 @@ BOUNDS_S: Final[Mapping[str, float]] = {
     "stray": 180.0,
     "order": 180.0,
     "pull": 600.0,
+    "book": 90.0,
     "seal": 90.0,
     "check": 120.0,
 }
@@ -122,6 +125,9 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
         async def checking() -> float | None:
             return await aside.run(lambda: look(next_check_s))
 
+        async def booking() -> float | None:
+            return await aside.run(lambda: look(next_due_s))
+
         loop = partial(_loop, listener=listener, stop=stop, done=rounds.done)
         listening = asyncio.create_task(listener.run())
         loops = [
@@ -132,6 +138,7 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
             asyncio.create_task(loop("order", given.round, next_due=ordering)),
             asyncio.create_task(loop("pull", pulls.round, next_due=pulling)),
             asyncio.create_task(loop("check", checker.round, next_due=checking)),
+            asyncio.create_task(loop("book", partial(book, aside), next_due=booking)),
             asyncio.create_task(loop("seal", seal)),
         ]
         stopping = asyncio.create_task(_wait_for(stop))
@@ -164,6 +171,11 @@ async def settle(aside: Aside) -> float | None:
     if taken == BATCH:
         await asyncio.gather(batches(), batches())
     return 0.0 if taken else None
+
+
+async def book(aside: Aside) -> float | None:
+    """A round of appointments."""
+    return 0.0 if await aside.run(lambda: unit(appointments)) else None
 
 
 async def _monitor(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser
@@ -33,6 +34,13 @@ class User(AbstractUser):
         ]
 
 
+class LateMoney(StrEnum):
+    """What a receiving facility does about a fee that came when its slot was gone."""
+
+    OFFER = "offer"  # the next free slots are offered
+    REFUND = "refund"  # finance is asked whether to give it back
+
+
 class Facility(models.Model):
     id = models.UUIDField(primary_key=True, default=ids.new_id)
     created_at = models.DateTimeField(db_default=RufaaNow())
@@ -41,10 +49,17 @@ class Facility(models.Model):
     """Whether a move into pending-payment that leaves a payer phone known sends the prompt by itself."""
     second_factor_required = models.BooleanField(default=False, db_default=False)
     """Whether whoever has a role here needs more than a password to see a page."""
+    late_money = models.TextField(default=LateMoney.OFFER.value, db_default=LateMoney.OFFER.value)
+    """What becomes of money whose slot was given to somebody else before it came."""
 
     class Meta:
         db_table = "facility"
         verbose_name_plural = "facilities"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(late_money__in=[each.value for each in LateMoney]), name="facility_late_money"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -43,6 +43,8 @@ class Right(StrEnum):
     CONFIRM = "confirm"
     REFUSE = "refuse"  # the receiving facility's cancel
     COMPLETE = "complete"
+    BOOK = "book"  # choose, move and cancel an appointment
+    RECEIVE = "receive"  # the clinics' days, and who came
     UNAPPLIED = "unapplied"
     REFUND = "refund"
     CLOSE_DAY = "close-day"
@@ -52,10 +54,11 @@ class Right(StrEnum):
     SET_DETAILS = "set-details"  # the facility's name, and how it works
     SET_PRICES = "set-prices"  # of referrals from this facility
     SET_MEMBERS = "set-members"  # who works there, and as what
+    SET_CLINICS = "set-clinics"  # its clinics, their hours and closures
     SET_ACCOUNT = "set-account"  # hold the prompts of its M-Pesa account, check its keys; never read them
 
 
-_RECEIVING: Final = frozenset({Right.SEE, Right.CONFIRM, Right.REFUSE, Right.COMPLETE})
+_RECEIVING: Final = frozenset({Right.SEE, Right.CONFIRM, Right.REFUSE, Right.COMPLETE, Right.BOOK, Right.RECEIVE})
 
 RIGHTS: Final[Mapping[tuple[Role, Side], frozenset[Right]]] = {
     (Role.PHYSICIAN, Side.REFERRING): frozenset(
@@ -70,6 +73,7 @@ RIGHTS: Final[Mapping[tuple[Role, Side], frozenset[Right]]] = {
             Right.PARTICULARS,
             Right.PROMPT,
             Right.CANCEL,
+            Right.BOOK,
             Right.PROPOSE_EXEMPTION,
             Right.SECOND_EXEMPTION,
             Right.SEE_PRICES,
@@ -78,7 +82,7 @@ RIGHTS: Final[Mapping[tuple[Role, Side], frozenset[Right]]] = {
     ),
     (Role.ADMINISTRATOR, Side.RECEIVING): _RECEIVING | {Right.SEE_AUDIT},
     (Role.ADMINISTRATOR, Side.ITSELF): frozenset(
-        {Right.SET_DETAILS, Right.SET_PRICES, Right.SET_MEMBERS, Right.SET_ACCOUNT}
+        {Right.SET_DETAILS, Right.SET_PRICES, Right.SET_MEMBERS, Right.SET_CLINICS, Right.SET_ACCOUNT}
     ),
     (Role.RECEPTION, Side.RECEIVING): _RECEIVING,
     (Role.FINANCE, Side.PAYEE): frozenset(

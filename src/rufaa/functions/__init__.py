@@ -13,6 +13,8 @@ REGISTRY: Final = Registry(ambient={"demoUserId": str})
 def load() -> Registry:
     """The registry with all modules in it."""
     from rufaa.functions import (  # noqa: F401, PLC0415
+        bookings,
+        clinics,
         facilities,
         fees,
         mpesa,

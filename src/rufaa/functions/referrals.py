@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Final, Literal
 
+from rufaa.appointments import particulars
 from rufaa.functions import REGISTRY, documents, shapes
 from rufaa.functions.paging import Listing
 from rufaa.functions.runtime import Caller
@@ -94,8 +95,10 @@ def saveBiodata(
     bookedDate: str | None = None,
     bookedTime: str | None = None,
 ) -> shapes.Referral:
-    """Save the particulars; from awaiting-biodata the referral moves on to pending-payment. Answers the referral."""
-    result = operations.save_particulars(
+    """Save the particulars; from awaiting-biodata the referral moves on to pending-payment. Where the receiving
+    facility has clinics, ``bookedDate`` and ``bookedTime`` take that slot (``bookings:createBooking``), and are refused
+    where there is none; else they are kept as they are. Answers the referral."""
+    result = particulars.save(
         caller.tx,
         caller.actor,
         referralId,

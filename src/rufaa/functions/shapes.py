@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final, Generic, Literal, NotRequired, TypedDict, TypeVar, get_args
 
+from rufaa.appointments.machine import State
 from rufaa.facilities.rights import Role
 from rufaa.payments.machine import FeeState, PromptState
 from rufaa.payments.refund_machine import RefundMethod, RefundState
@@ -229,6 +230,63 @@ class Price(TypedDict):
     till: NotRequired[str]
 
 
+# --- appointments --------------------------------------------------------------------------------------------------
+
+
+class OpeningHours(TypedDict):
+    """When a clinic works on one day of the week."""
+
+    weekday: float  # 1 Monday to 7 Sunday
+    opens: str  # 08:00
+    closes: str
+
+
+class Clinic(TypedDict):
+    """One thing that people are referred to a facility for, with its own hours."""
+
+    _id: str
+    _creationTime: float
+    name: str
+    facilityId: str
+    facility: str
+    services: list[str]
+    hours: list[OpeningHours]
+    slotMinutes: float
+    holdMinutes: float  # how long a slot waits for the fee
+
+
+class Slot(TypedDict):
+    """A time that can be chosen."""
+
+    _id: str
+    clinicId: str
+    bookedDate: str  # 2026-11-23, in Kenya
+    bookedTime: str  # 09:30
+    startsAt: float
+    endsAt: float
+    places: float  # so many are left
+
+
+class Booking(TypedDict):
+    """An appointment of a referral, whatever became of it."""
+
+    _id: str
+    _creationTime: float
+    referralId: str
+    status: State
+    clinicId: str
+    clinic: str
+    facility: str
+    slotId: str
+    bookedDate: str
+    bookedTime: str
+    startsAt: float
+    endsAt: float
+    heldUntil: float | None  # until then the slot waits for the fee; null: it does not wait
+    reason: str | None
+    toBeMoved: bool  # the clinic takes nobody then any more
+
+
 # --- finance -------------------------------------------------------------------------------------------------------
 
 
@@ -275,7 +333,7 @@ class RefundAnswer(TypedDict):
     status: RefundState
 
 
-TaskKind = Literal["unapplied", "review", "contradiction", "refund", "stray", "claim", "unread"]
+TaskKind = Literal["unapplied", "review", "contradiction", "refund", "stray", "claim", "unread", "unserved"]
 TASK_KINDS: Final[tuple[str, ...]] = get_args(TaskKind)
 
 

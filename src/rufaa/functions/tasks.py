@@ -50,7 +50,8 @@ def countOpen(caller: Caller) -> shapes.Counts:
 
 @register.mutation
 def close(caller: Caller, *, taskId: str, outcome: str) -> bool:
-    """Say what came of a contradiction, a stray or a claim that somebody looked into. False: there is no such task."""
+    """Say what came of a contradiction, a stray, a claim, or a fee that nothing was given for, which somebody looked
+    into. False: there is no such task."""
     if not outcome.strip():
         raise InvalidArgument("Say what came of it: it is kept for ever.", argument="outcome")
     return finance.close_task(caller.tx, caller.actor, taskId, outcome=outcome)

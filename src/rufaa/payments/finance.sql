@@ -78,4 +78,4 @@ SELECT id FROM refund WHERE id = %(id)s AND receipt_payee(receipt_id) = ANY(%(fa
 -- name: close_task
 UPDATE task SET closed_at = rufaa_now(), closed_by = %(by)s, closed_as = %(as)s
 WHERE id = %(id)s AND closed_at IS NULL AND facility_id = ANY(%(facilities)s::uuid[])
-    AND kind IN ('contradiction', 'stray', 'claim', 'unread')
+    AND kind IN ('contradiction', 'stray', 'claim', 'unread', 'unserved')

@@ -282,7 +282,7 @@ class Task(models.Model):
 
     id = models.UUIDField(primary_key=True, default=ids.new_id)
     opened_at = models.DateTimeField(db_default=RufaaNow())
-    kind = models.TextField()  # unapplied, review, contradiction, refund, stray, claim, unread
+    kind = models.TextField()  # unapplied, review, contradiction, refund, stray, claim, unread, unserved
     facility = models.ForeignKey(Facility, models.PROTECT, null=True)  # whose finance people work it; None: not known
     fee = models.ForeignKey(Fee, models.PROTECT, null=True)
     stray = models.ForeignKey(Stray, models.PROTECT, null=True)
