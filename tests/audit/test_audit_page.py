@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
+from rufaa.appointments.machine import Event as Appointed
 from rufaa.console.audit import CHANNELS, KINDS
 from rufaa.facilities.models import User
 from rufaa.referrals.machine import Event, Status
@@ -152,7 +153,9 @@ def test_every_kind_has_words() -> None:
     exempted = {"exemption.propose", "exemption.agree", "referral.release"}
     talked = {"comment.write", "attachment.add", "attachment.remove"}
 
-    assert set(KINDS) == moves | written | exempted | talked | set(Reading)
+    appointed = {f"appointment.{event}" for event in Appointed}
+
+    assert set(KINDS) == moves | written | exempted | talked | appointed | set(Reading)
     assert set(CHANNELS) == set(Channel) - {Channel.SERVER}
 
 

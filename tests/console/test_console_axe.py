@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,11 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from desks import Elsewhere, signed_in
 from npm_project import installed
-from rufaa.db.atomic import unit
+from rufaa.appointments import clinics
+from rufaa.appointments import operations as booking
+from rufaa.appointments import queries as appointments
+from rufaa.appointments.clinics import Opening, Shape
+from rufaa.db.atomic import look, unit
 from rufaa.facilities.queries import Actor
 from rufaa.referrals.machine import Priority, Status
 from rufaa.simulator.testing import RunningSimulator
@@ -91,6 +96,7 @@ def test_staffs_pages(town: World, axe: str, opened: Callable[[Actor | None], Pa
     wrong += broken(admin, axe, "/referrals/0/", status=404)
     wrong += broken(admin, axe, "/nowhere/", status=404)
     wrong += broken(receiver, axe, "/work/?box=incoming")
+    wrong += broken(receiver, axe, "/clinics/")
     wrong += broken(finance, axe, "/money/")
     assert wrong == []
 
@@ -105,9 +111,23 @@ def test_what_a_facility_and_a_person_set_up(
     for path in ["people/", f"people/{town.physician.user.hex}/", "prices/", "details/"]:
         wrong += broken(admin, axe, f"{here}/{path}")
     wrong += broken(payee, axe, f"{there}/account/")
+    booked, day = elsewhere(lambda: booked_in(town))
+    for path in [f"{there}/clinics/", f"/clinics/?day={day}", f"/clinics/?day={day}&week", f"/referrals/{booked}/"]:
+        wrong += broken(payee, axe, path)
     for path in ["app/", "passkeys/add/"]:
         wrong += broken(admin, axe, f"/account/{path}")
     assert wrong == []
+
+
+def booked_in(world: World) -> tuple[str, str]:
+    """A referral with a time in a clinic, and the day of that."""
+    hours = tuple(Opening(day, time(8), time(10)) for day in range(1, 8))
+    shape = Shape("Heart", ("Echo",), hours, slot_minutes=30, slot_capacity=2, works_on_holidays=True)
+    heart = unit(lambda tx: clinics.add(tx, world.tumaini, shape))
+    slot = look(lambda tx: appointments.free_slots(tx, heart.pk.hex))[-1]
+    referral = referral_in(world, Status.PAID)
+    unit(lambda tx: booking.book(tx, world.receiver, referral, slot=slot.id.hex))
+    return referral, slot.day.isoformat()
 
 
 def said_about(world: World) -> str:

@@ -27,6 +27,7 @@ from support import World
 At = Callable[[Actor], Desk]
 ROOT: Final = Path(rufaa.__file__).parent
 SAID: Final = (
+    "appointments",
     "referrals",
     "talk",
     "payments",

@@ -32,6 +32,7 @@ RIGHT: Final = {
     "people": Right.SET_MEMBERS,
     "prices": Right.SET_PRICES,
     "account": Right.SET_ACCOUNT,
+    "clinics": Right.SET_CLINICS,
     "details": Right.SET_DETAILS,
 }
 """Which right a page needs, and the forms below it."""
@@ -39,7 +40,10 @@ NOBODY: Final = "0" * 32
 
 
 def kept() -> list[list[dict[str, Any]]]:
-    tables = ("facility", "membership", "price", "account_hold", "key_check", "mpesa_account", "mfa_authenticator")
+    tables = (
+        *("facility", "membership", "price", "account_hold", "key_check", "mpesa_account", "mfa_authenticator"),
+        *("clinic", "closure"),
+    )
     people = rows(
         "SELECT id, username, full_name, email, password, is_active, is_superuser FROM rufaa_user ORDER BY id"
     )

@@ -9,6 +9,7 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from rufaa.appointments import words as appointments
 from rufaa.audit import queries
 from rufaa.audit.queries import Noted
 from rufaa.console.acting import Acting, Screen, screen
@@ -38,6 +39,7 @@ KINDS: Final[dict[str, str | Promise]] = {
     "exemption.propose": _("proposed to waive or defer the fee"),
     "exemption.agree": _("agreed to waive or defer the fee"),
     **talk.KINDS,
+    **appointments.KINDS,
 }
 CHANNELS: Final[dict[Channel, str | Promise]] = {
     Channel.PAGE: _("on a page"),

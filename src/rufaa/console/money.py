@@ -36,6 +36,7 @@ KIND: Final[Mapping[str, str | Promise]] = {
     "claim": gettext_lazy("Codes that M-Pesa does not confirm"),
     "stray": gettext_lazy("Reports about prompts that are not known"),
     "unread": gettext_lazy("Reports that could not be read"),
+    "unserved": gettext_lazy("Paid, and not seen by the clinic"),
 }
 REFUND: Final[Mapping[str, str | Promise]] = {
     RefundState.PROPOSED: gettext_lazy("A second person has to agree"),
@@ -57,7 +58,7 @@ class TaskGone(RufaaError):
     code = "task-gone"
 
 
-_CLOSED_BY_HAND: Final = frozenset({"contradiction", "stray", "claim", "unread"})
+_CLOSED_BY_HAND: Final = frozenset({"contradiction", "stray", "claim", "unread", "unserved"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ def entries(actor: Actor, *, here: str) -> list[Entry]:
     found = [("/work/", _("Work"))]
     if actor.facilities_with(Right.CREATE, Side.REFERRING):
         found.append(("/referrals/new/", _("New referral")))
+    if actor.facilities_with(Right.RECEIVE, Side.RECEIVING):
+        found.append(("/clinics/", _("Clinics")))
     if actor.facilities_with(Right.UNAPPLIED, Side.PAYEE):
         found.append(("/money/", _("Money")))
     if actor.memberships:

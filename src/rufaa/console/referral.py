@@ -11,7 +11,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from rufaa import reads
-from rufaa.console import words
+from rufaa.appointments import particulars as choosing
+from rufaa.appointments import queries as appointments
+from rufaa.console import appointed, words
 from rufaa.console.acting import Acting, Done, Screen, act, screen
 from rufaa.console.templatetags.kenyan import phone as spoken
 from rufaa.errors import InvalidArgument, RufaaError
@@ -32,8 +34,10 @@ from rufaa.talk import queries as talk
 _TOGETHER_S: Final = 2.0
 _UNSAID: Final = frozenset({("prompt", "claim"), ("prompt", "confirmed"), ("receipt", "apply")})
 """What only says again what stands beside it."""
-_GOOD: Final = frozenset({"paid", "confirmed", "completed", "applied"})
-_BAD: Final = frozenset({"rejected", "cancelled", "unpaid", "refused", "review", "unknown", "failed"})
+_GOOD: Final = frozenset({"paid", "confirmed", "completed", "applied", "booked", "arrived", "seen"})
+_BAD: Final = frozenset(
+    {"rejected", "cancelled", "unpaid", "refused", "review", "unknown", "failed", "lapsed", "missed"}
+)
 _NEEDS_WHY: Final = frozenset({"prompt-in-review", "paid-meanwhile"})
 
 
@@ -46,6 +50,7 @@ def _shown(acting: Acting, referral: str) -> Screen:
     money = payments.summaries(acting.tx, [row.fee_id])[row.fee_id] if row.fee_id else None
     attempts = payments.attempts(acting.tx, row.fee_id) if row.fee_id else []
     actions = _actions(acting, seen, money)
+    appointment = appointed.panel(acting, seen)
     return Screen(
         "console/referral.html",
         {
@@ -63,8 +68,9 @@ def _shown(acting: Acting, referral: str) -> Screen:
             "money": None if money is None else _money(seen, money, attempts),
             "needs_why": _NEEDS_WHY,
             "proposal": None if money is None else money.proposal,
-            "story": list(_story(seen, told.of_referral(acting.tx, row.pk, row.fee_id))),
+            "story": list(_story(seen, _happened(acting, seen, appointment))),
             "talk": talk.about(acting.tx, acting.actor, seen, all_of_it=acting.request.GET.get("comments") == "all"),
+            "appointment": appointment,
             "labs": row.lab_results if isinstance(row.lab_results, list) else [row.lab_results],
         },
     )
@@ -135,6 +141,15 @@ class Moment:
     looks: str
     lines: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+
+
+def _happened(acting: Acting, seen: Seen, appointment: appointed.Panel | None) -> list[Happened]:
+    """Everything, in its order; of one moment the referral's own part first."""
+    row = seen.referral
+    events = told.of_referral(acting.tx, row.pk, row.fee_id)
+    if appointment is None or appointment.booking is None:
+        return events
+    return sorted([*events, *appointments.happened(acting.tx, seen)], key=lambda each: each.at)
 
 
 def _story(seen: Seen, events: Sequence[Happened]) -> Iterator[Moment]:
@@ -257,7 +272,7 @@ def particulars(acting: Acting, referral: str) -> Done:
     """Those who pay for themselves leave the payer's phone empty."""
     phone = _given(acting, "patientPhone")
     to = _unmoved(acting, referral)
-    changed = operations.save_particulars(
+    changed = choosing.save(
         acting.tx,
         acting.actor,
         referral,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from rufaa.console import audit, making, money, referral, talk, work
-from rufaa.console.settings import account, details, overview, people, prices
+from rufaa.console import appointments, audit, making, money, referral, talk, work
+from rufaa.console.settings import account, clinics, details, overview, people, prices
 
 _OF_REFERRAL = (
     referral.approve,
@@ -20,6 +20,8 @@ _OF_REFERRAL = (
     referral.exempt,
     referral.agree,
     referral.code,
+    appointments.book,
+    appointments.unbook,
     talk.say,
     talk.attach,
     talk.remove,
@@ -30,6 +32,11 @@ _OF_MONEY = (money.apply, money.propose, money.agree, money.withdraw, money.conc
 _OF_PERSON = (people.roles, people.again, people.off, people.on, people.forget)
 
 _OF_ACCOUNT = (account.hold, account.release, account.check)
+
+_OF_CLINICS = (clinics.add, clinics.close, clinics.late)
+_OF_CLINIC = (clinics.change, clinics.end, clinics.reopen)
+
+_OF_APPOINTMENT = (appointments.arrived, appointments.attended, appointments.missed)
 
 urlpatterns = [
     path("work/", work.work),
@@ -48,6 +55,12 @@ urlpatterns = [
     path("settings/<str:facility>/people/invite/", people.invite),
     path("settings/<str:facility>/people/<str:person>/", people.person),
     *(path(f"settings/<str:facility>/people/<str:person>/{act.__name__}/", act) for act in _OF_PERSON),
+    path("settings/<str:facility>/clinics/", clinics.clinics),
+    *(path(f"settings/<str:facility>/clinics/{act.__name__}/", act) for act in _OF_CLINICS),
+    *(path(f"settings/<str:facility>/clinics/<str:subject>/{act.__name__}/", act) for act in _OF_CLINIC),
+    path("clinics/", appointments.clinics),
+    path("clinics/calendar.ics", appointments.calendar),
+    *(path(f"clinics/<str:subject>/{act.__name__}/", act) for act in _OF_APPOINTMENT),
     path("referrals/<str:referral>/audit/", audit.audit),
     path("referrals/<str:referral>/file/<str:file>/", talk.file),
     path("money/", money.money),

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import structlog
 
 from rufaa import phone
+from rufaa.appointments import operations as appointments
 from rufaa.db.atomic import Tx
 from rufaa.payments.operations import PaidAlready, Requested
 from rufaa.paypage import limits, proofs, queries
@@ -20,6 +22,8 @@ from rufaa.paypage.proofs import StaleForm
 from rufaa.referrals import bearer
 from rufaa.referrals.bearer import Linked
 
+MOVED_WHY: Final = "The patient chose another time."
+CANNOT_WHY: Final = "The patient cannot come then."
 _log = structlog.get_logger()
 
 
@@ -54,6 +58,30 @@ def ask(tx: Tx, keys: Sequence[str], sender: Sender, *, typed: str) -> Requested
         limits.take(tx, keys, *uses)
         _log.info("paypage.asked", referral=linked.id.hex, prompt=asked.prompt.hex)
     return asked
+
+
+def choose(tx: Tx, keys: Sequence[str], sender: Sender, *, proof: str, slot: str) -> None:
+    """Take a time for the visit, or another one than the one that was taken; run it as ``bearer.ACTOR``. Only for who
+    has proved that they know the date of birth."""
+    _proved(tx, keys, sender, proof)
+    row = bearer.locked(tx, sender.token)
+    booked = appointments.book_for(tx, row, slot=slot, reason=MOVED_WHY)
+    _log.info("paypage.chosen", referral=row.pk.hex, appointment=booked.hex)
+
+
+def give_up(tx: Tx, keys: Sequence[str], sender: Sender, *, proof: str, appointment: str) -> None:
+    """Give the time of the visit back; as ``choose``."""
+    _proved(tx, keys, sender, proof)
+    row = bearer.locked(tx, sender.token)
+    appointments.cancel_for(tx, row, appointment, reason=CANNOT_WHY)
+    _log.info("paypage.given_up", referral=row.pk.hex)
+
+
+def _proved(tx: Tx, keys: Sequence[str], sender: Sender, proof: str) -> None:
+    linked = bearer.find(tx, sender.token)
+    proofs.read_form(keys, linked, sender.form, now=sender.now)
+    if not proofs.is_pass(keys, linked, proof, now=sender.now):
+        raise StaleForm
 
 
 def prove(tx: Tx, keys: Sequence[str], sender: Sender, *, day: Sequence[str]) -> Linked | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -38,7 +38,16 @@ class Telling:
     doubt: bool = False
 
 
-def tell(linked: Linked, money: Summary | None, *, now: datetime) -> Telling:
+def tell(linked: Linked, money: Summary | None, *, now: datetime, lost: bool = False) -> Telling:
+    """``lost``: nothing is owed any more, and the time that was chosen for the visit is another's."""
+    told = _told(linked, money, now)
+    if not lost:
+        return told
+    then = _("The time that you chose is not yours any more. Choose another one below, or ask the health facility.")
+    return replace(told, then=then, tone=Tone.ACT)
+
+
+def _told(linked: Linked, money: Summary | None, now: datetime) -> Telling:
     if linked.status is Status.REJECTED:
         return Telling(_("This referral was not accepted."), _("Ask the health facility that referred you."), Tone.BAD)
     if money is None:

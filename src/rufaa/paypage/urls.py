@@ -12,5 +12,7 @@ urlpatterns: list[URLPattern] = [
     path("<str:token>/pay", views.pay),
     path("<str:token>/birth", views.birth),
     path("<str:token>/receipt.pdf", views.receipt_pdf),
+    path("<str:token>/visit", views.visit),
+    path("<str:token>/visit.ics", views.visit_ics),
     re_path("", views.nothing),
 ]

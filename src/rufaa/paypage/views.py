@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any, Final
 
 from django.http import HttpResponse, HttpResponseRedirect
 
 from rufaa import clock
+from rufaa.appointments import times
 from rufaa.config import config
-from rufaa.db.atomic import look, unit
+from rufaa.db.atomic import Tx, look, unit
 from rufaa.errors import PAGE_STATUS, RufaaError
 from rufaa.paypage import operations, proofs, qr, queries, receipt, telling, words
 from rufaa.paypage.answering import Bearing, answers, cookie, drawn, form_of, path_of
@@ -73,6 +75,40 @@ def receipt_pdf(bearing: Bearing) -> HttpResponse:
     return response
 
 
+@answers("GET", "HEAD", "POST")
+def visit(bearing: Bearing) -> HttpResponse:
+    """Take a time for the visit, or give the one back that was taken."""
+    if bearing.request.method != "POST":
+        return HttpResponseRedirect(bearing.path)
+    given = form_of(bearing.request)
+    keys, sender = config().secret_keys, _sender(bearing, given)
+    proof, slot = bearing.request.COOKIES.get(PASS_COOKIE, ""), given.get("slot", "")
+
+    def act(tx: Tx) -> None:
+        if "give_up" in given:
+            operations.give_up(tx, keys, sender, proof=proof, appointment=given["give_up"])
+        else:
+            operations.choose(tx, keys, sender, proof=proof, slot=slot)
+
+    try:
+        unit(act, actor=bearer.ACTOR)
+    except RufaaError as error:
+        return _draw(bearing, problem=error, typed=given)
+    return HttpResponseRedirect(bearing.path)
+
+
+@answers("GET", "HEAD")
+def visit_ics(bearing: Bearing) -> HttpResponse:
+    """The visit for the phone's calendar; without a proof, or without a time, back to the page."""
+    keys, proof, now = config().secret_keys, bearing.request.COOKIES.get(PASS_COOKIE, ""), clock.now()
+    found = look(lambda tx: queries.calendar(tx, bearing.token, keys, proof=proof, now=now))
+    if found is None:
+        return HttpResponseRedirect(bearing.path)
+    response = HttpResponse(found, content_type="text/calendar")
+    response["Content-Disposition"] = 'attachment; filename="visit.ics"'
+    return response
+
+
 @answers()
 def nothing(_bearing: Bearing) -> HttpResponse:
     """Every other address below ``/r/``."""
@@ -103,6 +139,8 @@ def _draw(
         "typed": typed or {},
         "receipt": telling.offers_receipt(seen.money),
         "booked": words.booked(seen.whereabouts) if seen.whereabouts is not None else "",
+        "visit": words.visit(seen.visit.booking) if seen.visit is not None else "",
+        "offered": _offered(seen),
         "asks_birth": bool(seen.linked.born_on) and seen.whereabouts is None and not seen.told.rings,
         **_ways(seen),
     }
@@ -112,6 +150,22 @@ def _draw(
     if isinstance(problem, TooOften):
         response["Retry-After"] = str(problem.wait_s)
     return response
+
+
+def _offered(seen: Seen) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """The times that may be chosen, by clinic and day."""
+    if seen.visit is None:
+        return []
+    several = len(seen.visit.offered) > 1
+    return [
+        (
+            name if several else "",
+            words.day(day),
+            [(each.id.hex, times.clock_time(each.starts_at)) for each in slots],
+        )
+        for name, free in seen.visit.offered
+        for day, slots in groupby(free, key=lambda slot: slot.day)
+    ]
 
 
 def _ways(seen: Seen) -> dict[str, Any]:

@@ -15,6 +15,15 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from rufaa.appointments.machine import State
+from rufaa.appointments.operations import (
+    AppointmentMoved,
+    AppointmentNotFound,
+    SlotClosed,
+    SlotNotFound,
+    SlotTaken,
+)
+from rufaa.appointments.queries import Booking
 from rufaa.clock import EAT
 from rufaa.errors import RufaaError
 from rufaa.money import Money
@@ -118,6 +127,17 @@ TOO_OFTEN: Final[Mapping[str, Text]] = {
 }
 
 
+_GONE: Final = _("This time cannot be had any more. Choose another one, or ask the health facility.")
+OF_VISIT: Final[Mapping[type[RufaaError], Text]] = {
+    SlotTaken: _("Somebody else was faster: this time is taken. Choose another one."),
+    SlotClosed: _GONE,
+    SlotNotFound: _GONE,
+    AppointmentMoved: _GONE,
+    AppointmentNotFound: _GONE,
+}
+"""Why a time for the visit could not be had, or given back."""
+
+
 def refusal(error: RufaaError) -> str:
     """Why something was not done. Whatever it was, nothing was sent."""
     match error:
@@ -142,6 +162,8 @@ def refusal(error: RufaaError) -> str:
             return gettext("This page had become old, and nothing was sent. Look how it stands now.")
         case InvalidDay():
             return gettext("That is no date. Write day, month and year in digits, like 31 12 1980.")
+        case _ if type(error) in OF_VISIT:
+            return str(OF_VISIT[type(error)])
         case WrongDay():
             return gettext("That is not the date of birth that the health facility has.")
         case TooOften():
@@ -166,6 +188,29 @@ def clock_time(at: datetime) -> str:
     if there.date() == now.date():
         return there.strftime("%H:%M")
     return f"{date_format(there, 'j F')}, {there:%H:%M}"
+
+
+VISIT: Final[Mapping[str, Text]] = {
+    State.HELD: _("It is kept for you until %(time)s. Pay before that."),
+    State.BOOKED: _("It is yours."),
+    State.ARRIVED: _("You have arrived."),
+}
+"""What a patient is told of the time that stands."""
+
+
+def visit(booking: Booking | None) -> str:
+    """What the time that was chosen waits for; empty where none stands."""
+    if booking is None:
+        return ""
+    if booking.displaced:
+        return gettext("The clinic is closed then. Choose another time, or ask there.")
+    until = "" if booking.held_until is None else clock_time(booking.held_until)
+    return str(VISIT[booking.state]) % {"time": until}
+
+
+def day(when: date) -> str:
+    """``Thursday 3 December``."""
+    return date_format(when, "l j F")
 
 
 def booked(there: Whereabouts) -> str:

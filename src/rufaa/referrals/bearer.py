@@ -21,6 +21,7 @@ from rufaa.payments import operations as payments
 from rufaa.payments.operations import FeeNotOpen, PaidAlready, Requested
 from rufaa.phone import Phone
 from rufaa.referrals.machine import Status
+from rufaa.referrals.models import Referral
 
 _SQL: Final = sql.load(__file__, "bearer.sql")
 _TOKEN: Final = re.compile(r"[0-9A-Za-z_-]{20,128}")
@@ -91,6 +92,21 @@ def find(tx: Tx, token: str) -> Linked:
         born_on=row["date_of_birth"],
         released=row["released"],
     )
+
+
+def locked(tx: Tx, token: str) -> Referral:
+    """The referral of a link with its fee, both locked in the order of all operations. Raises ``UnknownLink``."""
+    linked = find(tx, token)
+    if linked.fee is not None:
+        payments.lock_fee(tx, linked.fee)
+    return Referral.objects.select_for_update(of=("self",)).get(pk=linked.id)
+
+
+def receiving(tx: Tx, linked: Linked) -> uuid.UUID:
+    """The facility that it goes to."""
+    row = tx.row(_SQL["receiving"], {"referral": linked.id})
+    assert row is not None  # referrals are kept
+    return uuid.UUID(str(row["receiving_id"]))
 
 
 def whereabouts(tx: Tx, linked: Linked) -> Whereabouts:

@@ -12,6 +12,9 @@ JOIN facility AS referring ON referring.id = referral.referring_id
 JOIN facility AS receiving ON receiving.id = referral.receiving_id
 WHERE referral.id = %(referral)s
 
+-- name: receiving
+SELECT receiving_id FROM referral WHERE id = %(referral)s
+
 -- name: last_prompt
 SELECT attempt, state IN ('unpaid', 'refused', 'review') AS failed
 FROM prompt WHERE fee_id = %(fee)s

@@ -17,6 +17,7 @@ from rufaa.facilities.rights import Right, Side
 _PARTS: Final = (
     ("people", Right.SET_MEMBERS, _("People")),
     ("prices", Right.SET_PRICES, _("Prices")),
+    ("clinics", Right.SET_CLINICS, _("Clinics")),
     ("account", Right.SET_ACCOUNT, _("M-Pesa")),
     ("details", Right.SET_DETAILS, _("Details")),
 )

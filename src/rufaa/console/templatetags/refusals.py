@@ -9,6 +9,8 @@ from django import template
 from django.utils.translation import gettext_lazy as _
 
 from rufaa import spoken
+from rufaa.appointments.machine import State
+from rufaa.appointments.words import STATE
 from rufaa.console import words
 from rufaa.errors import RufaaError
 from rufaa.payments.machine import FeeState
@@ -37,6 +39,21 @@ FIELDS: Final[spoken.Words] = {
     "bookedDate": _("Appointment: day"),
     "bookedTime": _("Appointment: time"),
     "reason": _("Why"),
+    "slot": _("Time"),
+    "day": _("From which day"),
+    "name": _("Name"),
+    "services": _("Services"),
+    "hours": _("Hours"),
+    "slot_minutes": _("Minutes of an appointment"),
+    "slot_capacity": _("Patients at a time"),
+    "day_capacity": _("Patients of a day, at most"),
+    "hold_minutes": _("Minutes that a time waits for the fee"),
+    "days_ahead": _("Days ahead that can be chosen"),
+    "starts_on": _("From"),
+    "starts_at": _("From"),
+    "ends_on": _("To"),
+    "ends_at": _("To"),
+    **{f"hours_{day}": _("Hours") for day in range(1, 8)},
 }
 """The arguments of the functions by the labels of the fields in which they are typed."""
 
@@ -52,6 +69,15 @@ PLAINER: Final[spoken.Words] = {
     "No price is set for this referral. An operator sets one: rufaa price set.": _(
         "No price is set for this referral. Ask an operator to set one."
     ),
+    "Several clinics have an appointment at this time: name one as clinicId.": _(
+        "Several clinics have an appointment at this time: choose it on the referral's page."
+    ),
+    "Several clinics have free appointments: name one as clinicId.": _(
+        "Several clinics have free appointments: choose one on the referral's page."
+    ),
+    "bookedTime needs bookedDate.": _("Choose the day of the appointment, too."),
+    "Say why the appointment is moved, as reason.": _("Say why the appointment is moved."),
+    "Say why the appointment is cancelled, as reason.": _("Say why the appointment is cancelled."),
     "You work in several facilities; name one as referringHospital: %(names)s.": _(
         "You work in several facilities; choose one: %(names)s."
     ),
@@ -78,4 +104,6 @@ def _word(member: Enum) -> str:
             return f"“{words.FEE[member]}”"
         case RefundState():
             return f"“{words.REFUND[member]}”"
+        case State():
+            return f"“{STATE[member]}”"
     return str(member.value)

@@ -1,0 +1,151 @@
+"""Stories of appointments on several screens at once, the patient's among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import time
+
+import pytest
+from django.db import connection
+from playwright.sync_api import Browser, Page, expect
+
+from appointments.ground import HEART, free, waiting, work
+from appointments.ground import book as take
+from console.test_console_story import id_of, settle
+from desks import Elsewhere
+from rufaa.appointments import clinics
+from rufaa.appointments.clinics import Opening
+from rufaa.appointments.models import Clinic
+from rufaa.appointments.words import moment
+from rufaa.db.atomic import unit
+from rufaa.facilities.queries import Actor
+from rufaa.referrals.machine import Status
+from rufaa.simulator.testing import RunningSimulator
+from support import RINGS, Running, Worker, World, advance, execute, referral_in, value
+
+pytestmark = pytest.mark.browser
+Screens = Callable[[Actor], Page]
+DAILY = tuple(Opening(day, time(8), time(10)) for day in range(1, 8))
+
+
+def a_clinic(world: World) -> Clinic:
+    """It works each morning, also on holidays: whenever the tests run there is one tomorrow."""
+    shape = clinics.Shape("Cardiology", (), DAILY, slot_minutes=30, slot_capacity=1, works_on_holidays=True)
+    return unit(lambda tx: clinics.add(tx, world.tumaini, shape))
+
+
+def test_from_the_fee_to_the_outcome_with_a_time_between(
+    town: World, simulator: RunningSimulator, worker: Worker, screens: Screens, elsewhere: Elsewhere
+) -> None:
+    heart = elsewhere(lambda: a_clinic(town))
+    slot = elsewhere(lambda: free(heart)[4])  # not before tomorrow
+    referral = elsewhere(lambda: waiting(town))
+    doctor, admin, receiver = screens(town.physician), screens(town.admin), screens(town.receiver)
+    for screen in (doctor, admin):
+        screen.goto(f"/referrals/{referral}/")
+    receiver.goto(f"/clinics/?day={slot.day.isoformat()}")
+    expect(receiver.get_by_text("4 free")).to_have_count(0)
+
+    # the time is held, and the desk sees that somebody comes, not who
+    admin.get_by_label("Time").select_option(slot.id.hex)
+    admin.get_by_role("button", name="Take this time").click()
+    expect(admin.get_by_text("The time is taken.")).to_be_visible()
+    expect(doctor.get_by_text("Held until the fee is paid", exact=True)).to_be_visible()
+    expect(receiver.get_by_text("Not released yet")).to_be_visible()
+
+    # paid: booked and confirmed on every screen, without a click
+    admin.get_by_label("Phone that pays").first.fill("0708 374 149")
+    admin.get_by_role("button", name="Send the prompt").first.click()
+    elsewhere(worker.dispatch)
+    simulator.answer(RINGS)
+    settle(simulator, worker, elsewhere)
+    elsewhere(work)
+    for screen in (doctor, admin):
+        expect(screen.locator(".marks .badge").last).to_have_text("Confirmed")
+        expect(screen.get_by_text("Booked", exact=True)).to_be_visible()
+    expect(receiver.get_by_role("link", name="Jane Wafula")).to_be_visible()
+
+    # on the day she comes, is seen, and the doctor reads what was found
+    elsewhere(lambda: advance((slot.starts_at - value("SELECT rufaa_now()")).total_seconds() + 60))
+    receiver.reload()
+    receiver.get_by_role("button", name="Arrived").click()
+    receiver.get_by_role("button", name="Seen").click()
+    expect(receiver.get_by_text("Write the outcome")).to_be_visible()
+    receiver.get_by_role("link", name="Jane Wafula").click()
+    receiver.get_by_label("Outcome").fill("A stent; come back in May.")
+    receiver.get_by_role("button", name="Complete").click()
+    expect(doctor.locator("blockquote.outcome")).to_have_text("A stent; come back in May.")
+    assert id_of(receiver) == referral
+
+
+def test_the_hold_runs_out_while_the_pin_is_typed_and_the_patient_chooses_again(
+    town: World, simulator: RunningSimulator, worker: Worker, browser: Browser, gateway: Running, elsewhere: Elsewhere
+) -> None:
+    def arranged() -> tuple[str, str]:
+        heart = a_clinic(town)
+        referral, faster = waiting(town), waiting(town)
+        slot = free(heart)[4]
+        take(town.admin, referral, slot)
+        town.ask(referral)
+        execute("UPDATE particulars SET date_of_birth = '1990-05-17'")
+        worker.dispatch()
+        advance(HEART.hold_minutes * 60 + 1)
+        take(town.admin, faster, slot)  # the hold has run out, and the phone still rings
+        simulator.answer(RINGS)
+        simulator.advance(1)
+        worker.settle()
+        work()
+        token = value("SELECT token FROM referral WHERE id = %(id)s", id=referral)
+        connection.close()
+        return str(token), moment(free(heart)[4].starts_at)
+
+    token, another = elsewhere(arranged)
+    context = browser.new_context(base_url=gateway.url, viewport={"width": 360, "height": 740}, locale="en-GB")
+    page = context.new_page()
+    page.goto(f"/r/{token}")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Paid. M-Pesa receipt")
+    expect(page.get_by_text("The time that you chose is not yours any more.")).to_be_visible()
+    page.get_by_text("Where and when is my visit?").click()
+    for label, text in (("Day", "17"), ("Month", "5"), ("Year", "1990")):
+        page.get_by_label(label, exact=True).fill(text)
+    page.get_by_role("button", name="Show my visit").click()
+    page.get_by_label("When can you come?").select_option(index=4)
+    page.get_by_role("button", name="Take this time").click()
+    expect(page.get_by_text("It is yours.")).to_be_visible()
+    expect(page.get_by_text(another)).to_be_visible()
+    context.close()
+
+
+def test_a_clinic_that_closes_after_the_booking_is_worked_off_by_hand(
+    town: World, screens: Screens, elsewhere: Elsewhere
+) -> None:
+    def arranged() -> tuple[str, str]:
+        heart = a_clinic(town)
+        referral = referral_in(town, Status.PAID)
+        slot = free(heart)[4]
+        take(town.receiver, referral, slot)
+        return slot.day.isoformat(), free(heart)[-1].id.hex
+
+    day, other = elsewhere(arranged)
+    admin, receiver = screens(town.receiving_admin), screens(town.receiver)
+    receiver.goto(f"/clinics/?day={day}")
+    admin.goto(f"/settings/{town.tumaini.pk.hex}/clinics/")
+    form = admin.get_by_role("region", name="When nobody is taken")
+    form.get_by_label("From").fill(day)
+    form.get_by_label("To", exact=True).fill(day)
+    form.get_by_label("Why").fill("No power")
+    form.get_by_role("button", name="Close").click()
+    expect(admin.get_by_text("Booked at times at which nobody is taken any more: 1.")).to_be_visible()
+
+    expect(receiver.get_by_role("heading", name="Who needs another time")).to_be_visible()
+    receiver.get_by_role("region", name="Who needs another time").get_by_role("link", name="Jane Wafula").click()
+    receiver.get_by_text("Another time").click()
+    last = elsewhere(lambda: value("SELECT max(day) - 3 FROM slot")).isoformat()
+    receiver.get_by_label("From which day").fill(last)
+    receiver.get_by_role("button", name="Look").click()
+    receiver.get_by_label("Time", exact=True).select_option(other)
+    receiver.get_by_role("region", name="Appointment").get_by_label("Why").first.fill("No power on that day")
+    receiver.get_by_role("button", name="Move to this time").click()
+    expect(receiver.get_by_text("The time is taken.")).to_be_visible()
+    receiver.goto(f"/clinics/?day={day}")
+    expect(receiver.get_by_role("heading", name="Who needs another time")).to_have_count(0)
