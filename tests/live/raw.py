@@ -26,6 +26,10 @@ class Raw:
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
 
+    @property
+    def closed(self) -> bool:
+        return self.connection.protocol.state is State.CLOSED
+
     def say(self, **message: Any) -> None:
         self.connection.send(json.dumps(message))
 

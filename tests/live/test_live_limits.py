@@ -170,15 +170,23 @@ def test_a_flood_of_mutations_is_closed_for_now_and_what_was_begun_is_done_once(
     assert len(answered) <= int(value("SELECT count(*) FROM referral")) <= len(answered) + 1
 
 
-def test_frames_that_wait_are_bounded_over_all_connections(gateway: Running, neighbour: Raw, world: World) -> None:
+def test_frames_that_wait_are_bounded_over_all_connections(
+    gateway: Running, neighbour: Raw, world: World, database: str
+) -> None:
+    """No mutation ends before somebody was sent away: a table that all of them write is held until then."""
     sync = gateway.app.sync
     sync.limits = replace(sync.limits, held_bytes=1_000_000)
     with ExitStack() as stack:
+        holder = stack.enter_context(psycopg.connect(database))
+        holder.execute("LOCK TABLE particulars IN EXCLUSIVE MODE")
         clients = [stack.enter_context(raw(gateway.url)) for _ in range(4)]
         for client in clients:
             client.hello(session=str(uuid.uuid4()))
-            for request in range(4):
-                client.mutate(request, "referrals:createReferral", **created(world), patientId="x" * 200_000)
+            with suppress(ConnectionClosed):  # sent away before it has said all
+                for request in range(4):
+                    client.mutate(request, "referrals:createReferral", **created(world), patientId="x" * 200_000)
+        wait_until(lambda: any(client.closed for client in clients), what="one that is sent away")
+        holder.rollback()
         ends = {end_of(client) for client in clients}
         assert ends <= {"answered", "TooManyConcurrentRequests"}
         assert "TooManyConcurrentRequests" in ends
