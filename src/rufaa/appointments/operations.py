@@ -146,7 +146,7 @@ def _take(tx: Tx, row: Referral, slot: uuid.UUID | None, reason: str) -> uuid.UU
     before = tx.row(_SQL["live"], {"referral": row.pk})
     touched = {each for each in (slot, None if before is None else before["slot_id"]) if each is not None}
     tx.execute(_SQL["lock_slots"], {"slots": sorted(touched)})
-    was = tx.row(_SQL["live"], {"referral": row.pk})
+    was = tx.row(_SQL["lock_live"], {"referral": row.pk})
     if was is not None and was["slot_id"] == slot:
         return uuid.UUID(str(was["id"]))
     if was is not None and State(was["state"]) not in CHANGEABLE:

@@ -31,6 +31,11 @@ WHERE id IN (
 -- name: live
 SELECT id, state, slot_id FROM appointment
 WHERE referral_id = %(referral)s AND state IN ('held', 'booked', 'arrived')
+
+-- name: lock_live
+-- After its slot.
+SELECT id, state, slot_id FROM appointment
+WHERE referral_id = %(referral)s AND state IN ('held', 'booked', 'arrived')
 FOR NO KEY UPDATE
 
 -- name: find
