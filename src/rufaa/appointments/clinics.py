@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import cache
 from itertools import pairwise
@@ -267,16 +267,10 @@ def _checked(shape: Shape) -> Shape:
             sentence("A clinic has at most %(most)s services.", most=_MOST_SERVICES), argument="services"
         )
     _check_hours(shape)
-    return Shape(
+    return replace(
+        shape,
         name=" ".join(texts.text_of("name", shape.name, limit=texts.MAX_NAME, needed=True).split()),
         services=tuple(texts.text_of("services", each, limit=texts.MAX_NAME, needed=True) for each in shape.services),
-        hours=shape.hours,
-        slot_minutes=shape.slot_minutes,
-        slot_capacity=shape.slot_capacity,
-        day_capacity=shape.day_capacity,
-        hold_minutes=shape.hold_minutes,
-        days_ahead=shape.days_ahead,
-        works_on_holidays=shape.works_on_holidays,
     )
 
 

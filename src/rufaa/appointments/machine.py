@@ -69,5 +69,3 @@ OCCUPIES: Final = frozenset({_S.HELD, _S.BOOKED, _S.ARRIVED, _S.SEEN, _S.MISSED}
 """These take one of a slot's places."""
 CHANGEABLE: Final = frozenset({_S.HELD, _S.BOOKED})
 """These can be moved or cancelled."""
-NEEDS_REASON: Final = frozenset({_E.CANCEL, _E.MOVE})
-"""Why, in a person's words; but a slot that is only held is given up without."""

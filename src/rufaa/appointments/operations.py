@@ -23,17 +23,15 @@ from rufaa.facilities.queries import Actor
 from rufaa.facilities.rights import Right
 from rufaa.law import Moved, Refused
 from rufaa.payments import operations as payments
-from rufaa.payments.machine import FeeState
+from rufaa.payments.machine import SETTLED_FEE, FeeState
 from rufaa.referrals import operations as referrals
 from rufaa.referrals import refusing, shown, texts
+from rufaa.referrals.machine import OVER, Priority, Status
 from rufaa.referrals.machine import Event as ReferralEvent
-from rufaa.referrals.machine import Priority, Status
 from rufaa.referrals.models import Referral
 from rufaa.referrals.queries import rights_on
 
 _SQL: Final = sql.load(__file__, "operations.sql")
-_SETTLED: Final = frozenset({FeeState.PAID, FeeState.WAIVED, FeeState.DEFERRED})
-"""What a slot waits for; the triggers and the SQL beside this say the same three."""
 _AT_ONCE: Final = 200
 """So many rows a round of the worker takes of one kind."""
 MISSED_WHY: Final = "Nobody said that the patient came."
@@ -127,15 +125,12 @@ def cancel_for(tx: Tx, row: Referral, appointment: object, *, reason: str) -> No
     found = tx.row(_SQL["find"], {"appointment": identifier}) if identifier is not None else None
     if found is None or found["referral_id"] != row.pk:
         raise AppointmentNotFound
-    tx.execute(_SQL["lock_slots"], {"slots": [found["slot_id"]]})
-    fresh = tx.row(_SQL["lock"], {"appointment": identifier})
-    assert fresh is not None
-    _change(tx, fresh, Event.CANCEL, reason)
+    _change(tx, _lock(tx, found), Event.CANCEL, reason)
     tx.execute(_SQL["say_when"], {"referrals": [row.pk]})
 
 
 def _need_open(row: Referral, rights: frozenset[Right]) -> None:
-    if Status(row.state) in {Status.CANCELLED, Status.REJECTED, Status.COMPLETED}:
+    if Status(row.state) in OVER:
         raise refusing.unlawful(
             row, rights, sentence("A referral that is %(status)s takes no appointment.", status=Status(row.state))
         )
@@ -206,7 +201,7 @@ def _has_place(tx: Tx, slot: uuid.UUID) -> bool:
 def _is_settled(row: Referral) -> bool:
     if Priority(row.priority) is Priority.EMERGENCY:
         return True
-    return row.fee is not None and FeeState(row.fee.state) in _SETTLED
+    return row.fee is not None and FeeState(row.fee.state) in SETTLED_FEE
 
 
 def _confirm_emergency(tx: Tx, row: Referral) -> None:
@@ -275,10 +270,15 @@ def _locked(
             raise AppointmentNotFound from None
         raise
     refusing.require(rights_on(actor, row), right, action)
+    return row, _lock(tx, found)
+
+
+def _lock(tx: Tx, found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The appointment as it is once its slot and itself are locked."""
     tx.execute(_SQL["lock_slots"], {"slots": [found["slot_id"]]})
-    fresh = tx.row(_SQL["lock"], {"appointment": identifier})
+    fresh = tx.row(_SQL["lock"], {"appointment": found["id"]})
     assert fresh is not None
-    return row, fresh
+    return fresh
 
 
 def _change(tx: Tx, found: Mapping[str, Any], event: Event, reason: str) -> None:
@@ -364,9 +364,8 @@ def _did_not_come(tx: Tx, appointment: uuid.UUID) -> int:
     row = Referral.objects.select_related("fee").get(pk=found["referral_id"])
     if row.fee_id is not None:
         payments.lock_fee(tx, row.fee_id)
-    tx.execute(_SQL["lock_slots"], {"slots": [found["slot_id"]]})
-    fresh = tx.row(_SQL["lock"], {"appointment": appointment})
-    if fresh is None or State(fresh["state"]) is not State.BOOKED:
+    fresh = _lock(tx, found)
+    if State(fresh["state"]) is not State.BOOKED:
         return 0
     _change(tx, fresh, Event.MISS, MISSED_WHY)
     row.refresh_from_db()

@@ -1,8 +1,7 @@
 -- name: lock_slot
 -- Slots before their appointments: the order of locks.
-SELECT slot.id, slot.clinic_id, slot.day, slot.starts_at, slot.ends_at, slot.capacity, slot.taken,
-    slot.open AND slot.starts_at > rufaa_now() AS open, clinic.facility_id, clinic.name AS clinic, clinic.hold_minutes,
-    clinic.ended_at IS NOT NULL AS ended, slot.starts_at <= rufaa_now() AS over
+SELECT slot.id, slot.open, slot.starts_at <= rufaa_now() AS over, clinic.facility_id, clinic.hold_minutes,
+    clinic.ended_at IS NOT NULL AS ended
 FROM slot JOIN clinic ON clinic.id = slot.clinic_id
 WHERE slot.id = %(slot)s
 FOR NO KEY UPDATE OF slot

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from itertools import groupby
 from typing import Final
 
 from rufaa.appointments import queries, times, words
 from rufaa.appointments.machine import CHANGEABLE, LIVE, State
-from rufaa.appointments.queries import Booking, ClinicSeen, FreeSlot
+from rufaa.appointments.queries import Booking, ClinicSeen
 from rufaa.console.acting import Acting
 from rufaa.errors import InvalidArgument
 from rufaa.facilities.rights import Right
-from rufaa.referrals.machine import Status
+from rufaa.referrals.machine import OVER, Status
 from rufaa.referrals.queries import Seen
 
 _OFFERED: Final = 60
 """So many times of a clinic a form offers at once; others by their day."""
-_CLOSED: Final = frozenset({Status.REJECTED, Status.CANCELLED, Status.COMPLETED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ def panel(acting: Acting, seen: Seen) -> Panel | None:
     found = queries.of_referral(acting.tx, seen)
     standing = next((each for each in found if each.state in LIVE), found[0] if found else None)
     live = standing is not None and standing.state in LIVE
-    may_book = Right.BOOK in seen.rights and Status(seen.referral.state) not in _CLOSED
+    may_book = Right.BOOK in seen.rights and Status(seen.referral.state) not in OVER
     may_choose = may_book and bool(clinics) and (standing is None or not live or standing.state in CHANGEABLE)
     day = acting.request.GET.get("day", "") if acting.problem is None else acting.request.POST.get("day", "")
     return Panel(
@@ -74,14 +73,9 @@ def _choices(
             clinic,
             [
                 (words.day(on), [(slot.id.hex, times.clock_time(slot.starts_at)) for slot in slots])
-                for on, slots in _by_day(free)
+                for on, slots in groupby(free, key=lambda slot: slot.day)
             ],
         )
-
-
-def _by_day(slots: Sequence[FreeSlot]) -> Iterator[tuple[date, list[FreeSlot]]]:
-    for on, group in groupby(slots, key=lambda slot: slot.day):
-        yield on, list(group)
 
 
 def is_day(text: str) -> bool:

@@ -48,7 +48,7 @@ def _range(date: str | None, days: int | None) -> tuple[datetime | None, datetim
         if days is not None:
             raise InvalidArgument("days needs a date to count from.", argument="days")
         return None, None
-    begins, _ = times.whole_day(times.day_of(date, argument="date"))
+    begins = times.begin_of(times.day_of(date, argument="date"))
     return begins - timedelta(microseconds=1), begins + timedelta(days=days or 1)
 
 

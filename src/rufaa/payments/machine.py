@@ -62,6 +62,8 @@ FEE: Final = Machine(
 
 OPEN_FEE: Final = frozenset({FeeState.DUE, FeeState.DEFERRED})
 """Fees that money can still be asked for and applied to."""
+SETTLED_FEE: Final = frozenset({FeeState.PAID, FeeState.WAIVED, FeeState.DEFERRED})
+"""Fees that an appointment need not wait for; triggers and SQL of appointments say the same three."""
 
 # --- prompt --------------------------------------------------------------------------------------------------------
 

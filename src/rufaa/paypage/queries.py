@@ -18,7 +18,7 @@ from rufaa.db.atomic import Tx, look
 from rufaa.money import Money
 from rufaa.payments import passage
 from rufaa.payments import queries as payments
-from rufaa.payments.machine import FeeState
+from rufaa.payments.machine import SETTLED_FEE
 from rufaa.payments.queries import Summary
 from rufaa.paypage import proofs, story, telling
 from rufaa.paypage.receipt import Receipt
@@ -27,7 +27,7 @@ from rufaa.paypage.telling import Telling
 from rufaa.phone import Phone
 from rufaa.referrals import bearer
 from rufaa.referrals.bearer import Linked, Whereabouts
-from rufaa.referrals.machine import CLOSED, Status
+from rufaa.referrals.machine import OVER
 from rufaa.trail import Reading
 
 OFFERED: Final = 24
@@ -98,8 +98,8 @@ def _seen(tx: Tx, token: str, keys: Sequence[str], proof: str, now: datetime) ->
 def _is_lost(linked: Linked, summary: Summary | None, bookings: Sequence[Booking]) -> bool:
     return (
         summary is not None
-        and summary.state in {FeeState.PAID, FeeState.WAIVED, FeeState.DEFERRED}
-        and linked.status not in CLOSED | {Status.COMPLETED}
+        and summary.state in SETTLED_FEE
+        and linked.status not in OVER
         and bool(bookings)
         and bookings[0].state in {State.LAPSED, State.CANCELLED}
     )
@@ -112,7 +112,7 @@ def _visit(tx: Tx, linked: Linked, bookings: Sequence[Booking]) -> Visit | None:
     clinics = appointments.clinics_of(tx, [facility])
     if not clinics and standing is None:
         return None
-    over = linked.status in CLOSED | {Status.COMPLETED} or (standing is not None and standing.state not in CHANGEABLE)
+    over = linked.status in OVER or (standing is not None and standing.state not in CHANGEABLE)
     offered = [] if over else [(each, appointments.free_slots(tx, each.id.hex, limit=OFFERED)) for each in clinics]
     return Visit(standing, [(clinic.name, slots) for clinic, slots in offered if slots])
 

@@ -82,6 +82,8 @@ MACHINE: Final = Machine(
 
 CLOSED: Final = frozenset({_S.REJECTED, _S.CANCELLED})
 """Where particulars, phones and prompts are no longer lawful."""
+OVER: Final = CLOSED | {_S.COMPLETED}
+"""Where nobody is expected any more."""
 
 NEEDS_REASON: Final = frozenset({_E.REJECT, _E.CANCEL, _E.COMPLETE})
 """Events that carry a text: why, or for COMPLETE the outcome for the referring doctor."""
