@@ -3,13 +3,17 @@
 A strand is a greenlet with a Django connection of its own. Before each round trip to PostgreSQL it goes to sleep for a
 moment of virtual time that chance draws; so the statements of open transactions mix in every way, and one seed is one
 order. A statement that meets a lock is parked until a transaction ends; PostgreSQL is asked who blocks whom, and no
-time is lost in waiting.
+time is lost in waiting. Several that wait for one transaction would go on at once, and race: so PostgreSQL's process of
+whoever is parked is stopped, and they go on one after the other. That needs a PostgreSQL on this machine whose
+processes may be stopped; with any other a seed is a story, but not each time the same.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import select
+import signal
 from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -35,6 +39,8 @@ LOCK_TIMEOUT_S: Final = 5.0
 """As ``settings.py`` has it, in virtual time."""
 IDLE_IN_TRANSACTION_S: Final = 20.0
 _QUIET: Final = frozenset({"_set_autocommit_gen", "_set_isolation_level_gen"})
+_HOLDS_NO_LOCKS: Final = frozenset({TransactionStatus.IDLE, TransactionStatus.INERROR})
+"""PostgreSQL frees the locks of what failed at once, and does not wait for the ROLLBACK."""
 _SOON_S: Final = 0.002
 NODE: ContextVar[Any] = ContextVar("node", default=None)
 """The process that runs now; None: Safaricom, a person, or the simulation itself."""
@@ -86,6 +92,7 @@ class Hub:
         self._strands = 0
         self.own = self.new_wrapper()
         self._locks = psycopg.connect(**_plain(settings), autocommit=True)
+        self._stops = _may_stop(self._locks)
 
     # --- connections
 
@@ -103,6 +110,8 @@ class Hub:
             self._free.append(wrapper)
 
     def close(self) -> None:
+        for strand in self._parked:
+            self._tell(strand.connection, signal.SIGCONT)
         for wrapper in self._all:
             if wrapper.connection is not None:
                 wrapper.connection.pgconn.finish()
@@ -163,6 +172,7 @@ class Hub:
             self.counts["deadlock"] += 1
             self._cancel(connection)
             raise errors.DeadlockDetected("deadlock detected (by the simulation)")
+        self._tell(connection, signal.SIGSTOP)
         self._parked.append(strand)
         timer = self.loop.call_later(LOCK_TIMEOUT_S, self._lock_timeout, strand)
         strand.switch_out()
@@ -172,20 +182,28 @@ class Hub:
             raise errors.LockNotAvailable("canceling statement due to lock timeout (by the simulation)")
 
     def released(self) -> None:
-        """Locks were given free: whoever can go on now goes on. Outside of PostgreSQL nobody else acts meanwhile."""
+        """Locks were given free: who can go on now goes on, one at a time, until it is answered or waits again."""
         settled = False
         while self._parked and not settled:
             settled = True
             for strand in list(self._parked):
-                pid = strand.connection.pgconn.backend_pid
-                while not _readable(strand.connection, 0.0):
-                    if self.blockers(pid):
+                connection = strand.connection
+                if self.blockers(connection.pgconn.backend_pid):
+                    continue
+                self._tell(connection, signal.SIGCONT)
+                while not _readable(connection, _SOON_S):
+                    if self.blockers(connection.pgconn.backend_pid):
+                        self._tell(connection, signal.SIGSTOP)
                         break
-                    _readable(strand.connection, _SOON_S)
                 else:
                     self._parked.remove(strand)
                     strand.wake(self.draw_pause())
-                    settled = False
+                settled = False
+
+    def _tell(self, connection: SimConnection, what: signal.Signals) -> None:
+        """Stop PostgreSQL's process of ``connection``, which sleeps at a lock, or let it go on."""
+        if self._stops:
+            os.kill(connection.pgconn.backend_pid, what)
 
     def _lock_timeout(self, strand: Strand) -> None:
         if strand in self._parked:
@@ -197,6 +215,7 @@ class Hub:
 
     def _cancel(self, connection: SimConnection) -> None:
         """End the statement that waits, and read its end."""
+        self._tell(connection, signal.SIGCONT)
         connection.pgconn.get_cancel().cancel()
         while connection.pgconn.get_result() is not None:
             pass
@@ -398,6 +417,7 @@ class SimConnection(psycopg.Connection[Any]):
             hub.note_status(self)
             if gen.__name__ in {"_commit_gen", "_rollback_gen"}:
                 self.stamped, self.begins = -1.0, False  # a rollback takes the time back, too
+            if self.pgconn.transaction_status in _HOLDS_NO_LOCKS:
                 hub.released()
         if commits and strand.wrote:
             strand.wrote = False
@@ -580,6 +600,17 @@ def database_settings() -> dict[str, Any]:
     options = {name: value for name, value in settings["OPTIONS"].items() if name != "pool"}
     options["options"] = "-c timezone=UTC -c deadlock_timeout=10min -c synchronous_commit=off -c jit=off"
     return {**settings, "OPTIONS": options}
+
+
+def _may_stop(connection: psycopg.Connection[Any]) -> bool:
+    """Whether PostgreSQL's processes are on this machine, and ours to stop."""
+    if not connection.info.host.startswith("/"):
+        return False
+    try:
+        os.kill(connection.info.backend_pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
