@@ -127,6 +127,7 @@ SNAPSHOT = (
     *("referral", "particulars", "fee", "exemption", "prompt", "receipt", "application", "refund", "claim", "inquiry"),
     *("evidence", "stray", "task", "transfer", "history", "inbox", "brought", "comment", "attachment"),
     *("clinic", "clinic_hours", "clinic_day", "closure", "slot", "appointment"),
+    *("notice", "notice_template", "notice_wish"),
 )
 
 

@@ -31,6 +31,7 @@ ABOUT: Final = {
     "receipt": "Money that arrived. It pays fees, or waits in *unapplied* for a person, or was given back.",
     "refund": "Money that two people give back: what waits of a receipt, or what paid a cancelled fee. Its row is"
     " committed before anything is ordered, and its id is the order's.",
+    "notice": "A fact that somebody is told, by SMS or e-mail, once.",
     "appointment": "A place in a slot of a clinic. It is held while the fee is being paid, and lets go by itself.",
 }
 
@@ -122,6 +123,18 @@ WHY: Final[Mapping[tuple[str, ...], str]] = {
     ("appointment", "booked", "see"): "the referral was completed, and its time had come: the desk said nothing",
     ("appointment", "miss"): "said by the desk, or by the worker once the day is over; a paid fee is a person's task",
     ("appointment", "cancel"): "the place is free again; also when the referral is cancelled",
+    ("notice", "claim"): "its time has come, it is still so, wanted, and worded; the worker has a lease on it",
+    ("notice", "taken"): "the gateway says so, perhaps later than we waited",
+    ("notice", "drop"): "it is too late, no longer so, not wanted, switched off, or there is no gateway",
+    ("notice", "not-taken"): "the gateway certainly has not taken it; later again, five times",
+    ("notice", "refused"): "the gateway never will",
+    ("notice", "gave-up"): "after the fifth time",
+    ("notice", "same-again"): "only of a gateway that knows a message again by our key",
+    ("notice", "answer-lost"): "the gateway may have it, and would not know it again",
+    ("notice", "lease-expired"): "as answer-lost: the worker is gone",
+    ("notice", "reported"): "a report of delivery, at an address that only the gateway knows",
+    ("notice", "reported-lost"): "such a report, of the contrary",
+    ("notice", "again"): "a person says so",
     ("appointment", "move"): "the new appointment names the one whose place it takes",
 }
 
@@ -138,10 +151,11 @@ POSTINGS: Final[Mapping[str, tuple[str, str, str]]] = {
 def states() -> str:
     from rufaa.appointments.machine import MACHINE as APPOINTMENT  # noqa: PLC0415
     from rufaa.ledger.models import KINDS  # noqa: PLC0415 - Django has to be set up first
+    from rufaa.notices.machine import MACHINE as NOTICE  # noqa: PLC0415
     from rufaa.payments.machine import MACHINES  # noqa: PLC0415
     from rufaa.referrals.machine import MACHINE  # noqa: PLC0415
 
-    machines = (MACHINE, *MACHINES, APPOINTMENT)
+    machines = (MACHINE, *MACHINES, APPOINTMENT, NOTICE)
     _check_reasons(machines)
     if tuple(POSTINGS) != tuple(KINDS):
         raise SystemExit(f"tools/generate.py: POSTINGS are {list(POSTINGS)}, the ledger's kinds {list(KINDS)}")

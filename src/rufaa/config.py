@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,11 +14,13 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
-from rufaa.errors import InvalidArgument
+from rufaa import carriers
+from rufaa.carriers import LOOPBACK, Email, Sms
+from rufaa.errors import InvalidSetting
 
 SECRET_FILE: Final = "secret.key"  # noqa: S105 - a file name
 ENV_FILE: Final = ".env"  # in the working directory
@@ -50,6 +51,11 @@ SETTINGS: Final[Mapping[str, str]] = {
     "RUFAA_EMAIL_URL": "The mail server that sends invitations and links to a new password: smtp://name:password@host:587"
     " (STARTTLS; to this machine in the clear) or smtps://…:465. Default: none, and such links are printed by commands",
     "RUFAA_EMAIL_FROM": "The sender of those e-mails, which RUFAA_EMAIL_URL needs. Default: none",
+    "RUFAA_SMS_URL": "What sends SMS: africastalking://name:key@api.africastalking.com (its sandbox:"
+    " api.sandbox.africastalking.com), or handset://127.0.0.1:8001, the simulator's virtual handset. Default: none, and"
+    " nobody is sent any",
+    "RUFAA_SMS_FROM": "The sender of those SMS as registered with the operators: a short code, or up to 11 letters."
+    " Default: the gateway's own",
     "RUFAA_ATTACHMENT_MB": "The largest file that may be attached to a referral, in MB, 1 to 25. Default: 10",
     "RUFAA_ATTACHMENTS": "Files that may be attached to one referral, 1 to 200, removed ones among them: they are kept."
     " Default: 20",
@@ -77,10 +83,6 @@ SETTINGS: Final[Mapping[str, str]] = {
 }
 
 
-_ADDRESS: Final = re.compile(r"[^\s@<>,]+@[^\s@<>,]+")
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-
-
 class Mode(StrEnum):
     DEMO = "demo"
     DEVELOPMENT = "development"
@@ -105,12 +107,6 @@ class LogForm(StrEnum):
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
-class InvalidSetting(InvalidArgument):
-    """A setting has a value that cannot be used."""
-
-    code = "invalid-setting"
-
-
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -130,24 +126,11 @@ class OpenIdIssuer:
         try:
             parts = urlsplit(address)
             secure = parts.scheme == "https" or (
-                self.loopback and parts.scheme == "http" and parts.hostname in _LOOPBACK
+                self.loopback and parts.scheme == "http" and parts.hostname in LOOPBACK
             )
             return secure and bool(parts.hostname) and parts.username is None and parts.port != 0
         except ValueError:  # a port that is no number, a bracket that is not closed
             return False
-
-
-@dataclass(frozen=True, slots=True)
-class Email:
-    """The mail server, and who its e-mails come from. Neither flag: in the clear, to this machine only."""
-
-    host: str
-    port: int
-    user: str
-    password: str
-    tls: bool
-    starttls: bool
-    sender: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +155,7 @@ class Config:
     worker_metrics_port: int | None
     drain_s: float
     email: Email | None
+    sms: Sms | None
     attachment_bytes: int
     attachments: int
     log: LogForm
@@ -210,7 +194,7 @@ def load(environ: Mapping[str, str]) -> Config:
     data = Path(environ.get("RUFAA_DATA") or "rufaa-data").expanduser().absolute()
     host = environ.get("RUFAA_HOST") or "127.0.0.1"
     port = _whole(environ, "RUFAA_PORT", 8000, low=1, high=65535)
-    if mode is Mode.DEMO and (mpesa not in {"", "simulator"} or host not in _LOOPBACK):
+    if mode is Mode.DEMO and (mpesa not in {"", "simulator"} or host not in LOOPBACK):
         raise InvalidSetting(
             "RUFAA_MODE=demo lets anybody be anybody: it runs with MPESA_ENVIRONMENT=simulator and on 127.0.0.1 only."
         )
@@ -240,7 +224,8 @@ def load(environ: Mapping[str, str]) -> Config:
         metrics_token=_metrics_token(environ.get("RUFAA_METRICS_TOKEN")),
         worker_metrics_port=_whole(environ, "RUFAA_WORKER_METRICS_PORT", 0, low=1, high=65535) or None,
         drain_s=_number(environ, "RUFAA_DRAIN_S", 1, low=0, high=60),
-        email=_email(environ.get("RUFAA_EMAIL_URL"), sender=environ.get("RUFAA_EMAIL_FROM") or ""),
+        email=carriers.mail_server(environ.get("RUFAA_EMAIL_URL"), sender=environ.get("RUFAA_EMAIL_FROM") or ""),
+        sms=carriers.sms_gateway(environ.get("RUFAA_SMS_URL"), sender=environ.get("RUFAA_SMS_FROM") or ""),
         attachment_bytes=_whole(environ, "RUFAA_ATTACHMENT_MB", 10, low=1, high=25) * MB,
         attachments=_whole(environ, "RUFAA_ATTACHMENTS", 20, low=1, high=200),
         log=_choice(environ, "RUFAA_LOG", LogForm, LogForm.AUTO),
@@ -339,31 +324,6 @@ def _oidc_issuers(text: str | None, *, mode: Mode, ours: str) -> tuple[OpenIdIss
             raise InvalidSetting(f"RUFAA_OIDC_ISSUERS: {url} is named twice, or is this server itself.")
         found[url] = issuer
     return tuple(found.values())
-
-
-def _email(text: str | None, *, sender: str) -> Email | None:
-    if not text:
-        return None
-    try:
-        parts = urlsplit(text)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:  # a port that is no number, a bracket that is not closed
-        host, port = "", None
-    if not host or parts.scheme not in {"smtp", "smtps"} or parts.path not in {"", "/"} or parts.query or port == 0:
-        # not shown: there may be a password
-        raise InvalidSetting("RUFAA_EMAIL_URL: use smtp://name:password@host:587 or smtps://name:password@host:465.")
-    if not _ADDRESS.fullmatch(sender):
-        raise InvalidSetting("RUFAA_EMAIL_FROM: RUFAA_EMAIL_URL needs the address that e-mails come from.")
-    tls = parts.scheme == "smtps"
-    return Email(
-        host=host,
-        port=port or (465 if tls else 587),
-        user=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
-        tls=tls,
-        starttls=not tls and host not in _LOOPBACK,
-        sender=sender,
-    )
 
 
 def _networks(environ: Mapping[str, str], name: str) -> tuple[Network, ...] | None:

@@ -77,3 +77,9 @@ class InvalidArgument(RufaaError):
 
     kind = Kind.INVALID
     code = "invalid-argument"
+
+
+class InvalidSetting(InvalidArgument):
+    """A setting has a value that cannot be used."""
+
+    code = "invalid-setting"

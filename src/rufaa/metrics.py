@@ -177,7 +177,7 @@ UNKNOWN_LINKS: Final = _counter(
 
 # --- the worker ------------------------------------------------------------------------------------------------------
 
-LOOPS: Final = ("settle", "dispatch", "query", "stray", "order", "pull", "seal", "check")
+LOOPS: Final = ("settle", "dispatch", "query", "stray", "order", "pull", "book", "tell", "seal", "check")
 ROUNDS: Final = _counter(
     "rufaa_worker_rounds_total", "Rounds of the worker's loops.", loop=LOOPS, result=("done", "failed")
 )
@@ -220,6 +220,17 @@ def called(function: str | None, kind: str | None, status: str, *, took_s: float
     name, as_kind = function or UNKNOWN_FUNCTION, kind or "any"
     CALLS.labels(name, as_kind, status).inc()
     CALL.labels(name, as_kind).observe(took_s)
+
+
+# --- messages --------------------------------------------------------------------------------------------------------
+
+NOTICES: Final = _counter(
+    "rufaa_notices_total",
+    "Messages by what became of an attempt to send them: the gateway took it, did not now, never will, may have (lost);"
+    " or it was dropped unsent.",
+    channel=("sms", "email"),
+    outcome=("taken", "nottaken", "refused", "lost", "dropped"),
+)
 
 
 def round_done(loop: str) -> None:

@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "rufaa.referrals",
     "rufaa.audit",
     "rufaa.appointments",
+    "rufaa.notices",
     "rufaa.talk",
     "rufaa.functions",
     "rufaa.moving",

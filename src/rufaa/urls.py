@@ -14,4 +14,5 @@ urlpatterns = [
     path("sign-in/", include("rufaa.signin.urls")),
     path("account/", include("rufaa.signin.account_urls")),
     path("r/", include("rufaa.paypage.urls")),
+    path("sms/", include("rufaa.notices.urls")),
 ]

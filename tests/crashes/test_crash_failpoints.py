@@ -53,8 +53,11 @@ SOURCE: Final = Path(__file__).parents[2] / "src"
 OTHER: Final = "254709000000"  # answers by itself and pays
 STEP_S: Final = 10  # how far time moves at once
 
-OF_OTHER_MONEY: Final = tuple(  # their stories are told in test_crash_failpoints_back
-    point for step in Step if step.startswith(("order.", "inquiry.", "pull.")) for point in (step.before, step.after)
+OTHER_STORIES: Final = tuple(  # told in test_crash_failpoints_back and in notices/test_notices_sending
+    point
+    for step in Step
+    if step.startswith(("order.", "inquiry.", "pull.", "notice."))
+    for point in (step.before, step.after)
 )
 
 STARTS: Final = {  # which process has the step
@@ -397,7 +400,7 @@ ALSO_IN_COMMANDS: Final = ("DISPATCH_TIDY", "ORDER_TIDY", "SETTLE_ALONE")
 
 @pytest.mark.fault(32)
 def test_every_failpoint_has_an_ending() -> None:
-    assert {*ENDINGS, *OF_OTHER_MONEY} == set(POINTS)
+    assert {*ENDINGS, *OTHER_STORIES} == set(POINTS)
 
 
 def test_every_step_stands_at_exactly_one_place() -> None:

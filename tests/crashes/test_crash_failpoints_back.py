@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from crashes.conftest import Roles
-from crashes.test_crash_failpoints import OF_OTHER_MONEY, Story
+from crashes.test_crash_failpoints import OTHER_STORIES, Story
 from rufaa.db.atomic import WORK, Tx, unit
 from rufaa.facilities import operations as facilities
 from rufaa.facilities.rights import Role
@@ -49,7 +49,7 @@ def story(town: World, simulator: RunningSimulator, roles: Any, lasting_gateway:
 
 
 def of(prefix: str) -> list[str]:
-    return [point for point in OF_OTHER_MONEY if point.startswith(prefix)]
+    return [point for point in OTHER_STORIES if point.startswith(prefix)]
 
 
 def posts(simulator: RunningSimulator, path: str) -> int:

@@ -47,6 +47,7 @@ KINDS: Final = {
     "slot": {"clinic"},
     "closure": {"clinics"},
     "appointment": {"referral"},
+    "notice": {"referral"},
 }
 """Of each table, the kinds of topics of which a query that reads it notes one. Other tables tell nothing."""
 _LOOKED_INTO: Final = (

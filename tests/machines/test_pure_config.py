@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rufaa.config import SETTINGS, Config, InvalidSetting, Mode, load
+from rufaa.config import SETTINGS, Config, Mode, load
+from rufaa.errors import InvalidSetting
 
 SECRET = "a secret of the tests that is long enough"
 

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 import pytest
 
 from rufaa.cli.work import work
-from rufaa.config import InvalidSetting, load
+from rufaa.config import load
 from rufaa.daraja.callback_url import check_callback_url
 from rufaa.daraja.credentials import Environment
 from rufaa.db.atomic import Tx, unit
+from rufaa.errors import InvalidSetting
 from rufaa.ids import new_id
 from rufaa.ingest.address import NOWHERE, Kind, account_urls, callback_urls, order_urls, report_at
 from rufaa.simulator.testing import RunningSimulator

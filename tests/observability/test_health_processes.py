@@ -59,7 +59,9 @@ def test_a_worker_shows_how_it_is_where_it_was_told_to(database: str, roles: Rol
     worker = roles.start("worker", RUFAA_WORKER_METRICS_PORT=str(port))
     wait_until(lambda: not refused(url) and look(f"{url}/readyz")[0] == 200, what="the worker's readiness")
 
-    loops = dict.fromkeys(("settle", "dispatch", "query", "stray", "order", "pull", "book", "seal", "check"), "")
+    loops = dict.fromkeys(
+        ("settle", "dispatch", "query", "stray", "order", "pull", "book", "tell", "seal", "check"), ""
+    )
     assert look(f"{url}/healthz") == (200, {"database": "", **loops})
     ready = dict.fromkeys(("writable", "migrations", "listening", "stopping"), "")
     assert look(f"{url}/readyz") == (200, {"database": "", **loops, **ready})

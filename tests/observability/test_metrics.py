@@ -18,9 +18,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ports import free_port
 from rufaa import functions, metrics
-from rufaa.config import InvalidSetting, load
+from rufaa.config import load
 from rufaa.db import sql
 from rufaa.db.atomic import unit
+from rufaa.errors import InvalidSetting
 from rufaa.gateway import vitals
 from rufaa.gateway.vitals import DEADLINE_S, FIGURES_KEPT_S, Kept
 from rufaa.ingest.address import Kind

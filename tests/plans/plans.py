@@ -19,7 +19,7 @@ GROWING: Final = frozenset(
     {
         *("referral", "particulars", "referral_search", "fee", "exemption", "prompt", "receipt", "application"),
         *("evidence", "task", "transfer", "history", "audit", "inbox", "refund", "claim", "inquiry", "stray"),
-        *("comment", "attachment", "appointment", "slot"),
+        *("comment", "attachment", "appointment", "slot", "notice", "notice_wish"),
     }
 )
 """Tables that have more rows every day."""
@@ -27,6 +27,7 @@ FEW: Final = frozenset(
     {
         *("prompt_due", "prompt_leased", "prompt_one_live_per_phone", "prompt_one_live_per_fee"),
         *("inbox_unsettled", "receipt_waiting", "task_open"),
+        *("notice_due", "notice_leased", "notice_unknown"),
         *("appointment_held", "appointment_booked", "appointment_settled", "appointment_lost"),
     }
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rufaa.config import InvalidSetting, OpenIdIssuer, load
+from rufaa.config import OpenIdIssuer, load
+from rufaa.errors import InvalidSetting
 
 
 def test_tokens_live_ten_minutes_by_default_and_an_hour_at_most() -> None:

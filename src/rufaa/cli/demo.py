@@ -13,8 +13,9 @@ import typer
 
 from rufaa import log
 from rufaa.cli import serve
-from rufaa.config import Config, InvalidSetting, config, load
+from rufaa.config import Config, config, load
 from rufaa.daraja.client import Timeouts
+from rufaa.errors import InvalidSetting
 from rufaa.simulator import initiator
 from rufaa.simulator.chaos import Swarm
 from rufaa.simulator.config import (

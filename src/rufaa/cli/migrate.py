@@ -135,10 +135,11 @@ def law_rows() -> set[tuple[str, ...]]:
 
 def _machines() -> Sequence[Machine[Any, Any]]:
     from rufaa.appointments.machine import MACHINE as APPOINTMENT  # noqa: PLC0415 - as above
+    from rufaa.notices.machine import MACHINE as NOTICE  # noqa: PLC0415
     from rufaa.payments.machine import MACHINES  # noqa: PLC0415
     from rufaa.referrals.machine import MACHINE as REFERRAL  # noqa: PLC0415
 
-    return (REFERRAL, *MACHINES, APPOINTMENT)
+    return (REFERRAL, *MACHINES, APPOINTMENT, NOTICE)
 
 
 def close_connections() -> None:

@@ -1,4 +1,5 @@
-"""The worker's loops: settle callbacks, send prompts, ask about them, seal the audit. The composition root of money.
+"""The worker's loops: settle callbacks, send prompts, ask about them, tell people, seal the audit. The composition
+root of money.
 
 Each loop looks at the tables, does what is due, and waits for a notification or for the time when more is due.
 """
@@ -12,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -31,6 +33,8 @@ from rufaa.gateway.monitor import Monitor, function_connections
 from rufaa.gateway.vitals import Vitals
 from rufaa.ingest.address import callback_urls, order_urls
 from rufaa.ingest.loop import BATCH, Handlers, settle_inbox
+from rufaa.notices.gateways import gateways
+from rufaa.notices.sending import Notices, next_notice_s
 from rufaa.payments.access import Accounts
 from rufaa.payments.arrivals import status_of_claim, take_notices
 from rufaa.payments.dispatch import Dispatcher, next_sending_s
@@ -57,6 +61,7 @@ BOUNDS_S: Final[Mapping[str, float]] = {
     "order": 180.0,
     "pull": 600.0,
     "book": 90.0,
+    "tell": 180.0,
     "seal": 90.0,
     "check": 120.0,
 }
@@ -101,6 +106,11 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
         given = Orders(daraja, accounts, aside, addresses=order_urls(config))
         pulls = Pulls(daraja, accounts, aside, hand_on=fees_paid)
         checker = KeyChecker(daraja, accounts, aside)
+        notices = Notices(
+            gateways(session, aside, sms=config.sms, mail_host=_mail_host(config)),
+            aside,
+            public_url=config.public_url,
+        )
         sealer = Sealer()
 
         async def seal() -> float | None:
@@ -128,6 +138,9 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
         async def booking() -> float | None:
             return await aside.run(lambda: look(next_due_s))
 
+        async def telling() -> float | None:
+            return await aside.run(lambda: look(next_notice_s))
+
         loop = partial(_loop, listener=listener, stop=stop, done=rounds.done)
         listening = asyncio.create_task(listener.run())
         loops = [
@@ -139,6 +152,7 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
             asyncio.create_task(loop("pull", pulls.round, next_due=pulling)),
             asyncio.create_task(loop("check", checker.round, next_due=checking)),
             asyncio.create_task(loop("book", partial(book, aside), next_due=booking)),
+            asyncio.create_task(loop("tell", notices.round, next_due=telling)),
             asyncio.create_task(loop("seal", seal)),
         ]
         stopping = asyncio.create_task(_wait_for(stop))
@@ -176,6 +190,11 @@ async def settle(aside: Aside) -> float | None:
 async def book(aside: Aside) -> float | None:
     """A round of appointments."""
     return 0.0 if await aside.run(lambda: unit(appointments)) else None
+
+
+def _mail_host(config: Config) -> str | None:
+    """The name that e-mails have in their Message-IDs; None where none are sent."""
+    return None if config.email is None else urlsplit(config.public_url).hostname or "rufaa"
 
 
 async def _monitor(

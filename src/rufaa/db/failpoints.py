@@ -61,6 +61,11 @@ class Step(StrEnum):
     PULL_CALL = "pull.call"
     PULL_TAKE = "pull.take"
     PULL_DONE = "pull.done"  # when it is asked next
+    # messages
+    NOTICE_TIDY = "notice.tidy"  # leases that ran out
+    NOTICE_CLAIM = "notice.claim"
+    NOTICE_CALL = "notice.call"  # the message to the gateway
+    NOTICE_RECORD = "notice.record"
 
     @property
     def before(self) -> str:

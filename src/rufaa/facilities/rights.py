@@ -45,6 +45,7 @@ class Right(StrEnum):
     COMPLETE = "complete"
     BOOK = "book"  # choose, move and cancel an appointment
     RECEIVE = "receive"  # the clinics' days, and who came
+    TELL = "tell"  # send a message again, and note whether the patient wants any
     UNAPPLIED = "unapplied"
     REFUND = "refund"
     CLOSE_DAY = "close-day"
@@ -58,7 +59,9 @@ class Right(StrEnum):
     SET_ACCOUNT = "set-account"  # hold the prompts of its M-Pesa account, check its keys; never read them
 
 
-_RECEIVING: Final = frozenset({Right.SEE, Right.CONFIRM, Right.REFUSE, Right.COMPLETE, Right.BOOK, Right.RECEIVE})
+_RECEIVING: Final = frozenset(
+    {Right.SEE, Right.CONFIRM, Right.REFUSE, Right.COMPLETE, Right.BOOK, Right.RECEIVE, Right.TELL}
+)
 
 RIGHTS: Final[Mapping[tuple[Role, Side], frozenset[Right]]] = {
     (Role.PHYSICIAN, Side.REFERRING): frozenset(
@@ -74,6 +77,7 @@ RIGHTS: Final[Mapping[tuple[Role, Side], frozenset[Right]]] = {
             Right.PROMPT,
             Right.CANCEL,
             Right.BOOK,
+            Right.TELL,
             Right.PROPOSE_EXEMPTION,
             Right.SECOND_EXEMPTION,
             Right.SEE_PRICES,

@@ -69,6 +69,7 @@ class Books:
     read: dict[Phone, int] = field(default_factory=dict)  # how many of those its owner has read
     cash: dict[str, CashPaidIn] = field(default_factory=dict)  # by receipt
     texts: dict[str, SmsReceived] = field(default_factory=dict)  # from elsewhere, by id
+    text_of_key: dict[str, str] = field(default_factory=dict)  # their ids by the senders' keys
     manners: dict[Phone, Manner] = field(default_factory=dict)
     undone: dict[str, str] = field(default_factory=dict)  # the receipt of a payment: that of its reversal
     orders: dict[str, Order] = field(default_factory=dict)  # by ConversationID, in the order of acknowledgement
@@ -134,6 +135,8 @@ class Books:
         match event:
             case SmsReceived():
                 self.texts[event.sms_id] = event
+                if event.key:
+                    self.text_of_key[event.key] = event.sms_id
                 self._tell(event.phone, event.sms_id)
             case InboxRead():
                 self.read[event.phone] = event.messages

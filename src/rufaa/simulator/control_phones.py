@@ -38,10 +38,11 @@ class PhoneControl:
         return web.json_response({"unread": self._engine.books.unread(phone), "messages": inbox})
 
     async def _receive(self, request: web.Request) -> web.Response:
-        """``{"from": "RUFAA", "text": "…"}``: an SMS that is not M-Pesa's. It is stored once for each call."""
+        """``{"from": "RUFAA", "text": "…"}``: an SMS that is not M-Pesa's. It is stored once for each call; with a
+        ``"key"``, once for that."""
         phone = phone_of(request)
-        body = await body_of(request, allowed={"from", "text"})
-        sms = self._engine.owner.receive(phone, sender=body.get("from"), text=body.get("text"))
+        body = await body_of(request, allowed={"from", "text", "key"})
+        sms = self._engine.owner.receive(phone, sender=body.get("from"), text=body.get("text"), key=body.get("key", ""))
         return web.json_response(_shown(sms), status=201)
 
     async def _read(self, request: web.Request) -> web.Response:

@@ -166,13 +166,14 @@ class CashPaidIn:
 
 @dataclass(frozen=True, slots=True)
 class SmsReceived:
-    """Somebody other than M-Pesa wrote to ``phone``."""
+    """Somebody other than M-Pesa wrote to ``phone``. ``key``: the sender's own, by which it is known again."""
 
     sms_id: str
     phone: Phone
     sender: str
     text: str
     received_at: datetime
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

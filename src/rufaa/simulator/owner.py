@@ -18,6 +18,7 @@ from rufaa.simulator.state import Manner
 
 MPESA: Final = "MPESA"
 LONGEST_TEXT: Final = 1600  # characters; some ten parts of a long SMS
+LONGEST_KEY: Final = 80
 _SENDER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{1,10}", re.ASCII)
 _TEST_PHONE: Final = re.compile(r"254708(374149|00[0-9]{4})", re.ASCII)
 
@@ -54,18 +55,26 @@ class Owner:
         told, read = self._core.books.inbox.get(phone, []), self._core.books.read.get(phone, 0)
         return (self._message(told[place], read=place < read) for place in range(len(told) - 1, -1, -1))
 
-    def receive(self, phone: Phone, *, sender: object, text: object) -> Message:
-        """Somebody other than M-Pesa writes to ``phone``. Raises ``InvalidArgument``."""
+    def receive(self, phone: Phone, *, sender: object, text: object, key: object = "") -> Message:
+        """Somebody other than M-Pesa writes to ``phone``. The same ``key`` again is the same message, and no other.
+
+        Raises ``InvalidArgument``.
+        """
         if not isinstance(sender, str) or not _SENDER.fullmatch(sender) or sender.upper() == MPESA:
             raise InvalidArgument(
                 "from is 2 to 11 letters, digits, blanks, dots or hyphens, and not MPESA.", argument="from"
             )
         if not isinstance(text, str) or not text.strip() or len(text) > LONGEST_TEXT or not _is_readable(text):
             raise InvalidArgument(f"text is 1 to {LONGEST_TEXT:,} readable characters.", argument="text")
+        if not isinstance(key, str) or len(key) > LONGEST_KEY or not key.isascii() or not _is_readable(key):
+            raise InvalidArgument(f"key is at most {LONGEST_KEY} characters of ASCII.", argument="key")
         books = self._core.books
-        sms = events.SmsReceived(f"sms-{len(books.texts) + 1}", phone, sender, text, self._core.clock.now())
-        self._core.record(sms)
-        return next(self.inbox(phone))
+        known = books.text_of_key.get(key) if key else None
+        if known is not None:
+            return self._message(known, read=False)
+        sms_id = f"sms-{len(books.texts) + 1}"
+        self._core.record(events.SmsReceived(sms_id, phone, sender, text, self._core.clock.now(), key))
+        return self._message(sms_id, read=False)
 
     def read(self, phone: Phone) -> None:
         """All that is there has been read."""

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from rufaa.errors import Kind, RufaaError
 from rufaa.simulator import control, edge
+from rufaa.simulator.bulk_sms import BulkSms
 from rufaa.simulator.config import SimulatorSettings
 from rufaa.simulator.control import Control
 from rufaa.simulator.control_phones import PhoneControl
@@ -32,13 +33,16 @@ def create_app(settings: SimulatorSettings) -> web.Application:
     """The application. Call inside a running event loop; its journal is open from here to its clean-up."""
     engine = Engine(settings)
     handset = Handset(engine)
+    bulk_sms = BulkSms(engine)
     app = web.Application(client_max_size=edge.LONGEST_BODY, middlewares=[control.refusals(engine)])
     app[ENGINE] = engine
     Daraja(engine).add_routes(app.router)
     Control(engine).add_routes(app.router)
     PhoneControl(engine).add_routes(app.router)
+    bulk_sms.add_routes(app.router)
     handset.add_routes(app.router)
     app.on_shutdown.append(handset.close)
+    app.on_shutdown.append(bulk_sms.close)
     app.on_cleanup.append(_close)
     return app
 

@@ -15,8 +15,9 @@ from dotenv import dotenv_values
 from rufaa.cli import production
 from rufaa.cli.diagnosis.finding import Finding, not_checked, ok, problem, warning
 from rufaa.cli.diagnosis.hidden import SECRET_SETTINGS
-from rufaa.config import ENV_FILE, SECRET_FILE, SETTINGS, Config, InvalidSetting, Mode, load
+from rufaa.config import ENV_FILE, SECRET_FILE, SETTINGS, Config, Mode, load
 from rufaa.daraja.settings import SETTING_NAMES
+from rufaa.errors import InvalidSetting
 from rufaa.secret import derive
 
 _KNOWN: Final = {*SETTINGS, *SETTING_NAMES, "RUFAA_SIMULATOR_URL", "RUFAA_DIE_WITH_PARENT"}
