@@ -23,7 +23,7 @@ from support import World
 
 At = Callable[[Actor], Desk]
 ROOT: Final = Path(rufaa.__file__).parent
-APPS: Final = {"console": 50, "referrals": 50, "talk": 25, "appointments": 15}
+APPS: Final = {"console": 50, "referrals": 50, "talk": 25, "appointments": 15, "notices": 30}
 """With how many texts each has at least."""
 _PLACES: Final = re.compile(r"%\(\w+\)s|\{\w+\}")
 _TAG: Final = re.compile(r'{% translate "((?:[^"\\]|\\.)*)"')

@@ -28,6 +28,7 @@ At = Callable[[Actor], Desk]
 ROOT: Final = Path(rufaa.__file__).parent
 SAID: Final = (
     "appointments",
+    "notices",
     "referrals",
     "talk",
     "payments",
@@ -39,7 +40,7 @@ SAID: Final = (
     "phone.py",
     "law.py",
 )
-NOT_FOR_PAGES: Final = {"api_keys.py", "links.py", "issuers.py", "tokens.py", "dispatch.py"}
+NOT_FOR_PAGES: Final = {"api_keys.py", "links.py", "issuers.py", "tokens.py", "dispatch.py", "arriving.py", "gateways.py"}
 """What commands, tokens and the worker are told."""
 OF_COMMANDS: Final = {"UnknownAccount"}
 OTHERWISE: Final = {*machine.IGNORED.values(), "free", "promised", "applied"}

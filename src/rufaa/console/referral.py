@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from rufaa import reads
 from rufaa.appointments import particulars as choosing
 from rufaa.appointments import queries as appointments
-from rufaa.console import appointed, words
+from rufaa.console import appointed, messaged, words
 from rufaa.console.acting import Acting, Done, Screen, act, screen
 from rufaa.console.templatetags.kenyan import phone as spoken
 from rufaa.errors import InvalidArgument, RufaaError
@@ -71,6 +71,7 @@ def _shown(acting: Acting, referral: str) -> Screen:
             "story": list(_story(seen, _happened(acting, seen, appointment))),
             "talk": talk.about(acting.tx, acting.actor, seen, all_of_it=acting.request.GET.get("comments") == "all"),
             "appointment": appointment,
+            "messaged": messaged.panel(acting, seen),
             "labs": row.lab_results if isinstance(row.lab_results, list) else [row.lab_results],
         },
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.urls import path
 
-from rufaa.console import appointments, audit, making, money, referral, talk, work
+from rufaa.console import appointments, audit, making, messages, money, referral, talk, work
 from rufaa.console.settings import account, clinics, details, overview, people, prices
+from rufaa.console.settings import messages as telling
 
 _OF_REFERRAL = (
     referral.approve,
@@ -22,6 +23,8 @@ _OF_REFERRAL = (
     referral.code,
     appointments.book,
     appointments.unbook,
+    messages.again,
+    messages.wish,
     talk.say,
     talk.attach,
     talk.remove,
@@ -51,6 +54,9 @@ urlpatterns = [
     *(path(f"settings/<str:facility>/account/<str:subject>/{act.__name__}/", act) for act in _OF_ACCOUNT),
     path("settings/<str:facility>/details/", details.details),
     path("settings/<str:facility>/details/save/", details.save),
+    path("settings/<str:facility>/messages/", telling.messages),
+    path("settings/<str:facility>/messages/save/", telling.save),
+    path("settings/<str:facility>/messages/word/", telling.word),
     path("settings/<str:facility>/people/", people.people),
     path("settings/<str:facility>/people/invite/", people.invite),
     path("settings/<str:facility>/people/<str:person>/", people.person),

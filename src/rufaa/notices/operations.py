@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import time
 from typing import Final
 
@@ -39,6 +40,12 @@ class NoticeStands(RufaaError):
     code = "notice-stands"
 
 
+def _one_of(argument: str, allowed: Iterable[str]) -> InvalidArgument:
+    return InvalidArgument(
+        sentence("%(argument)s is one of: %(allowed)s.", argument=argument, allowed=list(allowed)), argument=argument
+    )
+
+
 def set_policy(
     _tx: Tx,
     facility: Facility,
@@ -51,12 +58,12 @@ def set_policy(
 ) -> None:
     """How ``facility`` tells people. Raises ``InvalidArgument``."""
     if mode not in list(Mode):
-        raise InvalidArgument(f"mode is one of {', '.join(Mode)}.", argument="mode")
+        raise _one_of("mode", Mode)
     if language not in texts.LANGUAGES:
-        raise InvalidArgument(f"language is one of {', '.join(texts.LANGUAGES)}.", argument="language")
+        raise _one_of("language", texts.LANGUAGES)
     unknown = [each for each in silent if each not in list(Told)]
     if unknown:
-        raise InvalidArgument(f"Messages are {', '.join(Told)}.", argument="silent")
+        raise _one_of("silent", Told)
     Policy.objects.update_or_create(
         facility=facility,
         defaults={
@@ -72,9 +79,9 @@ def set_policy(
 def set_template(_tx: Tx, facility: Facility, *, kind: str, language: str, text: str) -> None:
     """What ``facility`` says in place of our words; nothing, or our words: ours. Raises ``InvalidArgument``."""
     if kind not in list(Told):
-        raise InvalidArgument(f"kind is one of {', '.join(Told)}.", argument="kind")
+        raise _one_of("kind", Told)
     if language not in texts.LANGUAGES:
-        raise InvalidArgument(f"language is one of {', '.join(texts.LANGUAGES)}.", argument="language")
+        raise _one_of("language", texts.LANGUAGES)
     theirs = Template.objects.filter(facility=facility, kind=kind, language=language)
     if not text.strip():
         theirs.delete()

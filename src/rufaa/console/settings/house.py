@@ -18,6 +18,7 @@ _PARTS: Final = (
     ("people", Right.SET_MEMBERS, _("People")),
     ("prices", Right.SET_PRICES, _("Prices")),
     ("clinics", Right.SET_CLINICS, _("Clinics")),
+    ("messages", Right.SET_DETAILS, _("Messages")),
     ("account", Right.SET_ACCOUNT, _("M-Pesa")),
     ("details", Right.SET_DETAILS, _("Details")),
 )
