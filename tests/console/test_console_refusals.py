@@ -40,7 +40,15 @@ SAID: Final = (
     "phone.py",
     "law.py",
 )
-NOT_FOR_PAGES: Final = {"api_keys.py", "links.py", "issuers.py", "tokens.py", "dispatch.py", "arriving.py", "gateways.py"}
+NOT_FOR_PAGES: Final = {
+    "api_keys.py",
+    "links.py",
+    "issuers.py",
+    "tokens.py",
+    "dispatch.py",
+    "arriving.py",
+    "gateways.py",
+}
 """What commands, tokens and the worker are told."""
 OF_COMMANDS: Final = {"UnknownAccount"}
 OTHERWISE: Final = {*machine.IGNORED.values(), "free", "promised", "applied"}

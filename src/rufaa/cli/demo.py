@@ -1,10 +1,10 @@
-"""``rufaa demo``: everything on one machine, with a pretend Safaricom, two facilities and four people."""
+"""``rufaa demo``: everything on one machine, with a pretend Safaricom, three facilities and five people."""
 
 from __future__ import annotations
 
 import os
 import textwrap
-from datetime import timedelta
+from datetime import time, timedelta
 from functools import partial
 from typing import Annotated, Final
 
@@ -30,15 +30,18 @@ from rufaa.simulator.config import (
 
 REFERRING: Final = "Uhuru Health Centre"
 RECEIVING: Final = "Tumaini Referral Hospital"
+BY_APPOINTMENT: Final = "Baraka Specialist Clinic"
+"""It takes people by the slots of its clinic; at the other one days and times are plain words, as the seed has them."""
 FEE_SHILLINGS: Final = 1000
 NOMINATED_NUMBER: Final = "254708374149"
 PEOPLE: Final = {
     "physician": ("Dr Wanjiru Kamau", "refers"),
-    "admin": ("Achieng Otieno", "administers both facilities"),
-    "receiver": ("Musa Hassan", "receives at Tumaini"),
+    "admin": ("Achieng Otieno", "administers all three facilities"),
+    "receiver": ("Musa Hassan", "receives at Tumaini and Baraka"),
     "finance": ("Njeri Mwangi", "keeps Tumaini's money"),
     "cashier": ("Peter Kimani", "agrees to what goes back"),
 }
+_HOURS: Final = ((time(8), time(12)), (time(14), time(16)))
 _TOKEN_DAYS: Final = 30
 _PATIENCE: Final = Timeouts(connect_s=2, total_s=4)
 _log = structlog.get_logger()
@@ -59,6 +62,7 @@ def command(
     env = {
         "RUFAA_MODE": "demo",
         "RUFAA_SIMULATOR_URL": simulator_url,
+        "RUFAA_SMS_URL": config().environ.get("RUFAA_SMS_URL") or f"handset://127.0.0.1:{simulator_port}",
         "MPESA_ENVIRONMENT": "simulator",
         "MPESA_BASE_URL": simulator_url,
         "MPESA_CONSUMER_KEY": DEMO_CONSUMER_KEY,
@@ -122,7 +126,8 @@ def prepare(now: Config, *, simulator_url: str, chaos: int | None = None) -> str
         f"  virtual handset    {simulator_url}/   (PIN 1234)",
         *_about(chaos),
         "",
-        f"  {REFERRING} refers to {RECEIVING} for KES {FEE_SHILLINGS:,}.00.",
+        f"  {REFERRING} refers to {RECEIVING} for KES {FEE_SHILLINGS:,}.00,",
+        f"  and to {BY_APPOINTMENT}, where a time is held while the fee is paid.",
         "  Its people, each with a token for setAuth (or name them by demoUserId):",
         "",
         *(line for name, told in PEOPLE.items() for line in (f"  {name:<10} {', '.join(told)}", tokens[name])),
@@ -168,21 +173,41 @@ def _about(chaos: int | None) -> list[str]:
 
 
 def _people(tx: object) -> None:
-    from rufaa.db.atomic import Tx  # noqa: PLC0415 - needs Django set up
+    from rufaa.appointments import clinics  # noqa: PLC0415 - needs Django set up
+    from rufaa.appointments.clinics import Opening, Shape  # noqa: PLC0415
+    from rufaa.appointments.models import Clinic  # noqa: PLC0415
+    from rufaa.db.atomic import Tx  # noqa: PLC0415
     from rufaa.facilities.models import MpesaAccount, Price  # noqa: PLC0415
     from rufaa.facilities.operations import add_facility, add_member, add_user, set_price  # noqa: PLC0415
     from rufaa.facilities.rights import Role  # noqa: PLC0415
     from rufaa.money import Money  # noqa: PLC0415
+    from rufaa.notices.models import Mode, Policy  # noqa: PLC0415
+    from rufaa.notices.operations import set_policy  # noqa: PLC0415
 
     assert isinstance(tx, Tx)
-    uhuru, tumaini = add_facility(tx, REFERRING), add_facility(tx, RECEIVING)
+    uhuru, tumaini, baraka = (add_facility(tx, name) for name in (REFERRING, RECEIVING, BY_APPOINTMENT))
     users = {name: add_user(tx, name, full_name=full_name) for name, (full_name, _) in PEOPLE.items()}
     add_member(tx, users["physician"], uhuru, Role.PHYSICIAN)
-    add_member(tx, users["admin"], uhuru, Role.ADMINISTRATOR)
-    add_member(tx, users["admin"], tumaini, Role.ADMINISTRATOR)
-    add_member(tx, users["receiver"], tumaini, Role.RECEPTION)
+    for facility in (uhuru, tumaini, baraka):
+        add_member(tx, users["admin"], facility, Role.ADMINISTRATOR)
+    for facility in (tumaini, baraka):
+        add_member(tx, users["receiver"], facility, Role.RECEPTION)
     add_member(tx, users["finance"], tumaini, Role.FINANCE)
     add_member(tx, users["cashier"], tumaini, Role.FINANCE)
     if not Price.objects.filter(facility=uhuru).exists():
         account = MpesaAccount.objects.get(environment="simulator", short_code=DEMO_SHORT_CODE)
         set_price(tx, uhuru, amount=Money.from_shillings(FEE_SHILLINGS), payee=tumaini, account=account)
+    if not Clinic.objects.filter(facility=baraka).exists():
+        hours = tuple(Opening(day, opens, closes) for day in range(1, 7) for opens, closes in _HOURS)
+        clinics.add(tx, baraka, Shape("Cardiology", ("Consultation", "Echo"), hours, slot_minutes=30, slot_capacity=2))
+    for facility in (uhuru, tumaini, baraka):
+        if not Policy.objects.filter(facility=facility).exists():  # at any hour: whoever tries it wants to see them
+            set_policy(
+                tx,
+                facility,
+                mode=Mode.UNLESS_REFUSED,
+                language="en",
+                quiet_from=time(0),
+                quiet_until=time(0),
+                silent=[],
+            )
