@@ -31,6 +31,7 @@ COMMANDS: Final = (
     "facility",
     "price",
     "account",
+    "sms",
     "audit",
 )
 """As ``rufaa --help`` lists them. Each is a module here, with a ``command``, or with an ``app`` of several."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import textwrap
+import urllib.request
 from datetime import time, timedelta
 from functools import partial
 from typing import Annotated, Final
@@ -38,7 +40,7 @@ PEOPLE: Final = {
     "physician": ("Dr Wanjiru Kamau", "refers"),
     "admin": ("Achieng Otieno", "administers all three facilities"),
     "receiver": ("Musa Hassan", "receives at Tumaini and Baraka"),
-    "finance": ("Njeri Mwangi", "keeps Tumaini's money"),
+    "finance": ("Njeri Mwangi", "keeps the money of both"),
     "cashier": ("Peter Kimani", "agrees to what goes back"),
 }
 _HOURS: Final = ((time(8), time(12)), (time(14), time(16)))
@@ -108,6 +110,7 @@ def command(
 
     def ready() -> None:
         register(made[0])
+        register_sms(made[0], simulator_url)
         print(f"ready {given.public_url}\n{said[0]}", flush=True)
 
     raise SystemExit(serve.run(given, env=env, prepare=make, on_ready=ready, more=(simulator,)))
@@ -162,6 +165,21 @@ def register(now: Config) -> None:
     close_connections()
 
 
+def register_sms(now: Config, simulator_url: str) -> None:
+    """The virtual handset passes on what a phone writes back, say STOP. Without it the demo goes on."""
+    from rufaa.notices import arriving  # noqa: PLC0415 - needs Django set up
+
+    ours = arriving.addresses(now.public_url, now.secret_keys)
+    told = json.dumps({"incoming_url": ours.incoming, "reports_url": ours.reports}).encode()
+    address = f"{simulator_url}/control/sms"  # of our own child, on loopback
+    request = urllib.request.Request(address, told, {"Content-Type": "application/json"})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=_PATIENCE.total_s):  # noqa: S310
+            pass
+    except OSError as error:
+        _log.warning("demo.sms_not_registered", error=type(error).__name__)
+
+
 def _about(chaos: int | None) -> list[str]:
     """Which faults the seed has on, in lines of a readable length."""
     if chaos is None:
@@ -192,11 +210,13 @@ def _people(tx: object) -> None:
         add_member(tx, users["admin"], facility, Role.ADMINISTRATOR)
     for facility in (tumaini, baraka):
         add_member(tx, users["receiver"], facility, Role.RECEPTION)
-    add_member(tx, users["finance"], tumaini, Role.FINANCE)
-    add_member(tx, users["cashier"], tumaini, Role.FINANCE)
+        add_member(tx, users["finance"], facility, Role.FINANCE)
+        add_member(tx, users["cashier"], facility, Role.FINANCE)
     if not Price.objects.filter(facility=uhuru).exists():
         account = MpesaAccount.objects.get(environment="simulator", short_code=DEMO_SHORT_CODE)
-        set_price(tx, uhuru, amount=Money.from_shillings(FEE_SHILLINGS), payee=tumaini, account=account)
+        fee = Money.from_shillings(FEE_SHILLINGS)
+        set_price(tx, uhuru, amount=fee, payee=tumaini, account=account)
+        set_price(tx, uhuru, amount=fee, payee=baraka, account=account, receiving=baraka)
     if not Clinic.objects.filter(facility=baraka).exists():
         hours = tuple(Opening(day, opens, closes) for day in range(1, 7) for opens, closes in _HOURS)
         clinics.add(tx, baraka, Shape("Cardiology", ("Consultation", "Echo"), hours, slot_minutes=30, slot_capacity=2))
