@@ -43,6 +43,7 @@ NEEDS: Final[dict[str, frozenset[Right]]] = {
     "exempt": frozenset({Right.PROPOSE_EXEMPTION}),
     "agree": frozenset({Right.SECOND_EXEMPTION}),
     "code": frozenset({Right.PARTICULARS, Right.UNAPPLIED}),
+    "onward": frozenset({Right.REFER_ONWARD}),
     "book": frozenset({Right.BOOK}),
     "unbook": frozenset({Right.BOOK}),
     "say": frozenset({Right.SEE, Right.SEE_OWN}),
@@ -61,6 +62,9 @@ GIVEN: Final = {
     "outcome": "so",
     "text": "so",
     "slot": "0" * 32,
+    "patientName": "Jane Wafula",
+    "receivingFacility": "Elsewhere Clinic",
+    "priority": "Routine",
     "appointment": "0" * 32,
 }
 

@@ -61,6 +61,7 @@ urlpatterns = [
     path("clinics/", appointments.clinics),
     path("clinics/calendar.ics", appointments.calendar),
     *(path(f"clinics/<str:subject>/{act.__name__}/", act) for act in _OF_APPOINTMENT),
+    path("referrals/<str:referral>/onward/", making.refer_onward),
     path("referrals/<str:referral>/audit/", audit.audit),
     path("referrals/<str:referral>/letter/", letter.letter),
     path("referrals/<str:referral>/file/<str:file>/", talk.file),
