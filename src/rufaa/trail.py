@@ -26,13 +26,15 @@ class Channel(StrEnum):
 
 
 class Reading(StrEnum):
-    """What of a record was shown. Money: name, code and money, nothing medical. File: a file that is attached to it."""
+    """What of a record was shown. Money: name, code and money, nothing medical. File: a file that is attached to it.
+    Letter: what became of the patient, on paper."""
 
     READ = "referral.read"
     LISTED = "referral.listed"
     MONEY_READ = "money.read"
     MONEY_LISTED = "money.listed"
     FILE_READ = "attachment.read"
+    LETTER_READ = "letter.read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +92,10 @@ def show_file(referral: UUID) -> None:
     shown = _shown.get()
     if shown is not None:
         shown.add((referral, Reading.FILE_READ))
+
+
+def show_letter(referral: UUID) -> None:
+    """The letter about ``referral`` is being handed to somebody. Does nothing where nobody gathers."""
+    shown = _shown.get()
+    if shown is not None:
+        shown.add((referral, Reading.LETTER_READ))

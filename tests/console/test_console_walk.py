@@ -43,6 +43,7 @@ NEEDS: Final[dict[str, frozenset[Right]]] = {
     "exempt": frozenset({Right.PROPOSE_EXEMPTION}),
     "agree": frozenset({Right.SECOND_EXEMPTION}),
     "code": frozenset({Right.PARTICULARS, Right.UNAPPLIED}),
+    "onward": frozenset({Right.REFER_ONWARD}),
     "book": frozenset({Right.BOOK}),
     "unbook": frozenset({Right.BOOK}),
     "again": frozenset({Right.TELL}),
@@ -63,6 +64,9 @@ GIVEN: Final = {
     "outcome": "so",
     "text": "so",
     "slot": "0" * 32,
+    "patientName": "Jane Wafula",
+    "receivingFacility": "Elsewhere Clinic",
+    "priority": "Routine",
     "appointment": "0" * 32,
     "notice": "0" * 32,
     "wants": "no",
@@ -93,7 +97,7 @@ def rights_of(world: World, actor: Actor) -> frozenset[Right]:
 def test_every_form_of_a_referral_is_in_the_table_here() -> None:
     forms = {found[1] for route in ROUTES if (found := re.fullmatch(r"referrals/<str:referral>/(\w+)/", route))}
 
-    assert forms == {*NEEDS, "audit"}  # a page of its own
+    assert forms == {*NEEDS, "audit", "letter"}  # no forms
     assert len(ROUTES) > 20
 
 
@@ -110,6 +114,9 @@ def test_pages_open_to_whom_the_table_lets_in(world: World, desk: At, name: str)
     answers_for_it = bool(rights & {Right.SEE_AUDIT, Right.SEE_AUDIT_OWN})
     audit = who.get(f"/referrals/{referral}/audit/").status_code
     assert audit == (200 if answers_for_it else 403 if sees else 404)
+    completed = referral_in(world, Status.COMPLETED)
+    letter = who.get(f"/referrals/{completed}/letter/").status_code
+    assert letter == (200 if rights & {Right.SEE, Right.SEE_OWN} else 403 if sees else 404)
     creates = bool(actor.facilities_with(Right.CREATE, Side.REFERRING))
     assert who.get("/referrals/new/").status_code == (200 if creates else 403)
     file = who.get(f"/referrals/{referral}/file/{attached(world, referral)}/").status_code

@@ -9,8 +9,9 @@ import psycopg
 import pytest
 
 from rufaa import reads
-from rufaa.db.atomic import CHANGED
-from rufaa.referrals.machine import Status
+from rufaa.db.atomic import CHANGED, unit
+from rufaa.referrals import operations as referrals
+from rufaa.referrals.machine import Priority, Status
 from support import World, call_back, execute, referral_in, value
 
 
@@ -104,6 +105,29 @@ def test_a_payment_tells_of_its_fee_its_referral_and_the_lists_that_change(ear: 
     }
     payee = reads.topic("money", world.tumaini.pk)
     assert ear.topics() == {reads.topic("fee", fee), reads.topic("referral", uuid.UUID(referral)), payee, *lists}
+
+
+def test_a_referral_onward_tells_of_the_first_one_when_it_is_made(ear: Ear, world: World) -> None:
+    """And not of its moves: who may not see it would know of each."""
+    first = referral_in(world, Status.CONFIRMED)
+    ear.heard()
+    made = unit(
+        lambda tx: referrals.create(
+            tx,
+            world.receiving_admin,
+            patient_name="Jane Wafula",
+            receiving=world.elsewhere.name,
+            priority=Priority.ROUTINE,
+            medical_history="",
+            lab_results="",
+            diagnosis="",
+            onward_of=first,
+        )
+    )
+
+    assert {reads.topic("referral", made.pk), reads.topic("referral", uuid.UUID(first))} <= ear.topics()
+    world.move(made.pk.hex, Status.REJECTED, by=world.receiving_admin, reason="so")
+    assert reads.topic("referral", uuid.UUID(first)) not in ear.topics()
 
 
 @pytest.mark.parametrize(

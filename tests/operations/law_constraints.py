@@ -113,12 +113,19 @@ def _referral_in_no_state(sql: Town) -> None:
     sql.force("referral", sql.referral(fee=sql.fee()), state=_FORCED)
 
 
+def _onward_of_itself(sql: Town) -> None:
+    sql.do("ALTER TABLE referral DISABLE TRIGGER referral_9_onward")  # nobody has confirmed it, either
+    itself = uuid.uuid4()
+    sql.referral(id=itself, onward_of_id=itself)
+
+
 _add("facility", "facility_late_money", _late_money_is_kept, "late_money_is_kept")
 for _table in ("fee", "prompt", "receipt"):
     _add(_table, f"{_table}_state", _in_no_state(_table), f"{_table}_in_no_state")
 _add("refund", "refund_state", _refund_in_no_state, "refund_in_no_state")
 _add("referral", "referral_state", _referral_in_no_state, "referral_in_no_state")
 _add("referral", "referral_priority", _insert("referral", priority="Whenever"), "priority_unknown")
+_add("referral", "referral_onward_of_another", _onward_of_itself, "onward_of_itself")
 _add(
     "receipt",
     "receipt_free",

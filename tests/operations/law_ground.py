@@ -243,6 +243,11 @@ class Town:
             self.force_state("referral", referral, state)
         return referral
 
+    @property
+    def onward(self) -> dict[str, object]:
+        """What a referral has that comes from where others go."""
+        return {"referring_id": self.other_facility, "receiving_id": self.facility}
+
     def held_slot(self) -> uuid.UUID:
         """A referral for which a slot is held."""
         referral = self.referral()

@@ -631,6 +631,27 @@ def money_shown_to_another_facility(sql: Town) -> None:
     sql.do("UPDATE referral SET payee_id = %(to)s WHERE id = %(id)s", to=sql.other_facility, id=sql.referral())
 
 
+@trigger("referral", "referral_9_onward", "referral_goes_onward")
+def onward_from_where_nobody_went(sql: Town) -> None:
+    sql.referral(onward_of_id=sql.referral("confirmed"))  # by the facility that referred
+
+
+@trigger("referral", "referral_9_onward", "referral_goes_onward")
+def onward_before_anybody_came(sql: Town) -> None:
+    sql.referral(onward_of_id=sql.referral("paid", fee=sql.fee("paid")), **sql.onward)
+
+
+@trigger("referral", "referral_9_onward", "referral_goes_onward")
+def onward_of_what_was_cancelled(sql: Town) -> None:
+    sql.referral(onward_of_id=sql.referral("cancelled"), **sql.onward)
+
+
+@trigger("referral", "referral_9_onward", "referral_goes_onward")
+def onward_afterwards(sql: Town) -> None:
+    first, other = sql.referral("confirmed"), sql.referral(**sql.onward)
+    sql.do("UPDATE referral SET onward_of_id = %(first)s WHERE id = %(id)s", first=first, id=other)
+
+
 @trigger("prompt", "prompt_5_fee", "prompt_asks_for_its_fee")
 def prompt_for_part_of_its_fee(sql: Town) -> None:
     sql.prompt(sql.fee(), amount_cents=CENTS - 100)

@@ -33,7 +33,7 @@ _FROZEN: Final = {
     " conversation_id originator_conversation_id answered_at",
     ("exemption", "exemption_1_frozen"): "id fee_id kind reason proposed_by seconded_by seconded_at",
     ("referral", "referral_2_frozen"): "id token account_code priority referring_id receiving_id physician_id"
-    " created_by_id particulars_id fee_id former_id",
+    " created_by_id particulars_id fee_id former_id onward_of_id",
     ("brought", "brought_1_frozen"): "id at source document digest body referral_id",
     ("task", "task_1_frozen"): "id opened_at kind facility_id fee_id stray_id prompt_id receipt_id claim_id refund_id"
     " account_id proposed_fee_id why closed_at closed_by",
@@ -95,6 +95,13 @@ def _whole_task(sql: Town, column: str) -> uuid.UUID:
     return sql.task(sql.fee(), **about, closed_at=closed, closed_by=sql.user)
 
 
+def _whole_referral(sql: Town, column: str) -> uuid.UUID:
+    if column != "onward_of_id":
+        return sql.referral(fee=sql.fee(), former_id="j57")
+    sql.do("ALTER TABLE referral DISABLE TRIGGER referral_9_onward")  # it knows that as well
+    return sql.referral(onward_of_id=sql.referral("confirmed"), **sql.onward)
+
+
 def _whole_stray(sql: Town, _: str) -> uuid.UUID:
     known = {"checkout_request_id": "ws_CO_1", "receipt_number": "UBN7XY1234", "amount_cents": CENTS}
     return sql.stray(**known, paid_at="2026-01-01", receipt_id=sql.receipt())
@@ -113,7 +120,7 @@ _WHOLE: Final[dict[str, Callable[[Town, str], uuid.UUID]]] = {
     "restoration": lambda sql, _: sql.restoration(compared_at="2026-01-01", compared="nothing is missing"),
     "account_hold": lambda sql, _: sql.hold(released_at="2026-01-01", released_by="amina"),
     "exemption": lambda sql, _: sql.exemption(sql.fee(), agreed=True),
-    "referral": lambda sql, _: sql.referral(fee=sql.fee(), former_id="j57"),
+    "referral": _whole_referral,
     "brought": lambda sql, _: sql.brought(referral_id=sql.referral(fee=sql.fee())),
 }
 

@@ -30,6 +30,7 @@ HELD_BY: Final[dict[Right, set[tuple[Role, Side]]]] = {
     R.CONFIRM: {(ADM, THERE), (REC, THERE)},
     R.REFUSE: {(ADM, THERE), (REC, THERE)},
     R.COMPLETE: {(ADM, THERE), (REC, THERE)},
+    R.REFER_ONWARD: {(PHY, THERE), (ADM, THERE)},
     R.BOOK: {(ADM, HOME), (ADM, THERE), (REC, THERE)},
     R.RECEIVE: {(ADM, THERE), (REC, THERE)},
     R.UNAPPLIED: {(FIN, PAYEE)},
@@ -57,6 +58,10 @@ def test_each_role_on_each_side_has_exactly_its_rights(role: Role, side: Side) -
 
     assert rights(role, side) == expected
     assert ((role, side) in RIGHTS) is bool(expected)
+
+
+def test_who_may_refer_may_refer_onward_what_comes_to_them() -> None:
+    assert {role for role, _side in HELD_BY[R.REFER_ONWARD]} == {role for role, _side in HELD_BY[R.CREATE]}
 
 
 def actor(*memberships: tuple[uuid.UUID, Role], operator: bool = False) -> Actor:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import re
-import zlib
 from datetime import UTC, datetime
 
 import pytest
 
+from drawn import drawn
 from paypage.links import RINGING, link_of, turn
 from rufaa.money import Money
 from rufaa.payments.passage import Paid
@@ -17,20 +16,6 @@ from rufaa.paypage.amounts import LARGEST, in_words
 from rufaa.paypage.receipt import Receipt
 from rufaa.referrals.machine import Status
 from support import World, call_back, execute, referral_in, value
-
-
-def drawn(pdf: bytes) -> list[str]:
-    """The lines that are drawn, in their order."""
-    lines: list[str] = []
-    for stream in re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL):
-        plain = zlib.decompress(base64.a85decode(stream.strip().removesuffix(b"~>")))
-        lines += [_text(found) for found in re.findall(rb"\((.*?)(?<!\\)\) Tj", plain)]
-    return lines
-
-
-def _text(raw: bytes) -> str:
-    plain = re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), raw)
-    return re.sub(rb"\\(.)", rb"\1", plain).decode("cp1252").replace("\u00a0", " ")
 
 
 def made(**more: object) -> Receipt:

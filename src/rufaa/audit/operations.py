@@ -29,6 +29,7 @@ SAME_S: Final[Mapping[Reading, float]] = {
     Reading.LISTED: 60 * 60.0,
     Reading.MONEY_LISTED: 60 * 60.0,
     Reading.FILE_READ: 0.0,  # each is one
+    Reading.LETTER_READ: 0.0,
 }
 """For so long after an entry, showing the same to the same person by the same way is the same reading: a screen that
 keeps itself true, and lists that stand open all day."""

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeAlias
+from typing import Any, Concatenate, Final, ParamSpec, TypeAlias
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -65,12 +65,16 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to be saved. ``about`` tells the audit which it was, in printable ASCII."""
+    """A file to be saved. ``about`` tells the audit which it was, in printable ASCII.
+
+    A browser may draw what is ``ours``, made by Rufaa.
+    """
 
     name: str
     kind: str
     content: bytes
     about: str
+    ours: bool = False
 
 
 View: TypeAlias = Callable[Concatenate[Acting, P], Screen]
@@ -128,7 +132,7 @@ def act(back: View[P]) -> Callable[[Act[P]], Callable[Concatenate[HttpRequest, P
 
 
 def download(view: Handing[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """A file, which a browser saves and never draws. It leaves once the audit has noted it."""
+    """A file, which a browser saves, and draws only where it is ``ours``. It leaves once the audit has noted it."""
 
     @login_required
     @second_factor.needed
@@ -151,16 +155,19 @@ def download(view: Handing[P]) -> Callable[Concatenate[HttpRequest, P], HttpResp
     return handed
 
 
+_OURS: Final = "default-src 'none'; frame-ancestors 'none'"  # a viewer of PDFs does not run in a sandbox
+
+
 def _saved(file: File) -> HttpResponse:
     """Nobody takes it for another kind (``nosniff``) since that is said of every answer."""
-    disposition = content_disposition_header(as_attachment=True, filename=file.name)
+    disposition = content_disposition_header(as_attachment=not file.ours, filename=file.name)
     assert disposition is not None
     return HttpResponse(
         file.content,
         content_type=file.kind,
         headers={
             "Content-Disposition": disposition,
-            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "Content-Security-Policy": _OURS if file.ours else "sandbox; default-src 'none'",
             "Cross-Origin-Resource-Policy": "same-origin",
             "Cache-Control": "private, no-store",
         },

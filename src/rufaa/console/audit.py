@@ -20,6 +20,7 @@ from rufaa.trail import Channel
 KINDS: Final[dict[str, str | Promise]] = {
     "referral.read": _("opened it"),
     "referral.listed": _("saw it in a list"),
+    "letter.read": _("opened the outcome letter"),
     "money.read": _("opened its money"),
     "money.listed": _("saw its money in a list"),
     "referral.create": _("made it"),

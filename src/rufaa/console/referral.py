@@ -23,7 +23,7 @@ from rufaa.payments.machine import OPEN_FEE, FeeEvent, FeeState, PromptState
 from rufaa.payments.operations import PaidAlready
 from rufaa.payments.queries import Attempt, Summary
 from rufaa.phone import masked
-from rufaa.referrals import operations, queries, shown, told
+from rufaa.referrals import onward, operations, queries, shown, told
 from rufaa.referrals.actions import allowed_actions
 from rufaa.referrals.machine import Status
 from rufaa.referrals.operations import Changed
@@ -72,9 +72,24 @@ def _shown(acting: Acting, referral: str) -> Screen:
             "talk": talk.about(acting.tx, acting.actor, seen, all_of_it=acting.request.GET.get("comments") == "all"),
             "appointment": appointment,
             "messaged": messaged.panel(acting, seen),
+            "may_refer_onward": onward.may(seen),
+            "chain": _chain(acting, seen),
             "labs": row.lab_results if isinstance(row.lab_results, list) else [row.lab_results],
         },
     )
+
+
+def _chain(acting: Acting, seen: Seen) -> dict[str, Any] | None:
+    """By which referral the patient came, and by which they went on, as far as this person may know."""
+    found = onward.chain(acting.tx, acting.actor, seen)
+    if found is None:
+        return None
+    return {
+        "first": found.first.referral if found.first is not None else None,
+        "hidden_first": found.hidden_first,
+        "next": [(each.referral, words.STATUS[each.referral.state]) for each in found.next],
+        "hidden_next": found.hidden_next,
+    }
 
 
 def _doing(acting: Acting) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from rufaa.console import appointments, audit, making, messages, money, referral, talk, work
+from rufaa.console import appointments, audit, letter, making, messages, money, referral, talk, work
 from rufaa.console.settings import account, clinics, details, overview, people, prices
 from rufaa.console.settings import messages as telling
 
@@ -67,7 +67,9 @@ urlpatterns = [
     path("clinics/", appointments.clinics),
     path("clinics/calendar.ics", appointments.calendar),
     *(path(f"clinics/<str:subject>/{act.__name__}/", act) for act in _OF_APPOINTMENT),
+    path("referrals/<str:referral>/onward/", making.refer_onward),
     path("referrals/<str:referral>/audit/", audit.audit),
+    path("referrals/<str:referral>/letter/", letter.letter),
     path("referrals/<str:referral>/file/<str:file>/", talk.file),
     path("money/", money.money),
     *(path(f"money/<str:subject>/{act.__name__}/", act) for act in _OF_MONEY),

@@ -43,6 +43,7 @@ class Right(StrEnum):
     CONFIRM = "confirm"
     REFUSE = "refuse"  # the receiving facility's cancel
     COMPLETE = "complete"
+    REFER_ONWARD = "refer-onward"  # a patient whose referral this person sees
     BOOK = "book"  # choose, move and cancel an appointment
     RECEIVE = "receive"  # the clinics' days, and who came
     TELL = "tell"  # send a message again, and note whether the patient wants any
@@ -84,7 +85,8 @@ RIGHTS: Final[Mapping[tuple[Role, Side], frozenset[Right]]] = {
             Right.SEE_AUDIT,
         }
     ),
-    (Role.ADMINISTRATOR, Side.RECEIVING): _RECEIVING | {Right.SEE_AUDIT},
+    (Role.PHYSICIAN, Side.RECEIVING): frozenset({Right.REFER_ONWARD}),
+    (Role.ADMINISTRATOR, Side.RECEIVING): _RECEIVING | {Right.REFER_ONWARD, Right.SEE_AUDIT},
     (Role.ADMINISTRATOR, Side.ITSELF): frozenset(
         {Right.SET_DETAILS, Right.SET_PRICES, Right.SET_MEMBERS, Right.SET_CLINICS, Right.SET_ACCOUNT}
     ),

@@ -84,6 +84,8 @@ CLOSED: Final = frozenset({_S.REJECTED, _S.CANCELLED})
 """Where particulars, phones and prompts are no longer lawful."""
 OVER: Final = CLOSED | {_S.COMPLETED}
 """Where nobody is expected any more."""
+ONWARD_FROM: Final = frozenset({_S.CONFIRMED, _S.COMPLETED})
+"""Where the receiving facility has the patient, and may send them on by a referral of its own."""
 
 NEEDS_REASON: Final = frozenset({_E.REJECT, _E.CANCEL, _E.COMPLETE})
 """Events that carry a text: why, or for COMPLETE the outcome for the referring doctor."""

@@ -36,6 +36,9 @@ class Referral(models.Model):
     payee = models.ForeignKey(  # the fee's, for finance's lists
         Facility, models.PROTECT, null=True, related_name="+", db_index=False
     )
+    onward_of = models.ForeignKey(  # the one by which the patient came, where its receiving facility sends them on
+        "self", models.PROTECT, null=True, related_name="+", db_index=False
+    )
     medical_history = models.TextField()
     lab_results = models.JSONField()
     diagnosis = models.TextField()
@@ -55,6 +58,7 @@ class Referral(models.Model):
             ),
             models.Index(fields=["physician", "referring", "-id"], name="referral_physician"),
             models.Index(fields=["physician", "referring", "state", "-id"], name="referral_physician_state"),
+            models.Index(fields=["onward_of"], condition=models.Q(onward_of__isnull=False), name="referral_onward_of"),
             models.Index(fields=["payee", "-id"], name="referral_payee"),
             models.Index(fields=["payee", "state", "-id"], name="referral_payee_state"),
             models.Index(
@@ -86,6 +90,7 @@ class Referral(models.Model):
                 | models.Q(fee__isnull=False),
                 name="referral_fee_after_approval",
             ),
+            models.CheckConstraint(condition=~models.Q(onward_of=models.F("id")), name="referral_onward_of_another"),
         ]
 
 

@@ -19,10 +19,8 @@ from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.db.joined import Joined
 from rufaa.errors import InvalidArgument, RufaaError, sentence
-from rufaa.facilities.models import Facility, Membership, User
-from rufaa.facilities.queries import Actor, Forbidden, facility_named, home
-from rufaa.facilities.rights import Right, Role, Side
-from rufaa.ids import from_wire
+from rufaa.facilities.queries import Actor, Forbidden, facility_named
+from rufaa.facilities.rights import Right, Side
 from rufaa.law import Ignored, Moved, Refused
 from rufaa.money import Money
 from rufaa.patients.models import Particulars
@@ -31,7 +29,7 @@ from rufaa.payments import operations as payments
 from rufaa.payments.machine import FeeEvent
 from rufaa.payments.operations import FeeNotOpen, PaidAlready, Requested
 from rufaa.phone import Phone
-from rufaa.referrals import actions, machine, refusing, texts
+from rufaa.referrals import actions, machine, onward, origins, refusing, texts
 from rufaa.referrals.machine import Event, Priority, Status
 from rufaa.referrals.models import Referral
 from rufaa.referrals.queries import Seen, rights_on, see, whole
@@ -61,63 +59,50 @@ def create(
     lab_results: object,
     diagnosis: str,
     patient_id: str = "",
+    patient_phone: str = "",
+    date_of_birth: str = "",
+    national_id: str = "",
     referring: str | None = None,
     physician: str | None = None,
+    onward_of: str | None = None,
 ) -> Referral:
-    """A new referral. ``referring`` and ``physician`` default to the caller's own."""
-    name = texts.text_of("patientName", patient_name, limit=texts.MAX_NAME, needed=True)
+    """A new referral. ``referring`` and ``physician`` default to the caller's own.
+
+    ``onward_of``: the referral by which the patient came to the facility that now refers. That one is then held as it
+    is; raises what ``onward.held`` raises.
+    """
+    particulars = Particulars(
+        name=texts.text_of("patientName", patient_name, limit=texts.MAX_NAME, needed=True),
+        external_id=texts.text_of("patientId", patient_id, limit=texts.MAX_NAME),
+        phone=phones.parse(patient_phone, argument="patientPhone") if patient_phone.strip() else "",
+        date_of_birth=texts.day("patientDateOfBirth", date_of_birth),
+        national_id=texts.text_of("patientNationalId", national_id, limit=texts.MAX_NAME),
+    )
+    clinical = {
+        "medical_history": texts.text_of("medicalHistory", medical_history),
+        "lab_results": texts.lab_results(lab_results),
+        "diagnosis": texts.text_of("diagnosis", diagnosis),
+    }
     to = facility_named(receiving, argument="receivingFacility")
-    origin = _home(actor, referring)
+    first = None if onward_of is None else onward.held(tx, actor, onward_of)
+    origin = origins.home(actor, referring) if first is None else onward.origin(first, referring)
     if to.pk == origin.pk:
         raise InvalidArgument("A facility does not refer to itself.", argument="receivingFacility")
+    whose = origins.physician(actor, physician, origin)
+    particulars.save(force_insert=True)
     return Referral.objects.create(
         state=Status.PENDING_ADMIN,
         event=Event.CREATE,
         priority=priority,
         referring=origin,
         receiving=to,
-        physician=_physician(actor, physician, origin),
+        physician=whose,
         created_by_id=actor.user,
+        onward_of=first,
         released_at=_now(tx) if priority is Priority.EMERGENCY else None,  # an emergency is seen at once
-        particulars=Particulars.objects.create(
-            name=name, external_id=texts.text_of("patientId", patient_id, limit=texts.MAX_NAME)
-        ),
-        medical_history=texts.text_of("medicalHistory", medical_history),
-        lab_results=texts.lab_results(lab_results),
-        diagnosis=texts.text_of("diagnosis", diagnosis),
+        particulars=particulars,
+        **clinical,
     )
-
-
-def _home(actor: Actor, named: str | None) -> Facility:
-    """Where the referral comes from: the facility named, or the only one in which the caller may create."""
-    found = home(actor, named, argument="referringHospital")
-    if found is not None:
-        return found
-    mine = actor.facilities_with(Right.CREATE, Side.REFERRING)
-    if not mine:
-        raise Forbidden("Only physicians and administrators create referrals.", right=Right.CREATE)
-    names = list(Facility.objects.filter(pk__in=mine).order_by("name").values_list("name", flat=True))
-    raise InvalidArgument(
-        sentence("You work in several facilities; name one as referringHospital: %(names)s.", names=names),
-        argument="referringHospital",
-        allowed=names,
-    )
-
-
-def _physician(actor: Actor, named: str | None, home: Facility) -> User:
-    if named is None:
-        return User.objects.get(pk=actor.user)
-    by_id = from_wire(named)
-    users = User.objects.filter(is_active=True)
-    found = users.filter(pk=by_id) if by_id else users.filter(username=named)
-    user = None if "\x00" in named else found.first()
-    if user is not None and (user.pk == actor.user or _is_physician(user, home)):
-        return user
-    raise InvalidArgument("physicianId is not a physician of the referring facility.", argument="physicianId")
-
-
-def _is_physician(user: User, home: Facility) -> bool:
-    return Membership.objects.filter(user=user, facility=home, role=Role.PHYSICIAN, revoked_at=None).exists()
 
 
 # --- moves ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,2 @@
+-- name: of_referral
+SELECT id FROM referral WHERE onward_of_id = %(referral)s
