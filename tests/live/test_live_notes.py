@@ -163,6 +163,7 @@ def test_what_a_trigger_writes_is_told_by_the_trigger_of_the_table_that_it_is_of
         ("appointment_takes_place", "clinic_day"),
         ("referral_frees_its_slot", "appointment"),  # tells it itself
         ("fee_settles_appointment", "appointment"),  # what nobody is shown
+        ("particulars_have_phone", "notice"),  # told of with the particulars
     }
 
     told = rows(

@@ -91,6 +91,21 @@ def test_of_two_that_were_lost_nobody_can_tell_which(
     assert [states(each) for each in referrals] == [{"received": "unknown"}] * 2
 
 
+def test_a_report_of_another_phones_message_is_not_of_the_lost_one(
+    world: World, simulator: RunningSimulator, gateway: Running
+) -> None:
+    sent(world, simulator, "lost-answer")
+    other = sent(world, simulator, phone="254708000322")
+    before = everything()
+
+    answer = post_form(
+        ours(gateway).reports, id=notices(other)[0]["gateway_id"], status="Success", phoneNumber=f"+{PHONE}"
+    )
+
+    assert answer == (200, "")
+    assert everything() == before
+
+
 def test_a_later_report_only_adds(world: World, simulator: RunningSimulator, gateway: Running) -> None:
     referral = sent(world, simulator)
     (row,) = notices(referral)

@@ -33,6 +33,7 @@ HELD_BY: Final[dict[Right, set[tuple[Role, Side]]]] = {
     R.REFER_ONWARD: {(PHY, THERE), (ADM, THERE)},
     R.BOOK: {(ADM, HOME), (ADM, THERE), (REC, THERE)},
     R.RECEIVE: {(ADM, THERE), (REC, THERE)},
+    R.TELL: {(ADM, HOME), (ADM, THERE), (REC, THERE)},
     R.UNAPPLIED: {(FIN, PAYEE)},
     R.REFUND: {(FIN, PAYEE)},
     R.CLOSE_DAY: {(FIN, PAYEE)},

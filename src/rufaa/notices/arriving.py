@@ -62,7 +62,7 @@ def report(tx: Tx, form: Mapping[str, str]) -> bool:
     phone = _phone(form.get("phoneNumber"), argument="phoneNumber")
     row = tx.row(_SQL["of_id"], {"id": message_id, "phone": phone})
     if row is None:
-        row = tx.row(_SQL["of_phone"], {"phone": phone})
+        row = tx.row(_SQL["of_phone"], {"phone": phone, "id": message_id})
         if row is None:
             return False
         tx.execute(_SQL["bind"], {"notice": row["id"], "id": message_id})

@@ -3,10 +3,11 @@ SELECT id, state FROM notice WHERE gateway_id = %(id)s AND address = %(phone)s F
 
 -- name: of_phone
 -- The one message to this phone whose answer was lost; where there are several, nobody can tell which it was. One that is
--- being sent counts: its report may come before its answer.
+-- being sent counts: its report may come before its answer. An id that another phone's message has is that one's.
 SELECT id, state FROM notice
 WHERE address = %(phone)s AND gateway_id IS NULL AND state IN ('unknown', 'sending') AND channel = 'sms'
     AND created_at > rufaa_now() - interval '1 day'
+    AND NOT EXISTS (SELECT FROM notice AS known WHERE known.gateway_id = %(id)s)
     AND NOT EXISTS (
         SELECT FROM notice AS other WHERE other.address = %(phone)s AND other.id <> notice.id AND other.gateway_id IS NULL
             AND other.state IN ('unknown', 'sending') AND other.channel = 'sms'
