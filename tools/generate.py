@@ -132,6 +132,7 @@ WHY: Final[Mapping[tuple[str, ...], str]] = {
     ("notice", "same-again"): "only of a gateway that knows a message again by our key",
     ("notice", "answer-lost"): "the gateway may have it, and would not know it again",
     ("notice", "lease-expired"): "as answer-lost: the worker is gone",
+    ("notice", "restored"): "the server was restored from a backup in which it waited: it may have been sent since",
     ("notice", "reported"): "a report of delivery, at an address that only the gateway knows",
     ("notice", "reported-lost"): "such a report, of the contrary",
     ("notice", "again"): "a person says so",

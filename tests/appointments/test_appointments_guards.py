@@ -259,8 +259,12 @@ BREAKS: Final[list[tuple[str, str, str, Write]]] = [
     ("closure", "closure_2_frozen", "frozen", changes("closure", closure, "reason = 'rain'")),
 ]
 ALONE: Final = {"clinic_hours_once": "clinic_hours_1_overlap says it as well: what begins at one time overlaps"}
-WRITERS: Final = {"appointment_5_born", "appointment_5_place", "appointment_6_born", "appointment_6_history"}
-"""They write instead of refusing: test_appointments_booking counts and reads what they write."""
+WRITERS: Final = {
+    *("appointment_5_born", "appointment_5_place", "appointment_6_born", "appointment_6_history"),
+    *("appointment_9_born", "appointment_9_told"),
+}
+"""They write instead of refusing: test_appointments_booking counts and reads what they write, tests/notices what is
+told."""
 
 
 @pytest.mark.parametrize(("table", "name", "says", "write"), BREAKS)

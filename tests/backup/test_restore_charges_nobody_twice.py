@@ -20,6 +20,7 @@ from psycopg.rows import dict_row
 from backup.conftest import Commands, sibling
 from crashes import conftest as crashes
 from crashes.conftest import Roles
+from notices.ground import tells
 from rufaa.db import backup, restoring
 from rufaa.db.atomic import unit
 from rufaa.db.embedded import running_url
@@ -52,8 +53,10 @@ def serving(rufaa: Commands, data: Path, *, port: int) -> Iterator[Callable[[], 
 def test_a_restored_server_charges_nobody_twice_and_loses_no_late_callback(
     town: World, simulator: RunningSimulator, roles: Roles, folder: Path, rufaa: Commands
 ) -> None:
-    # given: a backup with one prompt that waits, one that a worker has claimed, and two fees that nobody is asked for
+    # given: a backup with one prompt that waits, one that a worker has claimed, and two fees that nobody is asked for;
+    # with each there is something to tell, though not yet by anybody
     gateway = roles.start("gateway")
+    tells(town)
     claimed_referral, claimed = town.prompted(CLAIMED)
     unit(lambda tx: claim_due(tx, limit=10))
     waiting_referral, waiting = town.prompted(RINGS)
@@ -82,6 +85,11 @@ def test_a_restored_server_charges_nobody_twice_and_loses_no_late_callback(
         assert here.rows("SELECT FROM prompt WHERE id = %s", after) == []
         assert here.rows("SELECT FROM mpesa_access WHERE sealed_token IS NOT NULL OR renewing_until IS NOT NULL") == []
         assert "restored.not_compared" in said()
+        told = here.rows(
+            "SELECT kind, state, event FROM notice WHERE created_at < (SELECT max(backup_at) FROM restoration)"
+        )
+        assert sorted({each["kind"] for each in told}) == ["received", "ringing"]
+        assert {(each["state"], each["event"]) for each in told} == {("unknown", "restored")}
 
         # then: the late callback pays, and what the phone answers to the prompt of the lost time is kept and named
         assert post(callback_url(roles.url, waiting, keys=KEYS), callback).status == 200

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import time
+from datetime import datetime, time, timedelta
 
 import pytest
 from django.db import connection
@@ -13,10 +13,12 @@ from appointments.ground import HEART, free, waiting, work
 from appointments.ground import book as take
 from console.test_console_story import id_of, settle
 from desks import Elsewhere
+from notices.ground import handset, known_phone, send, tells, told
 from rufaa.appointments import clinics
 from rufaa.appointments.clinics import Opening
 from rufaa.appointments.models import Clinic
 from rufaa.appointments.words import moment
+from rufaa.clock import EAT
 from rufaa.db.atomic import unit
 from rufaa.facilities.queries import Actor
 from rufaa.referrals.machine import Status
@@ -34,17 +36,33 @@ def a_clinic(world: World) -> Clinic:
     return unit(lambda tx: clinics.add(tx, world.tumaini, shape))
 
 
+def pass_until(moment: datetime) -> None:
+    advance((moment - value("SELECT rufaa_now()")).total_seconds())
+
+
+def heard(simulator: RunningSimulator, elsewhere: Elsewhere) -> str:
+    """What the patient's phone was told last, once the worker has come round."""
+    elsewhere(lambda: send(handset(simulator)))
+    return told(simulator, RINGS)[-1]
+
+
 def test_from_the_fee_to_the_outcome_with_a_time_between(
     town: World, simulator: RunningSimulator, worker: Worker, screens: Screens, elsewhere: Elsewhere
 ) -> None:
-    heart = elsewhere(lambda: a_clinic(town))
-    slot = elsewhere(lambda: free(heart)[4])  # not before tomorrow
-    referral = elsewhere(lambda: waiting(town))
+    def arranged() -> tuple[Clinic, str]:
+        tells(town)
+        heart, referral = a_clinic(town), waiting(town)
+        known_phone(referral, RINGS)
+        return heart, referral
+
+    heart, referral = elsewhere(arranged)
+    slot = elsewhere(lambda: free(heart)[8])  # the day after tomorrow
     doctor, admin, receiver = screens(town.physician), screens(town.admin), screens(town.receiver)
     for screen in (doctor, admin):
         screen.goto(f"/referrals/{referral}/")
     receiver.goto(f"/clinics/?day={slot.day.isoformat()}")
     expect(receiver.get_by_text("4 free")).to_have_count(0)
+    assert heard(simulator, elsewhere).startswith("You are referred to Tumaini Referral Hospital. Follow it and pay:")
 
     # the time is held, and the desk sees that somebody comes, not who
     admin.get_by_label("Time").select_option(slot.id.hex)
@@ -56,6 +74,8 @@ def test_from_the_fee_to_the_outcome_with_a_time_between(
     # paid: booked and confirmed on every screen, without a click
     admin.get_by_label("Phone that pays").first.fill("0708 374 149")
     admin.get_by_role("button", name="Send the prompt").first.click()
+    expect(admin.get_by_text("The phone is about to ask for the PIN")).to_be_visible()
+    assert heard(simulator, elsewhere).startswith("M-Pesa now asks for your PIN: KES 1,000")
     elsewhere(worker.dispatch)
     simulator.answer(RINGS)
     settle(simulator, worker, elsewhere)
@@ -65,8 +85,19 @@ def test_from_the_fee_to_the_outcome_with_a_time_between(
         expect(screen.get_by_text("Booked", exact=True)).to_be_visible()
     expect(receiver.get_by_role("link", name="Jane Wafula")).to_be_visible()
 
+    when = elsewhere(lambda: f"{slot.starts_at.astimezone(EAT):%H:%M}")
+    assert heard(simulator, elsewhere).startswith("You are expected at Tumaini Referral Hospital: ")
+    assert told(simulator, RINGS)[-2].startswith("Paid: KES 1,000, M-Pesa ")
+
+    # the day before, her phone reminds her
+    elsewhere(lambda: pass_until(slot.starts_at - timedelta(hours=21)))
+    reminded = heard(simulator, elsewhere)
+    assert reminded.startswith("Tomorrow at Tumaini Referral Hospital: ")
+    assert f", {when}. Code " in reminded
+    assert len(told(simulator, RINGS)) == 5
+
     # on the day she comes, is seen, and the doctor reads what was found
-    elsewhere(lambda: advance((slot.starts_at - value("SELECT rufaa_now()")).total_seconds() + 60))
+    elsewhere(lambda: pass_until(slot.starts_at + timedelta(seconds=60)))
     receiver.reload()
     receiver.get_by_role("button", name="Arrived").click()
     receiver.get_by_role("button", name="Seen").click()
@@ -75,6 +106,8 @@ def test_from_the_fee_to_the_outcome_with_a_time_between(
     receiver.get_by_label("Outcome").fill("A stent; come back in May.")
     receiver.get_by_role("button", name="Complete").click()
     expect(doctor.locator("blockquote.outcome")).to_have_text("A stent; come back in May.")
+    letter = doctor.request.get(f"{doctor.get_by_role('link', name='Outcome letter').get_attribute('href')}")
+    assert (letter.status, letter.headers["content-type"]) == (200, "application/pdf")
     assert id_of(receiver) == referral
 
 
@@ -82,8 +115,10 @@ def test_the_hold_runs_out_while_the_pin_is_typed_and_the_patient_chooses_again(
     town: World, simulator: RunningSimulator, worker: Worker, browser: Browser, gateway: Running, elsewhere: Elsewhere
 ) -> None:
     def arranged() -> tuple[str, str]:
+        tells(town)
         heart = a_clinic(town)
         referral, faster = waiting(town), waiting(town)
+        known_phone(referral, RINGS)
         slot = free(heart)[4]
         take(town.admin, referral, slot)
         town.ask(referral)
@@ -100,6 +135,7 @@ def test_the_hold_runs_out_while_the_pin_is_typed_and_the_patient_chooses_again(
         return str(token), moment(free(heart)[4].starts_at)
 
     token, another = elsewhere(arranged)
+    assert heard(simulator, elsewhere).startswith("Paid, but your time was gone. Choose another, you do not pay again:")
     context = browser.new_context(base_url=gateway.url, viewport={"width": 360, "height": 740}, locale="en-GB")
     page = context.new_page()
     page.goto(f"/r/{token}")
@@ -114,14 +150,17 @@ def test_the_hold_runs_out_while_the_pin_is_typed_and_the_patient_chooses_again(
     expect(page.get_by_text("It is yours.")).to_be_visible()
     expect(page.get_by_text(another)).to_be_visible()
     context.close()
+    assert heard(simulator, elsewhere).startswith("You are expected at Tumaini Referral Hospital: ")
 
 
 def test_a_clinic_that_closes_after_the_booking_is_worked_off_by_hand(
-    town: World, screens: Screens, elsewhere: Elsewhere
+    town: World, simulator: RunningSimulator, screens: Screens, elsewhere: Elsewhere
 ) -> None:
     def arranged() -> tuple[str, str]:
+        tells(town)
         heart = a_clinic(town)
         referral = referral_in(town, Status.PAID)
+        known_phone(referral, RINGS)
         slot = free(heart)[4]
         take(town.receiver, referral, slot)
         return slot.day.isoformat(), free(heart)[-1].id.hex
@@ -147,5 +186,6 @@ def test_a_clinic_that_closes_after_the_booking_is_worked_off_by_hand(
     receiver.get_by_role("region", name="Appointment").get_by_label("Why").first.fill("No power on that day")
     receiver.get_by_role("button", name="Move to this time").click()
     expect(receiver.get_by_text("The time is taken.")).to_be_visible()
+    assert heard(simulator, elsewhere).startswith("New time at Tumaini Referral Hospital: ")
     receiver.goto(f"/clinics/?day={day}")
     expect(receiver.get_by_role("heading", name="Who needs another time")).to_have_count(0)

@@ -206,3 +206,39 @@ def test_files_are_as_large_and_as_many_as_the_operator_says() -> None:
 
     assert (usual.attachment_bytes, usual.attachments) == (10 * 1024 * 1024, 20)
     assert (other.attachment_bytes, other.attachments) == (25 * 1024 * 1024, 5)
+
+
+@pytest.mark.parametrize(
+    ("url", "where", "user", "key"),
+    [
+        ("africastalking://rufaa:k%2Fey@api.africastalking.com", "https://api.africastalking.com", "rufaa", "k/ey"),
+        ("africastalking://sandbox:key@127.0.0.1:8001", "http://127.0.0.1:8001", "sandbox", "key"),
+        ("handset://127.0.0.1:8001", "http://127.0.0.1:8001", "", ""),
+    ],
+)
+def test_the_sms_gateway(url: str, where: str, user: str, key: str) -> None:
+    sms = load({"RUFAA_SMS_URL": url, "RUFAA_SMS_FROM": "RUFAA"}).sms
+
+    assert sms is not None
+    assert (sms.kind, sms.url, sms.user, sms.key, sms.sender) == (url.partition(":")[0], where, user, key, "RUFAA")
+
+
+@pytest.mark.parametrize(
+    ("url", "sender", "says"),
+    [
+        ("https://u:hidden@api.africastalking.com", "", "RUFAA_SMS_URL: use africastalking"),
+        ("africastalking://api.africastalking.com", "", "RUFAA_SMS_URL: use africastalking"),
+        ("africastalking://u:hidden@", "", "RUFAA_SMS_URL: use africastalking"),
+        ("africastalking://u:hidden@host:x", "", "RUFAA_SMS_URL: use africastalking"),
+        ("africastalking://u:hidden@host/path", "", "RUFAA_SMS_URL: use africastalking"),
+        ("handset://u:hidden@127.0.0.1:8001", "", "RUFAA_SMS_URL: use africastalking"),
+        ("handset://phones.example.org", "", "on this machine"),
+        ("handset://127.0.0.1:8001", "A SENDER TOO LONG", "RUFAA_SMS_FROM"),
+        ("handset://127.0.0.1:8001", "x", "RUFAA_SMS_FROM"),
+    ],
+)
+def test_an_sms_gateway_that_cannot_be_is_refused_without_its_key(url: str, sender: str, says: str) -> None:
+    with pytest.raises(InvalidSetting, match=says) as refused:
+        load({"RUFAA_SMS_URL": url, "RUFAA_SMS_FROM": sender})
+
+    assert "hidden" not in refused.value.message

@@ -103,6 +103,22 @@ def test_nothing_medical_and_no_name_is_ever_told(world: World, simulator: Runni
         assert secret not in said
 
 
+def test_who_pays_for_somebody_is_told_of_the_money_alone(world: World, simulator: RunningSimulator) -> None:
+    tells(world)
+    payer = "254708000322"
+    referral = world.approved()
+    known_phone(referral, "", payer)
+    call_back(world.ask(_paying(world, referral), payer))
+    send(handset(simulator), rounds=2)
+
+    assert [text[:5] for text in told(simulator, payer)] == ["Paid:"]
+    assert {row["kind"]: row["next_at"] for row in notices(referral)}["received"] is None  # it waits for the patient's
+
+    known_phone(referral, PHONE, payer)
+    send(handset(simulator))
+    assert len(told(simulator)) == 1
+
+
 def test_a_lost_answer_of_the_handset_is_the_same_message(world: World, simulator: RunningSimulator) -> None:
     """The handset took it and said nothing: it is given the same again, and shows it once."""
     tells(world)

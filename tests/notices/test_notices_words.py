@@ -147,7 +147,6 @@ def facts(kind: Kind = Kind.RECEIVED, **other: Any) -> Facts:
         till="",
         appointment="lapsed" if kind is Kind.CHOOSE else "booked",
         starts_at=NOW + timedelta(days=1),
-        clinic="Cardiology",
     )
     return replace(usual, **other)
 

@@ -18,6 +18,7 @@ from psycopg.rows import dict_row
 MACHINE_TABLES: Final = ("fee", "prompt", "receipt", "refund", "referral", "appointment")
 CENTS: Final = 100_000
 _EMPTIED: Final = (
+    *("notice", "notice_wish", "notice_template", "notice_policy"),
     *("appointment", "slot", "clinic_day", "clinic_hours", "closure", "clinic"),
     *("referral", "evidence", "exemption", "task", "inquiry", "claim", "refund", "application", "stray", "restoration"),
     *("transfer", "receipt", "prompt", "fee"),

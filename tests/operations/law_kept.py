@@ -256,8 +256,9 @@ GUARDS_ELSEWHERE: Final = {
     "attachment": "attachment_4_kept",
     "attachment_content": "attachment_content_3_kept",
     "appointment": "appointment_8_kept",
+    "notice": "notice_8_kept",
 }
-"""They refer to referrals; tests/talk and tests/appointments have their own tests."""
+"""They refer to referrals; tests/talk, tests/appointments and tests/notices have their own tests."""
 TRUNCATE_GUARDS: Final = {
     "fee": "fee_7_kept",
     "prompt": "prompt_7_kept",

@@ -15,11 +15,14 @@ from rufaa.appointments.machine import MACHINE as APPOINTMENT
 from rufaa.db import law
 from rufaa.db.atomic import Tx, unit
 from rufaa.law import Machine
+from rufaa.notices.machine import MACHINE as NOTICE
 from rufaa.payments.machine import MACHINES, RECEIPT
 from rufaa.referrals.machine import MACHINE
 from support import rows
 
-ALL: Final[dict[str, Machine[Any, Any]]] = {machine.name: machine for machine in (MACHINE, *MACHINES, APPOINTMENT)}
+ALL: Final[dict[str, Machine[Any, Any]]] = {
+    machine.name: machine for machine in (MACHINE, *MACHINES, APPOINTMENT, NOTICE)
+}
 
 
 @pytest.fixture

@@ -43,6 +43,10 @@ WRITERS: Final = {
 """Triggers that write instead of refusing, where, and of which machine or kind."""
 OF_APPOINTMENTS: Final = ("appointment", "slot", "clinic", "clinic_day", "clinic_hours", "closure")
 """Tables whose guards tests/appointments breaks."""
+OF_NOTICES: Final = ("notice", "notice_policy", "notice_template", "notice_wish")
+"""Tables whose guards tests/notices breaks."""
+FACTS: Final = {"referral_8_told", "prompt_8_told", "prompt_9_told", "fee_8_told", "particulars_9_phone"}
+"""They write what people are told: tests/notices."""
 COUNTS: Final = "receipt_3_free_at_first"
 """The trigger that corrects instead of refusing."""
 
@@ -201,7 +205,7 @@ def test_every_trigger_is_in_the_table_of_guards(sql: Town) -> None:
         "audit_update",  # tests/audit
     }
     scribes = {"logbook_insert", "logbook_update", "logbook_delete"}  # tests/people/test_logbook.py
-    elsewhere = {"fee_7_appointment"}  # tests/appointments
+    elsewhere = {"fee_7_appointment", *FACTS}  # tests/appointments
     seekers = {"referral_sought", "referral_sought_otherwise", "particulars_sought"}  # tests/console
     found = {
         row["tgname"]
@@ -212,7 +216,7 @@ def test_every_trigger_is_in_the_table_of_guards(sql: Town) -> None:
             " AND tgrelid::regclass::text <> 'logbook'"  # tests/people/test_logbook.py
             " AND tgrelid::regclass::text NOT IN ('comment', 'attachment', 'attachment_content')"  # tests/talk
             " AND tgrelid::regclass::text <> ALL(%(appointments)s)",
-            appointments=[*OF_APPOINTMENTS],
+            appointments=[*OF_APPOINTMENTS, *OF_NOTICES],
         )
     }
 

@@ -34,6 +34,7 @@ LEVEL: Final = {
     "paypage": 0,
     "talk": 0,
     "appointments": 0,
+    "notices": 0,
 }
 """The last migration of each noun in the version before."""
 

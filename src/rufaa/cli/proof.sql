@@ -193,6 +193,7 @@ WITH now AS (
     UNION ALL SELECT 'receipt', id, state, event FROM receipt
     UNION ALL SELECT 'refund', id, state, event FROM refund
     UNION ALL SELECT 'appointment', id, state, event FROM appointment
+    UNION ALL SELECT 'notice', id, state, event FROM notice
 ), told AS (
     SELECT DISTINCT ON (machine, subject) machine, subject AS id, to_state, event
     FROM history ORDER BY machine, subject, history.id DESC

@@ -202,13 +202,20 @@ class Mail:
         )
         try:
             letter.send()
-        except smtplib.SMTPRecipientsRefused:
-            return Refused("recipient-refused")
+        except smtplib.SMTPRecipientsRefused as error:
+            return _by_code(min(code for code, _said in error.recipients.values()), "recipient-refused")
+        except smtplib.SMTPResponseException as error:
+            return _by_code(error.smtp_code, type(error).__name__)
         except (smtplib.SMTPServerDisconnected, TimeoutError) as error:
             return Lost(type(error).__name__)
         except (OSError, smtplib.SMTPException) as error:
             return NotTaken(type(error).__name__)
-        return Taken(None, 1, delivered=False)
+        return Taken(None, 1)
+
+
+def _by_code(code: int, why: str) -> Outcome:
+    """A mail server's no: 4xx not now, greylisting say; 5xx never (RFC 5321 §4.2.1)."""
+    return NotTaken(why) if 400 <= code < 500 else Refused(why)
 
 
 def gateways(

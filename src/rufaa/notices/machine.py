@@ -35,6 +35,7 @@ class Event(StrEnum):
     GAVE_UP = "gave-up"
     ANSWER_LOST = "answer-lost"
     LEASE_EXPIRED = "lease-expired"  # the worker died between claim and answer
+    RESTORED = "restored"  # it waited in the backup that a lost server was restored from
     SAME_AGAIN = "same-again"  # as both, where the gateway knows it again: nothing is doubled
     REPORTED = "reported"
     REPORTED_LOST = "reported-lost"
@@ -47,6 +48,7 @@ _S, _E = State, Event
 TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
     (_S.DUE, _E.CLAIM): _S.SENDING,
     (_S.DUE, _E.DROP): _S.DROPPED,
+    (_S.DUE, _E.RESTORED): _S.UNKNOWN,
     (_S.SENDING, _E.TAKEN): _S.SENT,
     (_S.SENDING, _E.REPORTED): _S.DELIVERED,  # the report was faster than the answer
     (_S.SENDING, _E.REPORTED_LOST): _S.UNDELIVERED,
@@ -111,7 +113,7 @@ class Manner:
 
 _ALWAYS: Final = frozenset({"code", "link", "facility"})
 _MONEY: Final = _ALWAYS | {"amount", "payee"}
-_TIME: Final = _ALWAYS | {"when", "clinic"}
+_TIME: Final = _ALWAYS | {"when"}
 _DAY: Final = timedelta(days=1)
 
 MANNERS: Final[Mapping[Kind, Manner]] = {
@@ -126,4 +128,5 @@ MANNERS: Final[Mapping[Kind, Manner]] = {
     Kind.REMINDER: Manner(Channel.SMS, True, _DAY, _TIME),
     Kind.OUTCOME: Manner(Channel.EMAIL, False, 7 * _DAY, frozenset({"code", "link", "facility"})),
 }
-"""No field holds a name of a patient, a diagnosis or an outcome: a message can be read on a screen that lies about."""
+"""No field holds a name of a patient, a diagnosis or an outcome, and none a clinic's name, which can tell what somebody
+has: a message can be read on a screen that lies about."""

@@ -63,7 +63,6 @@ class Facts:
     till: str
     appointment: str  # its state; "": the notice is of none
     starts_at: datetime | None
-    clinic: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +163,6 @@ def _values(facts: Facts, public_url: str) -> Mapping[str, str]:
     return {
         "facility": facts.facility,
         "payee": facts.payee,
-        "clinic": facts.clinic,
         "code": facts.code,
         "link": link,
         "amount": "" if facts.amount is None else f"{facts.amount.cents // 100:,}",

@@ -118,7 +118,6 @@ def _step(row: Mapping[str, Any], *, public_url: str, channels: frozenset[Channe
             till=row["till_number"] or "",
             appointment=row["appointment"],
             starts_at=row["starts_at"],
-            clinic=row["clinic"],
         ),
         now=row["now"],
         public_url=public_url,

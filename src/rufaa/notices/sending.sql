@@ -3,7 +3,8 @@ SELECT id, channel FROM notice WHERE lease_until < rufaa_now() AND state = 'send
 FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: due
--- What is due, with all that its wording and the decision need. Whose policy it is says what 0002_facts.sql says, too.
+-- What is due, with all that its wording and the decision need. About money it is told to the phone that pays; where the
+-- patient goes is the patient's alone to know. Whose policy it is says what 0002_facts.sql says, too.
 WITH due AS MATERIALIZED (
     SELECT * FROM notice WHERE state = 'due' AND next_at <= rufaa_now()
     ORDER BY next_at, id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
@@ -13,7 +14,7 @@ SELECT rufaa_now() AS now, due.id, due.kind, due.event, due.due_at, due.copy, du
     receiving.name AS facility, coalesce(payee.name, '') AS payee,
     coalesce(prompt.payer_phone, CASE WHEN due.kind = 'paid'
         THEN coalesce(nullif(particulars.payer_phone, ''), particulars.phone)
-        ELSE coalesce(nullif(particulars.phone, ''), particulars.payer_phone) END) AS phone,
+        ELSE particulars.phone END) AS phone,
     physician.email, physician.language AS physician_language,
     policy.mode, policy.language, policy.quiet_from, policy.quiet_until, due.kind = ANY(policy.silent) AS silent,
     template.text AS template, wish.wants,
@@ -25,7 +26,7 @@ SELECT rufaa_now() AS now, due.id, due.kind, due.event, due.due_at, due.copy, du
         SELECT string_agg(receipt.number, ', ' ORDER BY application.at, receipt.number)
         FROM application JOIN receipt ON receipt.id = application.receipt_id WHERE application.fee_id = fee.id
     ) END AS receipt_number,
-    coalesce(appointment.state, '') AS appointment, slot.starts_at, coalesce(clinic.name, '') AS clinic
+    coalesce(appointment.state, '') AS appointment, slot.starts_at
 FROM due
 JOIN referral ON referral.id = due.referral_id
 JOIN particulars ON particulars.id = referral.particulars_id
@@ -37,7 +38,6 @@ LEFT JOIN mpesa_account AS account ON account.id = fee.account_id
 LEFT JOIN prompt ON due.kind IN ('ringing', 'not-paid') AND prompt.id = due.subject
 LEFT JOIN appointment ON due.kind IN ('booked', 'moved', 'choose', 'cancelled', 'reminder') AND appointment.id = due.subject
 LEFT JOIN slot ON slot.id = appointment.slot_id
-LEFT JOIN clinic ON clinic.id = slot.clinic_id
 LEFT JOIN notice_policy AS policy ON policy.facility_id
     = CASE WHEN appointment.id IS NULL THEN referral.referring_id ELSE referral.receiving_id END
 LEFT JOIN notice_template AS template ON template.facility_id = policy.facility_id AND template.kind = due.kind
@@ -46,7 +46,7 @@ LEFT JOIN LATERAL (
     SELECT wants FROM notice_wish
     WHERE notice_wish.phone = coalesce(prompt.payer_phone, CASE WHEN due.kind = 'paid'
         THEN coalesce(nullif(particulars.payer_phone, ''), particulars.phone)
-        ELSE coalesce(nullif(particulars.phone, ''), particulars.payer_phone) END)
+        ELSE particulars.phone END)
     ORDER BY notice_wish.id DESC LIMIT 1
 ) AS wish ON true
 ORDER BY due.next_at, due.id

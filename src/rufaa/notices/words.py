@@ -58,6 +58,7 @@ WHY: Final[Mapping[str, str | Promise]] = {
     "connection-lost": _("The gateway's answer was lost."),
     "timeout": _("The gateway's answer was lost."),
     "lease-expired": _("The gateway's answer was lost."),
+    "restored": _("The server was restored from a backup: it may have been sent before."),
     "no-credit": _("The SMS account has no credit left."),
     "key-refused": _("The SMS gateway refuses this server's key."),
     "throttled": _("The SMS gateway asked to wait."),

@@ -35,6 +35,19 @@ DO $$ BEGIN
     END IF;
 END $$;
 
+-- A message that waited may have been sent since. What is due later, a reminder say, was not.
+DO $$ BEGIN
+    IF to_regclass('notice') IS NOT NULL THEN
+        INSERT INTO law (machine, from_state, event, to_state, in_force) VALUES
+            ('notice', 'due', 'restored', 'unknown', true), ('notice', 'sending', 'lease-expired', 'unknown', true)
+        ON CONFLICT (machine, from_state, event, to_state) DO UPDATE SET in_force = true;
+        UPDATE notice SET
+            state = 'unknown', event = CASE state WHEN 'due' THEN 'restored' ELSE 'lease-expired' END,
+            reason = 'restored', lease_until = NULL, next_at = NULL
+        WHERE state = 'sending' OR (state = 'due' AND (next_at IS NULL OR next_at <= rufaa_now()));
+    END IF;
+END $$;
+
 -- The lost server has renewed the token since, and a new one kills the one before (daraja.md §2).
 UPDATE mpesa_access SET sealed_token = NULL, token_expires_at = NULL, renewing_until = NULL, renewal = renewal + 1;
 
