@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -22,7 +22,7 @@ class Email:
     host: str
     port: int
     user: str
-    password: str
+    password: str = field(repr=False)
     tls: bool
     starttls: bool
     sender: str
@@ -40,7 +40,7 @@ class Sms:
     kind: SmsKind
     url: str
     user: str
-    key: str
+    key: str = field(repr=False)
     sender: str
 
 

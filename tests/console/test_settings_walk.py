@@ -33,6 +33,7 @@ RIGHT: Final = {
     "prices": Right.SET_PRICES,
     "account": Right.SET_ACCOUNT,
     "clinics": Right.SET_CLINICS,
+    "messages": Right.SET_DETAILS,
     "details": Right.SET_DETAILS,
 }
 """Which right a page needs, and the forms below it."""
@@ -42,7 +43,7 @@ NOBODY: Final = "0" * 32
 def kept() -> list[list[dict[str, Any]]]:
     tables = (
         *("facility", "membership", "price", "account_hold", "key_check", "mpesa_account", "mfa_authenticator"),
-        *("clinic", "closure"),
+        *("clinic", "closure", "notice_policy", "notice_template"),
     )
     people = rows(
         "SELECT id, username, full_name, email, password, is_active, is_superuser FROM rufaa_user ORDER BY id"

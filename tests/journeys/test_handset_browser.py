@@ -73,7 +73,7 @@ def test_the_prompt_rings_and_the_pin_pays(demo: Demo, ringing: str, page: Page)
     expect(prompt).to_be_hidden()
     demo.wait_for_status(ringing, "paid")
     receipt = demo.referral(ringing)["payment"]["receipt"]
-    message = page.locator(".thread li", has_text=receipt)
+    message = page.locator(".thread li", has_text=f"{receipt} Confirmed")
     expect(message).to_contain_text("Ksh1,000.00")
     assert cents(balance) - cents(page.locator(".balance").inner_text()) == 100_000
     (payment,) = demo.payments(ringing)
@@ -145,7 +145,7 @@ def test_a_forger_who_is_switched_on_is_not_believed_and_the_pin_is(demo: Demo, 
     page.keyboard.press("Enter")
     demo.wait_for_status(referral, "paid")
     receipt = demo.referral(referral)["payment"]["receipt"]
-    expect(page.locator(".thread li").first).to_contain_text(f"{receipt} Confirmed.")
+    expect(page.locator(".thread li", has_text=f"{receipt} Confirmed.")).to_be_visible()
     assert cents(balance) - cents(page.locator(".balance").inner_text()) == 100_000
 
 

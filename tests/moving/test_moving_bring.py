@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from moving.exports import CREATED, convex_id, payment, people, referral, write
+from notices.ground import tells
 from rufaa.cli.import_convex import moved
 from rufaa.db.atomic import unit
 from rufaa.facilities import operations as facilities
@@ -122,6 +123,7 @@ def test_a_referral_comes_with_all_that_it_has(world: World, move: Move) -> None
 @pytest.mark.parametrize("priority", ["Routine", "Emergency"])
 @pytest.mark.parametrize("status", list(Status))
 def test_every_status_comes_as_far_as_the_law_lets_it(world: World, move: Move, status: Status, priority: str) -> None:
+    tells(world)
     paid_there = status in {Status.PAID, Status.CONFIRMED, Status.COMPLETED}
     stops = paid_there and (priority == "Routine" or status is Status.PAID)
 
@@ -132,6 +134,7 @@ def test_every_status_comes_as_far_as_the_law_lets_it(world: World, move: Move, 
     why = [f"There it is {status}; here it is pending-payment, until its money is proved."] if stops else []
     assert outcomes(report) == [("brought", why)]
     assert rows("SELECT 1 FROM prompt") == rows("SELECT 1 FROM receipt") == [], "nothing is sent, nothing is paid"
+    assert rows("SELECT 1 FROM notice") == [], "and nobody is told of what happened long ago"
     assert [kind for kind, _ in tasks()] == (["contradiction"] if paid_there else [])
     fee = rows("SELECT state FROM fee")
     unapproved = status in {Status.PENDING_ADMIN, Status.REJECTED, Status.CANCELLED}

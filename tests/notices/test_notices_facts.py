@@ -112,6 +112,19 @@ def test_an_appointment_its_reminder_its_change_and_its_end(world: World) -> Non
 _OF_TIME = ("booked", "moved", "reminder", "cancelled", "choose")
 
 
+def test_another_time_before_the_first_was_told_is_the_appointment_itself(world: World) -> None:
+    tells(world)
+    heart = clinic(world)
+    referral = waiting(world)
+    first, second = free(heart, FRIDAY)[:2]
+    book(world.admin, referral, first)  # held: nobody was told of it
+    book(world.admin, referral, second)
+    call_back(world.ask(referral))
+    appointments_work()
+
+    assert sorted(each for each in kinds(referral) if each in _OF_TIME) == ["booked", "reminder"]
+
+
 def test_an_appointment_of_tomorrow_needs_no_reminder(world: World) -> None:
     tells(world)
     heart = clinic(world)

@@ -193,6 +193,19 @@ def test_a_gateway_without_keys_is_never_given_it_twice(world: World, simulator:
     assert len(told(simulator)) == (before if unclear else 1)
 
 
+def test_a_message_that_ends_every_worker_is_not_tried_for_ever(world: World, simulator: RunningSimulator) -> None:
+    tells(world)
+    referral = approved(world)
+    for _ in range(len(TRY_AGAIN_S) + 1):
+        send_and_die(handset(simulator), Step.NOTICE_CALL.before)
+        advance(LEASE_S + 1)
+
+    send(handset(simulator))
+
+    assert states(referral) == {"received": "unknown"}
+    assert told(simulator) == []
+
+
 # --- through Africa's Talking -----------------------------------------------------------------------------------------
 
 

@@ -51,7 +51,7 @@ class Claimed:
 def tidy(tx: Tx, again: frozenset[Channel]) -> None:
     """Leases that ran out: sent again where the gateway knows it again (``again``), else unknown."""
     for row in tx.rows(_SQL["expired"]):
-        known = Channel(row["channel"]) in again
+        known = Channel(row["channel"]) in again and row["tries"] <= len(TRY_AGAIN_S)
         _move(tx, row["id"], State.DUE if known else State.UNKNOWN, Event.SAME_AGAIN if known else Event.LEASE_EXPIRED)
 
 

@@ -1,5 +1,5 @@
 -- name: expired
-SELECT id, channel FROM notice WHERE lease_until < rufaa_now() AND state = 'sending' ORDER BY id
+SELECT id, channel, tries FROM notice WHERE lease_until < rufaa_now() AND state = 'sending' ORDER BY id
 FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: due

@@ -110,12 +110,14 @@ def bring(tx: Tx, former: Former, *, by: uuid.UUID, owed: bool = False) -> Refer
         lab_results=former.lab_results,
         diagnosis=former.diagnosis,
     )
+    tx.execute("SET LOCAL rufaa.untold = 'yes'")  # it happened long ago: nobody is sent a message of it now
     for event in way:
         decision = machine.decide(Status(row.state), event, actions.facts(row))
         if not isinstance(decision, Moved):
             raise AssertionError(f"{event} is not lawful from {row.state}")
         reason = former.reason if event in machine.NEEDS_REASON else ""
         operations.move(tx, row, decision.state, event, reason)
+    tx.execute("SET LOCAL rufaa.untold = ''")
     if row.fee_id is not None:
         payments.owed_since(tx, row.fee_id, former.created_at)
     return row

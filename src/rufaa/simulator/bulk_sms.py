@@ -20,6 +20,8 @@ from rufaa.simulator.control import body_of, phone_of
 from rufaa.simulator.engine import Engine
 
 _MOST_FAULTS: Final = 100
+SHORT_CODE: Final = "22384"
+"""What people write to."""
 _COST: Final = "KES 0.8000"
 
 
@@ -135,10 +137,10 @@ class BulkSms:
             raise InvalidArgument("Nobody asked to be told of what phones write: set incoming_url.", argument="text")
         form = {
             "from": f"+{phone}",
-            "to": "22384",
+            "to": SHORT_CODE,
             "text": text,
             "id": f"in-{self._taken}",
-            "date": "2026-11-29 10:00:00",
+            "date": f"{self._engine.clock.now():%Y-%m-%d %H:%M:%S}",
         }
         status = await _post(self._incoming_url, form)
         return web.json_response({"status": status})

@@ -13,10 +13,14 @@ CREATE TRIGGER notice_3_said BEFORE UPDATE ON notice FOR EACH ROW
     EXECUTE FUNCTION frozen_columns('text', 'address');
 
 -- Facts that somebody is to be told of, each once: (referral, kind, subject, channel, when). "at" says whose policy it is:
--- of the facility that refers, which has the patient and the fee, or of the one that receives.
+-- of the facility that refers, which has the patient and the fee, or of the one that receives. What is brought from
+-- another app happened long ago, and is told nobody (referrals/bringing.py).
 CREATE TYPE notice_fact AS (referral uuid, kind text, subject uuid, channel text, at text, due timestamptz);
 CREATE FUNCTION notice_happen(facts notice_fact[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    IF current_setting('rufaa.untold', true) = 'yes' THEN
+        RETURN;
+    END IF;
     INSERT INTO notice (id, state, event, kind, subject, referral_id, channel, due_at, next_at)
     SELECT gen_random_uuid(), 'due', 'happen', fact.kind, fact.subject, fact.referral, fact.channel,
         coalesce(fact.due, rufaa_now()), coalesce(fact.due, rufaa_now())
@@ -99,12 +103,14 @@ END $$;
 CREATE TRIGGER fee_8_told AFTER UPDATE ON fee REFERENCING OLD TABLE AS before NEW TABLE AS after
     FOR EACH STATEMENT EXECUTE FUNCTION fee_is_told();
 
--- Of an appointment: that it is made, in whose place, that it is lost, and the day before at ten. One that is made on the
+-- Of an appointment: that it is made, in the place of one that was told, that it is lost, and the day before at ten. One that is made on the
 -- day before, or on its own day, needs no reminder.
 CREATE FUNCTION appointment_facts(appointment uuid, referral uuid, slot uuid, replaces uuid) RETURNS notice_fact[]
 LANGUAGE sql STABLE AS $$
     SELECT ARRAY[
-        ROW(referral, CASE WHEN replaces IS NULL THEN 'booked' ELSE 'moved' END, appointment, 'sms', 'receiving', NULL)::notice_fact
+        ROW(referral, CASE WHEN EXISTS (
+            SELECT FROM notice WHERE notice.subject = replaces AND notice.kind IN ('booked', 'moved')
+        ) THEN 'moved' ELSE 'booked' END, appointment, 'sms', 'receiving', NULL)::notice_fact
     ] || ARRAY(
         SELECT ROW(referral, 'reminder', appointment, 'sms', 'receiving', remind.at)::notice_fact
         FROM slot AS chosen, LATERAL (
