@@ -6,13 +6,17 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
 from notices.ground import PHONE, africas_talking, goes_wrong, known_phone, notices, send, states, tells, told
+from rufaa.db.atomic import unit
+from rufaa.notices import arriving
 from rufaa.notices.arriving import Addresses, addresses
 from rufaa.simulator.testing import RunningSimulator
-from support import KEYS, Running, World, execute, rows, snapshot, wait_until
+from support import KEYS, Running, World, execute, rows, snapshot, value, wait_until
 
 
 def ours(gateway: Running) -> Addresses:
@@ -64,6 +68,25 @@ def test_a_report_may_come_before_the_answer(world: World, simulator: RunningSim
     assert row["state"] == "delivered"
     assert row["gateway_id"].startswith("ATXid_")
     assert row["cost"] == "KES 0.8000"
+
+
+def test_a_report_that_comes_while_the_answer_is_being_committed_is_not_lost(
+    world: World, simulator: RunningSimulator, database_url: str
+) -> None:
+    """It finds neither the id, which is not committed yet, nor, once it has waited, a message without one."""
+    referral = sent(world, simulator)
+    execute("SET LOCAL session_replication_role = replica; UPDATE notice SET gateway_id = NULL, state = 'sending'")
+    told = {"id": "ATXid_9", "status": "Success", "phoneNumber": f"+{PHONE}"}
+    with psycopg.connect(database_url) as worker, ThreadPoolExecutor(1) as thread:
+        worker.execute("UPDATE notice SET gateway_id = 'ATXid_9', state = 'sent', event = 'taken'")
+        (pid,) = worker.execute("SELECT pg_backend_pid()").fetchone() or (0,)
+        reported = thread.submit(lambda: unit(lambda tx: arriving.report(tx, told)))
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE %(pid)s = ANY(pg_blocking_pids(pid))"
+        wait_until(lambda: value(waits, pid=pid) == 1, what="the report's wait")
+        worker.commit()
+        assert reported.result(30) is True
+
+    assert states(referral) == {"received": "delivered"}
 
 
 def test_a_report_says_that_a_message_whose_answer_was_lost_went_out(

@@ -60,12 +60,16 @@ def report(tx: Tx, form: Mapping[str, str]) -> bool:
         known = ", ".join(sorted(_DELIVERED | _LOST | _UNDER_WAY))
         raise InvalidArgument(f"status is one of {known}.", argument="status")
     phone = _phone(form.get("phoneNumber"), argument="phoneNumber")
-    row = tx.row(_SQL["of_id"], {"id": message_id, "phone": phone})
+    about = {"id": message_id, "phone": phone}
+    row = tx.row(_SQL["of_id"], about)
     if row is None:
-        row = tx.row(_SQL["of_phone"], {"phone": phone, "id": message_id})
-        if row is None:
-            return False
-        tx.execute(_SQL["bind"], {"notice": row["id"], "id": message_id})
+        row = tx.row(_SQL["of_phone"], about)
+        if row is not None:
+            tx.execute(_SQL["bind"], {"notice": row["id"], "id": message_id})
+        else:  # its answer may have been committed between the two looks
+            row = tx.row(_SQL["of_id"], about)
+    if row is None:
+        return False
     event = Event.REPORTED if status in _DELIVERED else Event.REPORTED_LOST if status in _LOST else Event.TAKEN
     decided = MACHINE.decide(State(row["state"]), event)
     if not isinstance(decided, Moved):
