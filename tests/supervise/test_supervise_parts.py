@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -378,8 +379,10 @@ def test_lines_that_were_left_out_are_counted() -> None:
     lines = received.splitlines()
     assert lines[-1] == b"last"
     whole = lines.count(b"y" * 999)
-    assert lines[-2] == b"(%d lines left out: the reader was too slow)" % (3000 - whole)
-    assert whole < 3000
+    told = re.findall(rb"^\((\d+) lines left out: the reader was too slow\)$", received, re.MULTILINE)
+    assert told  # once, or twice where the writer came late and made room in between
+    assert whole + sum(map(int, told)) == 3000
+    assert len(lines) == whole + len(told) + 1
 
 
 @pytest.mark.parametrize(
