@@ -27,7 +27,7 @@ from rufaa.cli.monitor import Rounds
 from rufaa.config import Config
 from rufaa.daraja.client import Daraja, new_session
 from rufaa.db.aside import Aside, DatabaseSilent
-from rufaa.db.atomic import look, unit
+from rufaa.db.atomic import Tx, look, unit
 from rufaa.db.listen import Listener
 from rufaa.gateway.monitor import Monitor, function_connections
 from rufaa.gateway.vitals import Vitals
@@ -117,42 +117,21 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
             await aside.run(sealer.round)
             return 0.0 if sealer.behind else SEAL_EVERY_S
 
-        async def sending() -> float | None:
-            return await aside.run(lambda: look(next_sending_s))
-
-        async def asking() -> float | None:
-            return await aside.run(lambda: look(next_question_s))
-
-        async def finding() -> float | None:
-            return await aside.run(lambda: look(next_stray_s))
-
-        async def ordering() -> float | None:
-            return await aside.run(lambda: look(next_order_s))
-
-        async def pulling() -> float | None:
-            return await aside.run(lambda: look(next_pull_s))
-
-        async def checking() -> float | None:
-            return await aside.run(lambda: look(next_check_s))
-
-        async def booking() -> float | None:
-            return await aside.run(lambda: look(next_due_s))
-
-        async def telling() -> float | None:
-            return await aside.run(lambda: look(next_notice_s))
+        def due(when: Callable[[Tx], float | None]) -> Callable[[], Awaitable[float | None]]:
+            return lambda: aside.run(lambda: look(when))
 
         loop = partial(_loop, listener=listener, stop=stop, done=rounds.done)
         listening = asyncio.create_task(listener.run())
         loops = [
             asyncio.create_task(loop("settle", partial(settle, aside))),
-            asyncio.create_task(loop("dispatch", dispatcher.round, next_due=sending, every_s=0.0)),
-            asyncio.create_task(loop("query", reconciler.round, next_due=asking)),
-            asyncio.create_task(loop("stray", strays.round, next_due=finding)),
-            asyncio.create_task(loop("order", given.round, next_due=ordering)),
-            asyncio.create_task(loop("pull", pulls.round, next_due=pulling)),
-            asyncio.create_task(loop("check", checker.round, next_due=checking)),
-            asyncio.create_task(loop("book", partial(book, aside), next_due=booking)),
-            asyncio.create_task(loop("tell", notices.round, next_due=telling)),
+            asyncio.create_task(loop("dispatch", dispatcher.round, next_due=due(next_sending_s), every_s=0.0)),
+            asyncio.create_task(loop("query", reconciler.round, next_due=due(next_question_s))),
+            asyncio.create_task(loop("stray", strays.round, next_due=due(next_stray_s))),
+            asyncio.create_task(loop("order", given.round, next_due=due(next_order_s))),
+            asyncio.create_task(loop("pull", pulls.round, next_due=due(next_pull_s))),
+            asyncio.create_task(loop("check", checker.round, next_due=due(next_check_s))),
+            asyncio.create_task(loop("book", partial(book, aside), next_due=due(next_due_s))),
+            asyncio.create_task(loop("tell", notices.round, next_due=due(next_notice_s))),
             asyncio.create_task(loop("seal", seal)),
         ]
         stopping = asyncio.create_task(_wait_for(stop))

@@ -107,8 +107,13 @@ class AfricasTalking:
             secrets=(self._sms.key,),
         )
         if isinstance(came, Failure):
-            return NotTaken(came.code) if came.nothing_written else Lost(came.code)
+            return _without_answer(came)
         return classify(came.exchange.status or 0, came.exchange.body)
+
+
+def _without_answer(came: Failure) -> NotTaken | Lost:
+    """Only what was certainly not written may be tried again."""
+    return NotTaken(came.code) if came.nothing_written else Lost(came.code)
 
 
 _TAKEN: Final = frozenset({100, 101, 102})  # processed, sent, queued
@@ -178,7 +183,7 @@ class Handset:
             secrets=(),
         )
         if isinstance(came, Failure):
-            return NotTaken(came.code) if came.nothing_written else Lost(came.code)
+            return _without_answer(came)
         if came.exchange.status == 201:
             return Taken(message.key, gsm.length(message.text).parts, "", delivered=True)
         return Refused(f"http-{came.exchange.status}")

@@ -113,8 +113,7 @@ def step(facts: Facts, *, now: datetime, public_url: str, channels: frozenset[Ch
         return Wait(now + _NUMBER_AGAIN)
     text = texts.fill(_template(facts), _values(facts, public_url))
     if manner.channel is Channel.EMAIL:
-        subject = texts.fill(texts.SUBJECTS[facts.language], {"code": facts.code})
-        return Send(to, text, 1, subject)
+        return Send(to, text, 1, texts.subject(facts.language, code=facts.code))
     return Send(to, text, gsm.length(text).parts)
 
 

@@ -17,7 +17,7 @@ from rufaa.notices.models import Mode
 from rufaa.notices.texts import Preview
 from rufaa.referrals.queries import Seen
 
-_SQL: Final = sql.load(__file__, "operations.sql")
+_SQL: Final = sql.load(__file__, "queries.sql")
 _MOST: Final = 50
 
 
@@ -58,12 +58,10 @@ class Message:
     reason: str
     channel: Channel
     due_at: datetime
-    next_at: datetime | None
     address: str
     text: str
     parts: int
     cost: str
-    sent_at: datetime | None
 
     @property
     def can_go_again(self) -> bool:
@@ -114,12 +112,10 @@ def of_referral(tx: Tx, seen: Seen) -> list[Message]:
             reason=row["reason"],
             channel=Channel(row["channel"]),
             due_at=row["due_at"],
-            next_at=row["next_at"],
             address=row["address"],
             text=row["text"],
             parts=row["parts"],
             cost=row["cost"],
-            sent_at=row["sent_at"],
         )
         for row in rows
     ]

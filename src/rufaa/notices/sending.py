@@ -89,8 +89,7 @@ def _step(row: Mapping[str, Any], *, public_url: str, channels: frozenset[Channe
     language = row["language"] or "en"
     if row["event"] == Event.SAME_AGAIN and Channel(row["channel"]) in channels:
         # it may be there already: the same words, or what we keep is not what was read
-        subject = texts.fill(texts.SUBJECTS[language], {"code": row["account_code"]})
-        return Send(row["address"], row["text"], row["parts"], subject)
+        return Send(row["address"], row["text"], row["parts"], texts.subject(language, code=row["account_code"]))
     return step(
         Facts(
             kind=Kind(row["kind"]),

@@ -12,9 +12,7 @@ WITH due AS MATERIALIZED (
 SELECT rufaa_now() AS now, due.id, due.kind, due.event, due.due_at, due.copy, due.lease, due.tries, due.channel, due.address, due.text, due.parts,
     referral.id AS referral, referral.account_code, referral.token, referral.state AS referral_state,
     receiving.name AS facility, coalesce(payee.name, '') AS payee,
-    coalesce(prompt.payer_phone, CASE WHEN due.kind = 'paid'
-        THEN coalesce(nullif(particulars.payer_phone, ''), particulars.phone)
-        ELSE particulars.phone END) AS phone,
+    whom.phone,
     physician.email, physician.language AS physician_language,
     policy.mode, policy.language, policy.quiet_from, policy.quiet_until, due.kind = ANY(policy.silent) AS silent,
     template.text AS template, wish.wants,
@@ -42,12 +40,12 @@ LEFT JOIN notice_policy AS policy ON policy.facility_id
     = CASE WHEN appointment.id IS NULL THEN referral.referring_id ELSE referral.receiving_id END
 LEFT JOIN notice_template AS template ON template.facility_id = policy.facility_id AND template.kind = due.kind
     AND template.language = policy.language
+CROSS JOIN LATERAL (
+    SELECT coalesce(prompt.payer_phone, CASE WHEN due.kind = 'paid'
+        THEN coalesce(nullif(particulars.payer_phone, ''), particulars.phone) ELSE particulars.phone END) AS phone
+) AS whom
 LEFT JOIN LATERAL (
-    SELECT wants FROM notice_wish
-    WHERE notice_wish.phone = coalesce(prompt.payer_phone, CASE WHEN due.kind = 'paid'
-        THEN coalesce(nullif(particulars.payer_phone, ''), particulars.phone)
-        ELSE particulars.phone END)
-    ORDER BY notice_wish.id DESC LIMIT 1
+    SELECT wants FROM notice_wish WHERE notice_wish.phone = whom.phone ORDER BY notice_wish.id DESC LIMIT 1
 ) AS wish ON true
 ORDER BY due.next_at, due.id
 

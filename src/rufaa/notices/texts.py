@@ -111,6 +111,11 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return _FIELD.sub(lambda found: values[found[1]], template)
 
 
+def subject(language: str, *, code: str) -> str:
+    """Of an e-mail."""
+    return fill(SUBJECTS[language], {"code": code})
+
+
 def by_hand(*, short_code: str, till: str, code: str) -> str:
     """How to pay without a prompt, in the words of M-Pesa's own menu, which are the same in both languages."""
     return f"Buy Goods, Till {till}" if till else f"Paybill {short_code}, account {code}"
