@@ -283,17 +283,7 @@ def test_without_the_guard_the_write_goes_through(sql: Town, table: str, name: s
 
 
 def test_every_guard_is_in_the_table(sql: Town) -> None:
-    found = sql.rows(
-        "SELECT tgname AS name FROM pg_trigger WHERE NOT tgisinternal AND tgrelid::regclass::text = ANY(%(tables)s)"
-        " AND tgname !~ '^(live_|audit_)'"
-        " UNION SELECT conname FROM pg_constraint"
-        " WHERE contype IN ('c', 'u') AND conrelid::regclass::text = ANY(%(tables)s)"
-        " UNION SELECT indexrelid::regclass::text FROM pg_index"
-        " WHERE indisunique AND NOT indisprimary AND indrelid::regclass::text = ANY(%(tables)s)",
-        tables=list(OF_APPOINTMENTS),
-    )
-
-    assert {row["name"] for row in found} == {name for _, name, _, _ in BREAKS} | set(ALONE) | WRITERS
+    assert sql.guards_of(OF_APPOINTMENTS) == {name for _, name, _, _ in BREAKS} | set(ALONE) | WRITERS
 
 
 def test_a_fee_that_is_settled_says_so_to_what_waits_for_it(sql: Town) -> None:

@@ -6,7 +6,7 @@ Every test works in one transaction that is rolled back, so that tests cannot se
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -85,6 +85,19 @@ class Town:
         self.do("SET LOCAL session_replication_role = replica")
         yield  # a statement that fails ends the transaction, and the setting with it
         self.do("SET LOCAL session_replication_role = origin")
+
+    def guards_of(self, tables: Iterable[str]) -> set[str]:
+        """Every trigger, check and unique index of them, but for what tells screens and the audit."""
+        found = self.rows(
+            "SELECT tgname AS name FROM pg_trigger WHERE NOT tgisinternal AND tgrelid::regclass::text = ANY(%(tables)s)"
+            " AND tgname !~ '^(live_|audit_)'"
+            " UNION SELECT conname FROM pg_constraint"
+            " WHERE contype IN ('c', 'u') AND conrelid::regclass::text = ANY(%(tables)s)"
+            " UNION SELECT indexrelid::regclass::text FROM pg_index"
+            " WHERE indisunique AND NOT indisprimary AND indrelid::regclass::text = ANY(%(tables)s)",
+            tables=list(tables),
+        )
+        return {row["name"] for row in found}
 
     def commit_checks(self) -> None:
         """What a commit would check, now."""
