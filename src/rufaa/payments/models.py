@@ -112,6 +112,8 @@ class Prompt(models.Model):
         db_table = "prompt"
         indexes: ClassVar = [
             models.Index(fields=["next_at"], condition=models.Q(next_at__isnull=False), name="prompt_due"),
+            models.Index(fields=["next_at"], condition=models.Q(state="created"), name="prompt_to_send"),
+            models.Index(fields=["sent_at"], condition=models.Q(next_at__isnull=False), name="prompt_sent"),
             models.Index(fields=["lease_until"], condition=models.Q(lease_until__isnull=False), name="prompt_leased"),
             models.Index(fields=["payer_phone", "-created_at"], name="prompt_phone"),
         ]
