@@ -26,7 +26,7 @@ from rufaa.db._pg_cluster import DatabaseNotStarted
 from rufaa.db._pg_home import Home
 from rufaa.db._pg_lock import FolderLock, last_socket_folder
 from rufaa.db._pg_log import Log
-from rufaa.db._pg_settings import FAST_UNSAFE, SERVER_SETTINGS
+from rufaa.db._pg_settings import FAST_UNSAFE, SERVER_SETTINGS, for_machine
 from rufaa.db._pg_socket import SUPERUSER
 from rufaa.errors import Kind, RufaaError
 
@@ -213,6 +213,7 @@ class EmbeddedPostgres:
         listed = str(self._socket_folder).replace('"', '""')  # the setting is a list: a name with a comma wants quotes
         chosen = {
             **SERVER_SETTINGS,
+            **for_machine(self._data),
             **(FAST_UNSAFE if self._settings.fast_unsafe else {}),
             **self._settings.extra,
             "unix_socket_directories": f'"{listed}"',
