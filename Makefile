@@ -36,7 +36,7 @@ SLOW := --ignore=tests/supervise --ignore=tests/embedded --ignore=tests/clients 
 	--ignore-glob='*/tests/journeys/test_demo_*' --ignore-glob='*/tests/journeys/test_handset_*' \
 	--ignore-glob='*/tests/typed/test_typed_page*' --ignore-glob='*/test_simulator_handset_browser*' --ignore-glob='*_pictures.py'
 
-.PHONY: help demo run test test-fast sim bench bench-growth bench-live bench-pages sabotage check format docs pictures lock clean env env-dev env-uv
+.PHONY: help demo run test test-fast sim bench bench-growth bench-live bench-pages sabotage check format docs schema pictures lock clean env env-dev env-uv
 
 help: ## List what make can do
 	@echo "Rufaa: patient referrals whose fee is collected by M-Pesa."
@@ -108,6 +108,9 @@ pictures: env-dev ## Picture the pages anew for the README (docs/pictures; needs
 # UPGRADE=1 takes newer versions. Locks hold names, versions and hashes, and no addresses to download from.
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" "$(PYTHON_BIN)" -m uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
+schema: env-dev ## Write what makes an empty database anew, after a new migration
+	@"$(PYTHON_BIN)" tools/schema.py
+
 lock: env-uv ## Write requirements/*.txt anew (UPGRADE=1: with newer versions)
 	@$(COMPILE) requirements/uv.in -o requirements/uv.txt
 	@$(COMPILE) pyproject.toml requirements/build.in requirements/uv.in -o requirements/server.txt

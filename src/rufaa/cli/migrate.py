@@ -76,7 +76,7 @@ def bring_up_to_date(backup_into: Config | None = None) -> Path | None:
     from django.core.management import call_command  # noqa: PLC0415 - needs Django set up
     from django.db import OperationalError, connection  # noqa: PLC0415
 
-    from rufaa.db import law  # noqa: PLC0415
+    from rufaa.db import fresh, law  # noqa: PLC0415
     from rufaa.db.atomic import atomic  # noqa: PLC0415
 
     kept = None
@@ -88,7 +88,9 @@ def bring_up_to_date(backup_into: Config | None = None) -> Path | None:
             if backup_into is not None and backup_into.database_url is not None and _missing() and _has_data():
                 kept = backup.before_migration(backup_into, backup_into.database_url)
             cursor.execute("SET lock_timeout = '5s'")  # whoever waits for us waits no longer than that
-            call_command("migrate", verbosity=0, interactive=False)
+            fresh.fill()
+            if _missing():  # Django takes a second to find that there is nothing to do
+                call_command("migrate", verbosity=0, interactive=False)
             if not database_is_newer():  # its law is then another's to write
                 with atomic() as tx:
                     law.write(tx, _machines())
@@ -111,6 +113,12 @@ def migrate_to(migrations: Collection[str]) -> None:
     from django.db import connection  # noqa: PLC0415 - needs Django set up
     from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415
 
+    from rufaa.db import fresh  # noqa: PLC0415
+
+    if known_migrations() <= set(migrations):
+        fresh.fill()
+        if not _missing():
+            return
     executor = MigrationExecutor(connection)
     leaves = executor.loader.graph.leaf_nodes()
     plan = [
