@@ -44,14 +44,16 @@ class Budget(StrEnum):
 def spend(tx: Tx, account: uuid.UUID, budget: Budget, *, due: str, limit: int) -> tuple[int, float | None]:
     """Take from the account's shared budget: (how many of what is due may go now, seconds until more may).
 
-    ``due`` is the query that counts what is due; it runs under the lock of the account's row, which is held until the
-    commit, so that two workers never spend a slot for the same prompt. None: nothing is held back.
+    ``due`` is the query that counts what is due, up to one more than may go; it runs under the lock of the account's
+    row, which is held until the commit, so that two workers never spend a slot for the same prompt. None: nothing is
+    held back.
     """
     row = lock(tx, account)
-    counted = tx.row(due, {"account": account})
+    most = max(0, limit)
+    counted = tx.row(due, {"account": account, "most": most + 1})
     if row is None or counted is None:
         return 0, None
-    wanted = min(counted["due"], max(0, limit))
+    wanted = min(counted["due"], most)
     tat, limit_ = row[f"{budget}_tat"], _limit(row, budget)
     admission = rate.admit(tat, row["now"], interval_s=limit_.interval_s, burst=limit_.burst, wanted=wanted)
     # Also what was pulled back, since the clock was set back: else it would be pulled back, and in vain, each time.

@@ -7,9 +7,12 @@ ORDER BY account_id
 
 -- name: count_due
 -- The hold again: it may have been committed while this worker waited for the account's lock.
-SELECT count(*) AS due FROM prompt
-WHERE next_at <= rufaa_now() AND state = 'created' AND account_id = %(account)s
-    AND account_id NOT IN (SELECT account_id FROM account_hold WHERE released_at IS NULL)
+SELECT count(*) AS due FROM (
+    SELECT FROM prompt
+    WHERE next_at <= rufaa_now() AND state = 'created' AND account_id = %(account)s
+        AND account_id NOT IN (SELECT account_id FROM account_hold WHERE released_at IS NULL)
+    LIMIT %(most)s
+) AS found
 
 -- name: claim
 -- MATERIALIZED: as a plain subquery the planner may run it again for each row, and claim more than its LIMIT.

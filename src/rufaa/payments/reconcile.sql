@@ -5,9 +5,12 @@ WHERE next_at <= rufaa_now() AND state NOT IN ('created', 'sending') AND checkou
 ORDER BY account_id
 
 -- name: count_due
-SELECT count(*) AS due FROM prompt
-WHERE next_at <= rufaa_now() AND state NOT IN ('created', 'sending') AND checkout_request_id IS NOT NULL
-    AND account_id = %(account)s
+SELECT count(*) AS due FROM (
+    SELECT FROM prompt
+    WHERE next_at <= rufaa_now() AND state NOT IN ('created', 'sending') AND checkout_request_id IS NOT NULL
+        AND account_id = %(account)s
+    LIMIT %(most)s
+) AS found
 
 -- name: claim
 -- MATERIALIZED: as a plain subquery the planner may run it again for each row, and claim more than its LIMIT.

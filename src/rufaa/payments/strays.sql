@@ -16,7 +16,9 @@ SELECT id FROM stray WHERE checkout_request_id = %(checkout)s AND receipt_number
 SELECT DISTINCT account_id FROM stray WHERE next_at <= rufaa_now() ORDER BY account_id
 
 -- name: count_due
-SELECT count(*) AS due FROM stray WHERE next_at <= rufaa_now() AND account_id = %(account)s
+SELECT count(*) AS due FROM (
+    SELECT FROM stray WHERE next_at <= rufaa_now() AND account_id = %(account)s LIMIT %(most)s
+) AS found
 
 -- name: claim
 WITH due AS MATERIALIZED (
