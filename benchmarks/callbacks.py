@@ -31,7 +31,7 @@ from town import SECRET, callback, database, receipt_number
 RATE: Final = 6000.0
 """Callbacks a second: M-Pesa's announced capacity in Kenya is 6,000 transactions a second."""
 STORM_S: Final = 60.0
-STEPS: Final = (500.0, 1000.0, 1500.0, 2000.0)
+STEPS: Final = (250.0, 500.0, 750.0, 1000.0, 1500.0, 2000.0)
 """Callbacks a second, tried one after another, each for a fourth of ``STORM_S``."""
 ACCEPTED: Final = 12_000
 """Callbacks of one acceptance run."""
@@ -78,11 +78,11 @@ def measured(quick: bool) -> list[Figure]:
 
         ringing(make_world(), 2 * repeats * accepted + int(RATE * storm_s + sum(STEPS) * step_s))
         callbacks = Callbacks()
+        sustained = _sustained(url, callbacks, seconds=step_s)  # first: what a storm leaves is vacuumed for minutes
         figures = _accepted(url, callbacks, repeats=repeats, count=accepted)
         figures += _settled(url, callbacks, seconds=storm_s)
-        figures += _sustained(url, callbacks, seconds=step_s)
         check(callbacks.sent)
-    return figures
+    return [*figures, *sustained]
 
 
 def _accepted(url: str, callbacks: Callbacks, *, repeats: int, count: int) -> list[Figure]:
