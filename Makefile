@@ -105,12 +105,12 @@ docs: env-dev ## Write the generated pages anew
 pictures: env-dev ## Picture the pages anew for the README (docs/pictures; needs Chromium)
 	@PICTURES="$(CURDIR)/docs/pictures" "$(PYTHON_BIN)" -m pytest -q tests/console/test_console_pictures.py
 
-# UPGRADE=1 takes newer versions. Locks hold names, versions and hashes, and no addresses to download from.
-COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" "$(PYTHON_BIN)" -m uv pip compile --quiet --universal --python-version 3.11 \
-	--generate-hashes --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
 schema: env-dev ## Write what makes an empty database anew, after a new migration
 	@"$(PYTHON_BIN)" tools/schema.py
 
+# UPGRADE=1 takes newer versions. Locks hold names, versions and hashes, and no addresses to download from.
+COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" "$(PYTHON_BIN)" -m uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
 lock: env-uv ## Write requirements/*.txt anew (UPGRADE=1: with newer versions)
 	@$(COMPILE) requirements/uv.in -o requirements/uv.txt
 	@$(COMPILE) pyproject.toml requirements/build.in requirements/uv.in -o requirements/server.txt

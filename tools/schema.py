@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -80,30 +79,27 @@ def _tidy(dump: str) -> str:
 
 def main() -> int:
     sys.path.insert(0, str(ROOT / "src"))
-    from rufaa.db.embedded import EmbeddedPostgres, Settings
+    from rufaa.db.scratch import scratch_server
 
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder)
-        data.chmod(0o711)  # as root PostgreSQL runs as another account
-        with EmbeddedPostgres(Settings(data=data, fast_unsafe=True)) as server:
-            server.create_database("schema")
-            url = server.url("schema")
-            os.environ |= {
-                "DATABASE_URL": url,
-                "DJANGO_SETTINGS_MODULE": "rufaa.settings",
-                "RUFAA_MODE": "demo",
-                "RUFAA_SECRET_KEYS": "a secret that nothing here is kept with",
-            }
-            import django
+    with scratch_server() as server:
+        server.create_database("schema")
+        url = server.url("schema")
+        os.environ |= {
+            "DATABASE_URL": url,
+            "DJANGO_SETTINGS_MODULE": "rufaa.settings",
+            "RUFAA_MODE": "demo",
+            "RUFAA_SECRET_KEYS": "a secret that nothing here is kept with",
+        }
+        import django
 
-            django.setup()
-            from django.core.management import call_command
+        django.setup()
+        from django.core.management import call_command
 
-            from rufaa.cli.migrate import close_connections
+        from rufaa.cli.migrate import close_connections
 
-            call_command("migrate", verbosity=0, interactive=False)
-            close_connections()
-            text = script(url)
+        call_command("migrate", verbosity=0, interactive=False)
+        close_connections()
+        text = script(url)
     from rufaa.db import fresh
 
     fresh.SCRIPT.write_text(text, encoding="utf-8")

@@ -35,10 +35,14 @@ def test_a_round_of_the_dispatcher_looks_at_no_phone_that_just_rings(world: Worl
         tx.execute("DROP INDEX prompt_sent")  # the control
         dispatch.tidy(tx)
         without = _looked_at("prompt") - before - looked_at
+        tx.execute("DROP INDEX prompt_to_send")
+        dispatch.next_sending_s(tx)
+        without_both = _looked_at("prompt") - before - looked_at - without
         transaction.set_rollback(True)
 
     assert looked_at <= FEW
     assert without >= RINGING
+    assert without_both >= RINGING
 
 
 def test_the_screens_of_a_batch_are_found_by_its_receipts(world: World, database_url: str) -> None:

@@ -2,43 +2,37 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from psycopg.conninfo import make_conninfo
 
 from durable import connected_to
+from repo.tools import tool
 from rufaa.cli.migrate import bring_up_to_date
 from rufaa.db import fresh, level
 
-ROOT: Final = Path(__file__).parents[2]
 _CAST: Final = re.compile(r"::(?:character varying|text)(?:\[\])?|[()]")
 """PostgreSQL writes a list of values with other casts, and other brackets, once it was read back."""
 
 
 @pytest.fixture(scope="module")
 def schema() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("schema", ROOT / "tools" / "schema.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return tool("schema")
 
 
 @contextmanager
 def empty(beside: str, name: str) -> Iterator[str]:
     """The address of a new database with nothing in it, which the test's own connections lead to."""
-    url = urlunsplit(urlsplit(beside)._replace(path=f"/{name}")).replace(f"postgresql:/{name}", f"postgresql:///{name}")
+    url = make_conninfo(beside, dbname=name)
     with psycopg.connect(beside, autocommit=True) as server:
         server.execute(f'CREATE DATABASE "{name}"')
         try:
