@@ -11,16 +11,16 @@ import tarfile
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 
+from beside import empty_database
 from rufaa import __version__, secret
 from rufaa.cli import proof
 from rufaa.db import backup, restoring
@@ -103,27 +103,11 @@ def rufaa(folder: Path, temporary: Path) -> Commands:
     return Commands(folder, temporary)
 
 
-def sibling(url: str, name: str) -> str:
-    """Another database on the same server."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(path=f"/{name}")).replace("postgresql:/r", "postgresql:///r")
-
-
 @pytest.fixture
 def new_database(database_url: str) -> Iterator[Callable[[], str]]:
     """Empty databases, dropped at the end."""
-    names: list[str] = []
-
-    def make() -> str:
-        names.append(f"rufaa_backup_{uuid.uuid4().hex[:12]}")
-        with psycopg.connect(database_url, autocommit=True) as server:
-            server.execute(f'CREATE DATABASE "{names[-1]}"')
-        return sibling(database_url, names[-1])
-
-    yield make
-    with psycopg.connect(database_url, autocommit=True) as server:
-        for name in names:
-            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with ExitStack() as made:
+        yield lambda: made.enter_context(empty_database(database_url, f"rufaa_backup_{uuid.uuid4().hex[:12]}"))
 
 
 def back_up(url: str, target: Path) -> backup.Manifest:

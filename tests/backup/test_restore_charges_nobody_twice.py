@@ -17,7 +17,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from backup.conftest import Commands, sibling
+from backup.conftest import Commands
+from beside import sibling
 from crashes import conftest as crashes
 from crashes.conftest import Roles
 from notices.ground import tells

@@ -7,10 +7,12 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+
+from beside import empty_database
 
 MIGRATED = """
 import sys
@@ -24,12 +26,8 @@ migrate_to({name for name in known_migrations() if name not in sys.argv[2:]})
 @pytest.fixture
 def elsewhere(database_url: str) -> Iterator[str]:
     """An empty database beside that of the tests."""
-    parts = urlsplit(database_url)
-    name = f"{parts.path[1:]}_before"
-    with psycopg.connect(database_url, autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}"')
-        yield urlunsplit(parts._replace(path=f"/{name}")).replace("postgresql:/r", "postgresql:///r")
-        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with empty_database(database_url, f"{urlsplit(database_url).path[1:]}_before") as url:
+        yield url
 
 
 def migrated(url: str, *without: str) -> None:

@@ -9,12 +9,13 @@ import sys
 import uuid
 from collections.abc import Iterator
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from beside import empty_database
 from operations.law_ground import CENTS, Town
 from rufaa.payments.machine import MACHINES
 from rufaa.referrals.machine import MACHINE
@@ -62,16 +63,9 @@ print(json.dumps(unit(proof.broken)))
 @pytest.fixture
 def before(database_url: str) -> Iterator[str]:
     """An empty database of the version before, beside that of the tests."""
-    parts = urlsplit(database_url)
-    name = f"{parts.path[1:]}_money_before"
-    url = urlunsplit(parts._replace(path=f"/{name}")).replace("postgresql:/r", "postgresql:///r")
-    with psycopg.connect(database_url, autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}"')
-        try:
-            run(_BEFORE, url, json.dumps(LEVEL))
-            yield url
-        finally:
-            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with empty_database(database_url, f"{urlsplit(database_url).path[1:]}_money_before") as url:
+        run(_BEFORE, url, json.dumps(LEVEL))
+        yield url
 
 
 def run(script: str, *arguments: str) -> str:

@@ -9,12 +9,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection
-from psycopg.conninfo import make_conninfo
 
+from beside import empty_database
 from durable import connected_to
 from repo.tools import tool
 from rufaa.cli.migrate import bring_up_to_date
@@ -32,14 +31,8 @@ def schema() -> ModuleType:
 @contextmanager
 def empty(beside: str, name: str) -> Iterator[str]:
     """The address of a new database with nothing in it, which the test's own connections lead to."""
-    url = make_conninfo(beside, dbname=name)
-    with psycopg.connect(beside, autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}"')
-        try:
-            with connected_to(url):
-                yield url
-        finally:
-            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with empty_database(beside, name) as url, connected_to(url):
+        yield url
 
 
 def test_the_script_makes_what_the_migrations_make(database_url: str, schema: ModuleType) -> None:
