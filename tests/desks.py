@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
+from django.conf import settings
 from django.db import connection
 from django.http import HttpResponse
+from django.middleware.csrf import CSRF_ALLOWED_CHARS, CSRF_SECRET_LENGTH
 from django.test import Client
+from django.utils.crypto import get_random_string
 
 from rufaa.facilities.models import User
 from rufaa.facilities.queries import Actor
@@ -47,6 +50,19 @@ def signed_in(actor: Actor) -> Client:
     client = Client()
     client.force_login(User.objects.get(pk=actor.user), backend=BACKEND)
     return client
+
+
+def signed_in_cookies(actor: Actor, url: str) -> list[Any]:
+    """What a browser has after signing in at ``url``: the session, and the secret that its forms prove themselves with.
+
+    Without the secret two pages that load at once bring one each, and the form of one is refused.
+    """
+    (session,) = signed_in(actor).cookies.values()
+    secret = get_random_string(CSRF_SECRET_LENGTH, CSRF_ALLOWED_CHARS)
+    return [
+        {"name": session.key, "value": session.value, "url": url},
+        {"name": settings.CSRF_COOKIE_NAME, "value": secret, "url": url},
+    ]
 
 
 class Elsewhere:

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from browsing import FLAGS
 from demo_process import need_program
-from desks import Desk, Elsewhere, signed_in
+from desks import Desk, Elsewhere, signed_in, signed_in_cookies
 from rufaa.facilities.queries import Actor
 from support import Running
 
@@ -51,10 +51,9 @@ def screens(browser: Browser, gateway: Running, elsewhere: Elsewhere) -> Iterato
     troubles: list[str] = []
 
     def opened(actor: Actor, **options: object) -> Page:
-        (cookie,) = elsewhere(lambda: signed_in(actor)).cookies.values()
         context = browser.new_context(base_url=gateway.url, **options)  # type: ignore[arg-type]
         contexts.append(context)
-        context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": gateway.url}])
+        context.add_cookies(elsewhere(lambda: signed_in_cookies(actor, gateway.url)))
         context.set_default_timeout(15_000)
         page = context.new_page()
         page.on("console", lambda message: troubles.append(message.text) if is_trouble(message) else None)

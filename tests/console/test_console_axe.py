@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from desks import Elsewhere, signed_in
+from desks import Elsewhere, signed_in_cookies
 from npm_project import installed
 from rufaa.appointments import clinics
 from rufaa.appointments import operations as booking
@@ -47,8 +47,7 @@ def opened(
         context = browser.new_context(base_url=gateway.url, locale=request.param, viewport=SIZES[request.param])
         contexts.append(context)
         if actor is not None:
-            (cookie,) = elsewhere(lambda: signed_in(actor)).cookies.values()
-            context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": gateway.url}])
+            context.add_cookies(elsewhere(lambda: signed_in_cookies(actor, gateway.url)))
         return context.new_page()
 
     yield screen

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from console.test_console_account import work
-from desks import Elsewhere, signed_in
+from desks import Elsewhere, signed_in_cookies
 from people.signing import PASSWORD
 from rufaa.facilities.queries import Actor
 from support import Running, World
@@ -45,8 +45,7 @@ def test_a_colleague_is_invited_comes_and_is_seen_without_javascript(
     def screen(actor: Actor | None = None) -> Page:
         context = browser.new_context(base_url=gateway.url, java_script_enabled=False)
         if actor is not None:
-            (cookie,) = elsewhere(lambda: signed_in(actor)).cookies.values()
-            context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": gateway.url}])
+            context.add_cookies(elsewhere(lambda: signed_in_cookies(actor, gateway.url)))
         page = context.new_page()
         page.set_default_timeout(15_000)
         return page

@@ -46,6 +46,12 @@ def test_the_session_is_nothing_that_a_script_can_read(world: World) -> None:
     assert (session["httponly"], session["samesite"], session["max-age"]) == (True, "Lax", 12 * 3600)
 
 
+def test_who_signed_in_has_the_secret_of_forms_before_there_is_a_form(world: World) -> None:
+    """Two pages that load at once, each with the first form, would bring a secret each, and one form be refused."""
+    with_password("admin")
+    assert sign_in(Client(), "admin").cookies["csrftoken"].value
+
+
 @pytest.mark.parametrize(("public", "secure"), [("https://rufaa.example/at/home", True), ("http://localhost:1", False)])
 def test_under_https_cookies_are_for_https_alone(public: str, secure: bool) -> None:
     shown = subprocess.run(
