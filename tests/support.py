@@ -19,7 +19,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 
@@ -131,9 +131,18 @@ SNAPSHOT = (
 )
 
 
-def snapshot() -> dict[str, list[dict[str, Any]]]:
-    """Everything that an operation could change; equal snapshots prove that a refusal changed nothing."""
-    return {table: rows(f"SELECT * FROM {table} ORDER BY id") for table in SNAPSHOT}
+_SNAPSHOT: Final = " UNION ALL ".join(
+    f"SELECT '{table}' AS name, {table}::text AS row FROM {table}" for table in SNAPSHOT
+)
+
+
+def snapshot() -> dict[str, list[str]]:
+    """The rows of everything that an operation could change, as PostgreSQL writes them; equal snapshots prove that a
+    refusal changed nothing."""
+    found: dict[str, list[str]] = {table: [] for table in SNAPSHOT}
+    for each in rows(_SNAPSHOT):
+        found[each["name"]].append(each["row"])
+    return {table: sorted(them) for table, them in found.items()}
 
 
 @dataclass(frozen=True)
