@@ -205,7 +205,7 @@ def _database(url: str | None) -> dict[str, Any]:
                 "min_size": 1,
                 "max_size": _config.pool_size,
                 "timeout": 5,
-                "max_idle": 60,
+                "max_idle": 20,  # of those that nobody needed for so long, one is closed; each takes some 8 MB
                 # A pool that waits for a server doubles its pauses for as long as this, and who wants a connection
                 # then starts it anew: so a server that is back is used again within seconds, however long it was away.
                 "reconnect_timeout": 4,

@@ -37,11 +37,16 @@ def test_a_wake_up_is_for_the_loops_that_it_names_and_without_names_for_all(data
 
 
 def turned(
-    monkeypatch: pytest.MonkeyPatch, *, dues: list[float | None], woken_before: frozenset[int] = frozenset()
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    dues: list[float | None],
+    woken_before: frozenset[int] = frozenset(),
+    sleeps_s: float = 0.0,
 ) -> list[str]:
-    """What a loop does, a word each: its clock stands still, and each sleep ends at once."""
+    """What a loop does, a word each: each sleep ends at once, and its clock goes ``sleeps_s`` further in it."""
     did: list[str] = []
     left = list(dues)
+    now = 0.0
 
     async def main() -> None:
         stop, bell = asyncio.Event(), Listener("postgresql:///nowhere")
@@ -54,6 +59,8 @@ def turned(
             return left.pop(0)
 
         async def sleep(_seconds: float, woken: asyncio.Event, _stop: asyncio.Event) -> None:
+            nonlocal now
+            now += sleeps_s
             did.append("sleep")
             if did.count("sleep") in woken_before:
                 woken.set()
@@ -61,6 +68,7 @@ def turned(
                 stop.set()
 
         monkeypatch.setattr(work, "_sleep", sleep)
+        monkeypatch.setattr(work, "time", SimpleNamespace(monotonic=lambda: now))
         await work._loop("query", round_, bell, stop, next_due=next_due, done=lambda _: None)
 
     asyncio.run(main())
@@ -90,9 +98,6 @@ def test_a_loop_that_is_woken_does_a_round_without_asking(monkeypatch: pytest.Mo
 
 
 def test_a_whole_round_is_done_after_some_time_whatever_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "time", SimpleNamespace(monotonic=iter(range(0, 10_000, 20)).__next__))
+    done = turned(monkeypatch, dues=[None, None, None], sleeps_s=20.0)
 
-    done = turned(monkeypatch, dues=[None, None, None])
-
-    # the clock is asked before each look and after each round, and goes 20 s each time
     assert done == ["round", "look", "sleep", "look", "sleep", "round", "look", "sleep"]

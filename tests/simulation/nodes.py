@@ -17,11 +17,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from rufaa.cli import work
+from rufaa.cli.questions import Questions
 from rufaa.cli.registering import Registrar
 from rufaa.config import Network as Addresses
 from rufaa.daraja.client import Daraja
 from rufaa.db.aside import Aside
-from rufaa.db.atomic import Tx, look, unit
+from rufaa.db.atomic import Tx, unit
 from rufaa.db.failpoints import Step
 from rufaa.ingest.address import (
     OrderUrls,
@@ -252,12 +253,7 @@ class Worker:
             taken = await aside.run(lambda: settle_inbox(work.HANDLERS))
             return 0.0 if taken else None
 
-        def due(when: Callable[[Tx], float | None]) -> Callable[[], Any]:
-            async def next_due() -> float | None:
-                return await aside.run(lambda: look(when))
-
-            return next_due
-
+        due = Questions(aside).about
         loop = partial(work._loop, listener=self.bell, stop=asyncio.Event(), done=lambda _: None)  # type: ignore[arg-type]
         for coroutine in (
             loop("settle", settle),

@@ -24,10 +24,11 @@ from rufaa.audit.operations import SEAL_EVERY_S, Sealer
 from rufaa.cli import monitor
 from rufaa.cli.key_checking import KeyChecker
 from rufaa.cli.monitor import Rounds
+from rufaa.cli.questions import Questions
 from rufaa.config import Config
 from rufaa.daraja.client import Daraja, new_session
 from rufaa.db.aside import Aside, DatabaseSilent
-from rufaa.db.atomic import Tx, look, unit
+from rufaa.db.atomic import unit
 from rufaa.db.listen import Listener
 from rufaa.gateway.monitor import Monitor, function_connections
 from rufaa.gateway.vitals import Vitals
@@ -49,8 +50,9 @@ from rufaa.referrals.operations import fees_paid
 _log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 5.0
-"""The longest that a loop sleeps: a lost notification costs no more than this."""
-ROUND_EVERY_S: Final = 30.0
+"""The longest that a loop sleeps, or a moment more: a lost notification costs no more than this. Loops with nothing to
+do wake at the same moments, and ask together."""
+ROUND_EVERY_S: Final = 40.0
 """A loop that nobody wakes only asks when more is due. After so long it does a whole round all the same, which finds
 what has no time: a clock that was set back, say. The dispatcher always does, so that a click finds everything tidy."""
 BOUNDS_S: Final[Mapping[str, float]] = {
@@ -117,21 +119,21 @@ async def work(config: Config, *, stop: asyncio.Event | None = None) -> None:
             await aside.run(sealer.round)
             return 0.0 if sealer.behind else SEAL_EVERY_S
 
-        def due(when: Callable[[Tx], float | None]) -> Callable[[], Awaitable[float | None]]:
-            return lambda: aside.run(lambda: look(when))
-
+        due = Questions(aside).about
         loop = partial(_loop, listener=listener, stop=stop, done=rounds.done)
         listening = asyncio.create_task(listener.run())
         loops = [
-            asyncio.create_task(loop("settle", partial(settle, aside))),
-            asyncio.create_task(loop("dispatch", dispatcher.round, next_due=due(next_sending_s), every_s=0.0)),
-            asyncio.create_task(loop("query", reconciler.round, next_due=due(next_question_s))),
-            asyncio.create_task(loop("stray", strays.round, next_due=due(next_stray_s))),
-            asyncio.create_task(loop("order", given.round, next_due=due(next_order_s))),
-            asyncio.create_task(loop("pull", pulls.round, next_due=due(next_pull_s))),
-            asyncio.create_task(loop("check", checker.round, next_due=due(next_check_s))),
-            asyncio.create_task(loop("book", partial(book, aside), next_due=due(next_due_s))),
-            asyncio.create_task(loop("tell", notices.round, next_due=due(next_notice_s))),
+            asyncio.create_task(loop("settle", partial(settle, aside), apart_s=LOOK_EVERY_S / 3)),
+            asyncio.create_task(
+                loop("dispatch", dispatcher.round, next_due=due(next_sending_s), every_s=0.0, apart_s=LOOK_EVERY_S / 2)
+            ),
+            asyncio.create_task(loop("query", reconciler.round, next_due=due(next_question_s), place=1)),
+            asyncio.create_task(loop("stray", strays.round, next_due=due(next_stray_s), place=2)),
+            asyncio.create_task(loop("order", given.round, next_due=due(next_order_s), place=3)),
+            asyncio.create_task(loop("pull", pulls.round, next_due=due(next_pull_s), place=4)),
+            asyncio.create_task(loop("check", checker.round, next_due=due(next_check_s), place=5)),
+            asyncio.create_task(loop("book", partial(book, aside), next_due=due(next_due_s), place=6)),
+            asyncio.create_task(loop("tell", notices.round, next_due=due(next_notice_s), place=7)),
             asyncio.create_task(loop("seal", seal)),
         ]
         stopping = asyncio.create_task(_wait_for(stop))
@@ -206,10 +208,14 @@ async def _loop(
     next_due: Callable[[], Awaitable[float | None]] | None = None,
     done: Callable[[str], None] = metrics.round_done,
     every_s: float = ROUND_EVERY_S,
+    place: int = 0,
+    apart_s: float = 0.0,
 ) -> None:
     """``round_`` again and again: at once after 0, else when woken, or when it or ``next_due`` says.
 
-    Where nobody woke it within ``every_s`` of its last one, ``next_due`` alone says whether it is needed.
+    Where nobody wakes it, ``next_due`` alone says whether it is needed, but for one each ``every_s``. Loops do those at
+    places of their own in that time, and what they do at each look some seconds apart from the others: at the same
+    moment each would need a connection, and a turn of the interpreter.
     """
     silences = 0
     rests_until = 0.0  # until then a round is done only for what is due
@@ -224,7 +230,7 @@ async def _loop(
                     if wait_s is None or wait_s > 0:
                         silences = 0
                         done(name)
-                        await _sleep(_at_most(wait_s), woken, stop)
+                        await _sleep(_at_most(wait_s, apart_s), woken, stop)
                         continue
                 wait_s = await round_()
                 again = wait_s == 0.0
@@ -233,7 +239,7 @@ async def _loop(
                     # What is due but held back by a rate waits for the rate; the rest waits for its time.
                     wait_s = due_s if wait_s is None else max(wait_s, due_s or 0.0)
                 silences = 0
-                rests_until = time.monotonic() + every_s
+                rests_until = _next_whole_round(every_s, place)
                 done(name)
             except DatabaseSilent as error:
                 silences += 1
@@ -247,12 +253,21 @@ async def _loop(
                 wait_s, rests_until = _AFTER_ERROR_S, 0.0
                 woken.clear()
             if not again:
-                await _sleep(_at_most(wait_s), woken, stop)
+                await _sleep(_at_most(wait_s, apart_s), woken, stop)
 
 
-def _at_most(wait_s: float | None) -> float:
-    """Seconds to sleep for who has nothing to do for ``wait_s``, or for ever."""
-    return LOOK_EVERY_S if wait_s is None else min(max(wait_s, _SHORTEST_S), LOOK_EVERY_S)
+def _next_whole_round(every_s: float, place: int) -> float:
+    """By the clock of ``time.monotonic``; a little before the moment at which loops look."""
+    now = time.monotonic()
+    return now + every_s - (now + 1.0 - place * LOOK_EVERY_S) % every_s if every_s else now
+
+
+def _at_most(wait_s: float | None, apart_s: float = 0.0) -> float:
+    """Seconds to sleep for who has nothing to do for ``wait_s``, or for ever: to the next moment at which all look, or
+    ``apart_s`` after it."""
+    # from just before that moment, where timers may end, to the one after it
+    to_next_look_s = LOOK_EVERY_S + _SHORTEST_S - (time.monotonic() + _SHORTEST_S - apart_s) % LOOK_EVERY_S
+    return to_next_look_s if wait_s is None else min(max(wait_s, _SHORTEST_S), to_next_look_s)
 
 
 async def _sleep(seconds: float, woken: asyncio.Event, stop: asyncio.Event) -> None:

@@ -24,6 +24,9 @@ SERVER_SETTINGS: Final[Mapping[str, str]] = {
     "max_connections": "100",
     "max_parallel_workers_per_gather": "0",  # short queries; and containers give /dev/shm only 64 MB
     "random_page_cost": "1.1",  # solid state, or in memory; 4 reads whole tables to find a batch's five hundred rows
+    "wal_buffers": "4MB",  # touched at once, whatever is written; a thirty-second of shared_buffers would be 16
+    "io_method": "sync",  # three processes less; where pages are read one by one, others gain nothing
+    "max_logical_replication_workers": "0",  # nobody subscribes here
     "jit": "off",  # not in the build; a plan that waits for a compiler would be slower here anyway
     "timezone": "UTC",
     "log_timezone": "UTC",
