@@ -180,14 +180,14 @@ def _database(url: str | None) -> dict[str, Any]:
     """Django's form of a libpq address. Without one (a tool that needs no database) any use fails with a clear name."""
     given = conninfo_to_dict(url or "postgresql:///no-database-url-is-set")
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "rufaa.db.pooled",  # looks at a connection before it hands it out, and drops a broken one
         "NAME": given.pop("dbname", "rufaa"),
         "USER": given.pop("user", ""),
         "PASSWORD": given.pop("password", ""),
         "HOST": given.pop("host", ""),
         "PORT": given.pop("port", ""),
         "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": True,  # the pool tries a connection before it hands it out, and drops a broken one
+        "CONN_HEALTH_CHECKS": False,  # Django's would ask PostgreSQL each time
         "OPTIONS": {
             **given,
             "connect_timeout": 5,

@@ -142,18 +142,27 @@ class Accounts:
 
     def at_hand(self, tx: Tx, account: uuid.UUID) -> AtHand:
         """For what is sent at once. Raises ``CannotUnseal`` as ``get`` does."""
-        known = self._of(MpesaAccount.objects.get(pk=account))
-        return AtHand(known.credentials, _TokenAtHand(known.tokens.held(tx), known.tokens))
+        row = tx.row(_SQL["at_hand"], {"account": account})
+        known = self._known.get(account)
+        if row is None or known is None or known[0] != _version(row["sealed_keys"], row["base_url"]):
+            used = self._of(MpesaAccount.objects.get(pk=account))
+        else:
+            used = known[1]
+        return AtHand(used.credentials, _TokenAtHand(used.tokens.held_by(row), used.tokens))
 
     def _of(self, row: MpesaAccount) -> Account:
-        account = row.pk
-        version = bytes(row.sealed_keys) + row.base_url.encode()
+        account, version = row.pk, _version(row.sealed_keys, row.base_url)
         known = self._known.get(account)
         if known is None or known[0] != version:
             credentials = credentials_of(row, keys=self._keys)
             tokens = SharedTokens(account, self._daraja, credentials, self._aside, keys=self._keys)
             known = self._known[account] = (version, Account(credentials, tokens))
         return known[1]
+
+
+def _version(sealed_keys: bytes | memoryview, base_url: str) -> bytes:
+    """What an account's credentials were made from."""
+    return bytes(sealed_keys) + base_url.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,16 +231,19 @@ class SharedTokens:
         return self._read(tx)[0]
 
     def _read(self, tx: Tx) -> tuple[str | None, int]:
-        row: dict[str, Any] | None = tx.row(_SQL["read_token"], {"account": self._account})
+        row = tx.row(_SQL["at_hand"], {"account": self._account})
+        return self.held_by(row), 0 if row is None else row["renewal"]
+
+    def held_by(self, row: Mapping[str, Any] | None) -> str | None:
+        """The token that is in use now, if one is, by a row of ``at_hand``. Raises ``TokenUnavailable``."""
         if row is None:
             raise TokenUnavailable("This account is not set up.", reason="no-account", retry_after_s=60.0)
         if row["sealed_token"] is None or not row["fresh"]:
-            return None, row["renewal"]
+            return None
         try:
-            plain = secret.unseal(self._keys, bytes(row["sealed_token"]), context=self._context)
+            return secret.unseal(self._keys, bytes(row["sealed_token"]), context=self._context).decode()
         except secret.CannotUnseal:  # sealed under a key that is gone: a new token costs nothing
-            return None, row["renewal"]
-        return plain.decode(), row["renewal"]
+            return None
 
     def _begin(self, tx: Tx, seen: int) -> int | None:
         row = tx.row(_SQL["begin_renewal"], {"account": self._account, "seen": seen, "lease_s": _RENEWAL_S})

@@ -10,9 +10,11 @@ UPDATE mpesa_access SET push_tat = %(tat)s WHERE account_id = %(account)s
 -- name: store_query
 UPDATE mpesa_access SET query_tat = %(tat)s WHERE account_id = %(account)s
 
--- name: read_token
-SELECT sealed_token, coalesce(token_expires_at > rufaa_now(), false) AS fresh, renewal
-FROM mpesa_access WHERE account_id = %(account)s
+-- name: at_hand
+SELECT access.sealed_token, coalesce(access.token_expires_at > rufaa_now(), false) AS fresh, access.renewal,
+    account.sealed_keys, account.base_url
+FROM mpesa_access AS access JOIN mpesa_account AS account ON account.id = access.account_id
+WHERE access.account_id = %(account)s
 
 -- name: begin_renewal
 -- Only who saw the present token may replace it, and only while nobody else is at it. A lease that ends later than any

@@ -49,6 +49,8 @@ CLOCK_SLACK_S: Final = 60
 _RECORD_FOR_S: Final = 600
 _RECORD_AGAIN_S: Final = 2.0
 _LAND_S: Final = 0.02
+_TURNS: Final = 2
+"""Of the event loop, until what was claimed is on its way. Whoever asks the database before that would hold it up."""
 DESCRIPTION: Final = "Referral fee"  # at most 13 characters (daraja.md §3); no name, no diagnosis
 
 
@@ -205,6 +207,8 @@ class Dispatcher:
             task = asyncio.create_task(self._send(prompt, accounts[prompt.account], claimed_at=claimed_at))
             self._flying.add(task)
             task.add_done_callback(self._flying.discard)
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
         if not claimed and not stale:
             await self._tidy()
         return wait_s

@@ -1,0 +1,59 @@
+"""A connection that ended while it lay in the pool is not handed out, though nobody asks PostgreSQL each time."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from django.db import connection
+
+from rufaa.db.atomic import unit
+from rufaa.db.pooled.base import is_usable
+from support import value
+
+BACKEND = "SELECT pg_backend_pid() AS pid"
+
+
+def ended(database: str, pid: int) -> None:
+    """Its backend has gone, and has said so to whoever was connected."""
+    with psycopg.connect(database, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+
+def test_one_that_ended_is_told_from_one_that_did_not(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as ours:
+        assert is_usable(ours)
+        ended(database, ours.info.backend_pid)
+        assert not is_usable(ours)
+
+
+def test_a_word_that_nobody_waits_for_ends_nothing(database: str) -> None:
+    """A server tells of a setting that was changed whenever it likes."""
+    with psycopg.connect(database, autocommit=True) as ours, psycopg.connect(database, autocommit=True) as other:
+        ours.execute("LISTEN something")
+        other.execute("NOTIFY something")
+        assert is_usable(ours)
+        assert ours.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_one_in_a_transaction_is_not_handed_out(database: str) -> None:
+    with psycopg.connect(database) as ours:
+        ours.execute("SELECT 1")
+        assert not is_usable(ours)
+
+
+def test_after_all_in_the_pool_have_ended_a_unit_runs_all_the_same(database: str) -> None:
+    value(BACKEND)
+    for lying in list(connection.pool._pool):  # type: ignore[attr-defined]
+        ended(database, lying.info.backend_pid)
+
+    assert unit(lambda tx: tx.seconds("SELECT 1")) == 1.0
+
+
+def test_control_without_the_look_the_unit_fails(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rufaa.db.pooled.base.is_usable", lambda _: True)
+    value(BACKEND)
+    for lying in list(connection.pool._pool):  # type: ignore[attr-defined]
+        ended(database, lying.info.backend_pid)
+
+    with pytest.raises(Exception, match=r"terminating connection|closed"):
+        unit(lambda tx: tx.seconds("SELECT 1"))
