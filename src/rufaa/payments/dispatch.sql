@@ -30,7 +30,7 @@ UPDATE prompt SET
     state = 'sending', event = 'claim', lease = lease + 1, next_at = NULL, sent_at = rufaa_now(),
     lease_until = rufaa_now() + %(lease_s)s * interval '1 second'
 FROM due WHERE prompt.id = due.id
-RETURNING prompt.*, due.account_code
+RETURNING prompt.id, prompt.lease, prompt.account_id, prompt.payer_phone, prompt.amount_cents, due.account_code
 
 -- name: record
 -- Many at once; their rows are locked in the order of all, by id. Of one prompt there may be two, since a first answer is
