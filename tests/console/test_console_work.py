@@ -269,6 +269,24 @@ def test_the_list_has_the_same_number_of_queries_for_one_row_and_for_twenty(worl
     assert max(one) <= 30
 
 
+def test_statuses_are_counted_alike_in_one_statement_and_in_several(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who works for very many facilities has more values than one statement takes."""
+    for status in (Status.PAID, Status.PAID, Status.PENDING_ADMIN, Status.CONFIRMED):
+        referral_in(world, status)
+    people = (world.admin, world.physician, world.receiver, world.finance, world.stranger)
+
+    at_once = [look(lambda tx, who=who: queries.count_by_status(tx, who)) for who in people]  # type: ignore[misc]
+    monkeypatch.setattr(queries, "_VALUES", 1)
+    one_by_one = [look(lambda tx, who=who: queries.count_by_status(tx, who)) for who in people]  # type: ignore[misc]
+
+    assert at_once == one_by_one
+    assert list(at_once[0]) == list(Status)
+    assert (at_once[0][Status.PAID], at_once[0][Status.PENDING_ADMIN], at_once[0][Status.CONFIRMED]) == (2, 1, 1)
+    assert sum(at_once[-1].values()) == 0
+
+
 def test_twenty_thousand_referrals_are_searched_by_the_index(world: World) -> None:
     many(world, 20_000)
     execute("ANALYZE referral, referral_search, particulars")
@@ -286,6 +304,7 @@ def test_twenty_thousand_referrals_are_searched_by_the_index(world: World) -> No
 def explained(statement: str, actor: Actor, text: str) -> str:
     values = {
         "text": text,
+        "looked_up": text.rsplit(maxsplit=1)[-1],
         "medical": " | ".join([*search._referring(actor), *search._receiving(actor)]),
         "unreleased": " | ".join(search._referring(actor)),
         "money": "",

@@ -10,8 +10,6 @@ from rufaa.db.atomic import unit
 from rufaa.db.pooled.base import is_usable
 from support import value
 
-BACKEND = "SELECT pg_backend_pid() AS pid"
-
 
 def ended(database: str, pid: int) -> None:
     """Its backend has gone, and has said so to whoever was connected."""
@@ -41,19 +39,40 @@ def test_one_in_a_transaction_is_not_handed_out(database: str) -> None:
         assert not is_usable(ours)
 
 
+def lying(database: str) -> list[psycopg.Connection]:
+    """The connections in the pool, which has some."""
+    value("SELECT 1 AS one")
+    found = list(connection.pool._pool)  # type: ignore[attr-defined]
+    assert found
+    return found
+
+
 def test_after_all_in_the_pool_have_ended_a_unit_runs_all_the_same(database: str) -> None:
-    value(BACKEND)
-    for lying in list(connection.pool._pool):  # type: ignore[attr-defined]
-        ended(database, lying.info.backend_pid)
+    for each in lying(database):
+        ended(database, each.info.backend_pid)
 
     assert unit(lambda tx: tx.seconds("SELECT 1")) == 1.0
 
 
 def test_control_without_the_look_the_unit_fails(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rufaa.db.pooled.base.is_usable", lambda _: True)
-    value(BACKEND)
-    for lying in list(connection.pool._pool):  # type: ignore[attr-defined]
-        ended(database, lying.info.backend_pid)
+    for each in lying(database):
+        ended(database, each.info.backend_pid)
 
     with pytest.raises(Exception, match=r"terminating connection|closed"):
         unit(lambda tx: tx.seconds("SELECT 1"))
+
+
+def test_one_that_lay_unused_for_long_is_asked_since_a_server_may_vanish_without_a_word(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[psycopg.Connection] = []
+    monkeypatch.setattr("rufaa.db.pooled.base.ConnectionPool.check_connection", asked.append)
+    assert all(is_usable(each) for each in lying(database))
+    assert asked == []
+
+    kept = lying(database)
+    for each in kept:
+        each.unused_since -= 11.0  # type: ignore[attr-defined]
+    assert all(is_usable(each) for each in kept)
+    assert asked == kept

@@ -8,7 +8,7 @@ from math import ceil
 from types import SimpleNamespace
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 
 from rufaa.cli import work
 from rufaa.cli.questions import Question, Questions
@@ -56,20 +56,32 @@ def test_one_that_fails_alone_is_told_what_failed(database: str) -> None:
     assert isinstance(failed, DatabaseError)
 
 
-def test_a_database_that_does_not_answer_is_asked_once_for_all() -> None:
-    class Silent(Aside):
+@pytest.mark.parametrize("error", [DatabaseSilent("not in time"), OperationalError("couldn't get a connection")])
+def test_a_database_that_is_away_is_asked_once_for_all(error: Exception) -> None:
+    class Away(Aside):
         asked = 0
 
         async def run(self, *_: object, **_more: object) -> object:  # type: ignore[override]
             self.asked += 1
-            raise DatabaseSilent("The database did not answer in time.")
+            raise error
 
-    silent = Silent(threads=1, name="silent")
+    away = Away(threads=1, name="away")
 
-    heard = answers([lambda _: 1.0, lambda _: 2.0], silent)
+    heard = answers([lambda _: 1.0, lambda _: 2.0], away)
 
-    assert [type(each) for each in heard] == [DatabaseSilent, DatabaseSilent]
-    assert silent.asked == 1
+    assert heard == [error, error]
+    assert away.asked == 1
+
+
+def test_one_that_takes_too_long_is_no_reason_to_fail_the_others(database: str) -> None:
+    def slow(tx: Tx) -> float | None:
+        tx.execute("SET LOCAL statement_timeout = 50")
+        return tx.seconds("SELECT 1.0 FROM pg_sleep(10)")
+
+    first, failed, last = answers([lambda _: 1.5, slow, lambda _: 2.5])
+
+    assert (first, last) == (1.5, 2.5)
+    assert isinstance(failed, OperationalError)
 
 
 def test_who_was_cancelled_meanwhile_leaves_the_others_their_answers(database: str) -> None:

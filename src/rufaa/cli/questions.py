@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
+from django.db import OperationalError
+
 from rufaa.db.aside import Aside, DatabaseSilent
 from rufaa.db.atomic import Tx, look
 
@@ -49,15 +51,12 @@ class Questions:
         asked, self._asked = self._asked, []
         try:
             answers = await self._in_one(asked)
-        except DatabaseSilent as error:  # nobody would hear more alone
-            for each in asked:
-                _fail(each, error)
         except Exception as error:  # noqa: BLE001 - whoever asked is told
-            if len(asked) == 1:
-                _fail(asked[0], error)
-                return
-            for each in asked:
-                await self._alone(each)
+            if len(asked) == 1 or _is_away(error):
+                for each in asked:
+                    _fail(each, error)
+            else:
+                await asyncio.gather(*map(self._alone, asked))
         else:
             for each, answer in zip(asked, answers, strict=True):
                 if not each.answer.done():
@@ -74,6 +73,13 @@ class Questions:
         else:
             if not asked.answer.done():
                 asked.answer.set_result(answer)
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether it is the database that failed, so that nobody would hear more alone."""
+    if isinstance(error, OperationalError):
+        return getattr(error.__cause__, "sqlstate", None) is None  # PostgreSQL did not say it: it was not reached
+    return isinstance(error, DatabaseSilent)
 
 
 def _fail(asked: _Asked, error: Exception) -> None:

@@ -84,7 +84,7 @@ class Asked:
 @screen
 def work(acting: Acting) -> Screen:
     asked = Asked.of(acting.request.GET)
-    counts = queries.count_by_status(acting.actor, asked.box)
+    counts = queries.count_by_status(acting.tx, acting.actor, asked.box)
     rows, more = _rows(acting, asked)
     return Screen(
         "console/work.html",

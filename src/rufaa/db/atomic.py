@@ -7,7 +7,7 @@ connection back to the pool, so that none goes stale between units.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
@@ -51,7 +51,7 @@ class Tx:
             found: list[dict[str, Any]] = cursor.fetchall()
             return found
 
-    def tuples(self, sql: str, params: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    def tuples(self, sql: str, params: Mapping[str, Any] | Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         """The rows of a query whose columns the caller counts."""
         with connection.cursor() as cursor:
             cursor.execute(sql, params)

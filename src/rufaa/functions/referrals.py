@@ -163,7 +163,7 @@ def getReferralByToken(caller: Caller, *, referralToken: str) -> shapes.Referral
 @register.query
 def countByStatus(caller: Caller, *, box: Literal["incoming", "outgoing"] | None = None) -> shapes.Counts:
     """How many referrals the caller sees in each status: all, or those to or from their facilities."""
-    counts = queries.count_by_status(caller.actor, Box.ALL if box is None else Box(box))
+    counts = queries.count_by_status(caller.tx, caller.actor, Box.ALL if box is None else Box(box))
     return {
         "counts": {status.value: float(count) for status, count in counts.items()},
         "countedTo": queries.COUNTED_TO,

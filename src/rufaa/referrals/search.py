@@ -5,9 +5,11 @@ What may be found is what may be seen (``queries``): the index knows the gates, 
 
 from __future__ import annotations
 
+import math
 import re
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rufaa import ids
@@ -23,7 +25,15 @@ from rufaa.referrals.queries import Box, Seen
 _SQL: Final = sql.load(__file__, "search.sql")
 LONGEST: Final = 100
 SHORTEST: Final = 2
+_COMMON_SHARE: Final = 0.002
+"""A word that more referrals than this have is common."""
+_COUNTED_FOR_S: Final = 600.0
+_NEWEST: Final = 4000
+"""Looked through, one by one, where so many are likely to hold enough."""
 _RECEIPT: Final = re.compile(r"[0-9A-Z]{6,20}")
+_TELLING: Final = re.compile(r".{6}|[0-9]{3}")
+"""Few referrals have a word that begins so, if no common one does."""
+_GATE: Final = re.compile(r"@[a-z][0-9a-f]{32}")
 _PHONE: Final = re.compile(r"[0-9\s+()\-]+")
 
 
@@ -70,17 +80,57 @@ def _by_words(
         "receiving": mine if box is Box.INCOMING else None,
         "referring": mine if box is Box.OUTGOING else None,
     }
+    unreleased, released, money = _referring(actor), _receiving(actor), _payee(actor)
+    shares = _shares(tx, text)
+    uncommon = [word for word, share in shares.items() if share == 0.0]
     values = {
         "text": text,
-        "medical": " | ".join([*_referring(actor), *_receiving(actor)]),
-        "unreleased": " | ".join(_referring(actor)),
-        "money": " | ".join(f"'@m{each.hex}'" for each in actor.facilities_with(Right.SEE_MONEY, Side.PAYEE)),
+        "looked_up": " ".join(uncommon) if any(map(_TELLING.search, uncommon)) else text,
+        "medical": " | ".join([*unreleased, *released]),
+        "unreleased": " | ".join(unreleased),
+        "money": " | ".join(money),
         "after": None if after is None else ids.from_wire(after) or uuid.UUID(int=0),
         "limit": limit,
     }
     if any(each is not None for each in among.values()):
         return {row["id"] for row in tx.rows(_SQL["found_among"], {**values, **among})}
+    seen = sum(_COMMON.share(_GATE.findall(each)[0]) for each in (*unreleased, *released, *money))
+    if shares and not uncommon and math.prod(shares.values()) * min(seen, 1.0) * _NEWEST > 2 * limit:
+        newest = tx.rows(_SQL["newest"], {**values, "newest": _NEWEST})
+        if len(newest) == limit:
+            return {row["id"] for row in newest}
     return {row["id"] for row in tx.rows(_SQL["found"], values)}
+
+
+class _Common:
+    """The lexemes that are common, as they were counted some minutes ago: they say how to look, not what is found."""
+
+    def __init__(self) -> None:
+        self._shares: Mapping[str, float] = {}
+        self._until = -math.inf
+
+    def look(self, tx: Tx) -> None:
+        if time.monotonic() >= self._until:
+            rows = tx.rows(_SQL["common"], {"share": _COMMON_SHARE})
+            self._shares = {row["lexeme"]: row["share"] for row in rows}
+            self._until = time.monotonic() + _COUNTED_FOR_S
+
+    def forget(self) -> None:
+        self._until = -math.inf
+
+    def share(self, beginning: str) -> float:
+        """Of the referrals with a common lexeme that begins so; 0 where there is none."""
+        return min(1.0, sum(share for lexeme, share in self._shares.items() if lexeme.startswith(beginning)))
+
+
+_COMMON: Final = _Common()
+
+
+def _shares(tx: Tx, text: str) -> dict[str, float]:
+    """Each word of ``text``, and the share of referrals that have one that begins so."""
+    _COMMON.look(tx)
+    words: list[str] = [row["word"] for row in tx.rows(_SQL["words"], {"text": text})]
+    return {word: max(map(_COMMON.share, (word, f"${word}", f"#{word[::-1]}"))) for word in words}
 
 
 def _referring(actor: Actor) -> list[str]:
@@ -95,6 +145,11 @@ def _referring(actor: Actor) -> list[str]:
 def _receiving(actor: Actor) -> list[str]:
     """The same, of those behind which they may be known once the referral is released."""
     return [f"'@r{each.hex}'" for each in actor.facilities_with(Right.SEE, Side.RECEIVING)]
+
+
+def _payee(actor: Actor) -> list[str]:
+    """Of those whose money may be seen."""
+    return [f"'@m{each.hex}'" for each in actor.facilities_with(Right.SEE_MONEY, Side.PAYEE)]
 
 
 def _plain(text: str) -> str:

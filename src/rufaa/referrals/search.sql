@@ -1,19 +1,39 @@
 -- name: found
 -- Their index is read first, whatever the planner thinks of walking through the newest until enough agree: it may have to
--- walk through all.
+-- walk through all. In the index are only the words that few rows have: of a common one it would make a list of all that
+-- have it, before it looks at another.
 WITH sought AS MATERIALIZED (
     SELECT referral_id AS id FROM referral_search
-    WHERE words @@ search_query(%(text)s::text, %(medical)s::text, %(money)s::text)
+    WHERE words @@ (SELECT search_query(%(looked_up)s::text, %(medical)s::text, %(money)s::text))
+        AND (
+            %(looked_up)s::text = %(text)s::text
+            OR words @@ (SELECT search_query(%(text)s::text, %(medical)s::text, %(money)s::text))
+        )
         -- what the receiving facility alone may find has to be released
         AND (released OR words @@ (SELECT search_query(%(text)s::text, %(unreleased)s::text, %(money)s::text)))
         AND (%(after)s::uuid IS NULL OR referral_id < %(after)s)
 )
 SELECT id FROM sought ORDER BY id DESC LIMIT %(limit)s
 
+-- name: newest
+-- As above, of the newest alone.
+SELECT newest.id FROM (
+    SELECT referral_id AS id, words, released FROM referral_search
+    WHERE %(after)s::uuid IS NULL OR referral_id < %(after)s
+    ORDER BY referral_id DESC LIMIT %(newest)s
+) AS newest
+WHERE words @@ (SELECT search_query(%(text)s::text, %(medical)s::text, %(money)s::text))
+    AND (released OR words @@ (SELECT search_query(%(text)s::text, %(unreleased)s::text, %(money)s::text)))
+ORDER BY newest.id DESC LIMIT %(limit)s
+
 -- name: found_among
 WITH sought AS MATERIALIZED (
     SELECT referral_id AS id FROM referral_search
-    WHERE words @@ search_query(%(text)s::text, %(medical)s::text, %(money)s::text)
+    WHERE words @@ (SELECT search_query(%(looked_up)s::text, %(medical)s::text, %(money)s::text))
+        AND (
+            %(looked_up)s::text = %(text)s::text
+            OR words @@ (SELECT search_query(%(text)s::text, %(medical)s::text, %(money)s::text))
+        )
         -- what the receiving facility alone may find has to be released
         AND (released OR words @@ (SELECT search_query(%(text)s::text, %(unreleased)s::text, %(money)s::text)))
         AND (%(after)s::uuid IS NULL OR referral_id < %(after)s)
@@ -25,6 +45,16 @@ WHERE (%(state)s::text IS NULL OR referral.state = %(state)s)
     AND (%(referring)s::uuid[] IS NULL OR referral.referring_id = ANY(%(referring)s::uuid[]))
 ORDER BY sought.id DESC
 LIMIT %(limit)s
+
+-- name: words
+SELECT word FROM unnest(search_words(%(text)s)) AS word
+
+-- name: common
+-- The lexemes that many referrals have, and which share of them, as PostgreSQL counted when it last analysed the table.
+SELECT lexeme, share
+FROM pg_stats, unnest(most_common_elems::text::text[], most_common_elem_freqs) AS counted (lexeme, share)
+WHERE schemaname = 'public' AND tablename = 'referral_search' AND attname = 'words'
+    AND lexeme IS NOT NULL AND share >= %(share)s
 
 -- name: of_receipt
 -- The referrals whose fee it pays, which it names, or whose prompt brought it.
