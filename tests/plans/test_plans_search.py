@@ -36,12 +36,12 @@ TEXTS = (
 
 @pytest.fixture
 def counted(world: World, database: str) -> Iterator[None]:
-    """Three thousand referrals, and what of them is common. A third is not released, half have a payee."""
+    """Three thousand referrals, and what of them is common. Some are not released, some have no payee."""
     many(world, 3000)
     with psycopg.connect(database, autocommit=True) as admin:
         admin.execute("SET session_replication_role = replica")
-        admin.execute("UPDATE referral SET released_at = NULL WHERE hashtext(id::text) % 3 = 0")
-        admin.execute("UPDATE referral SET payee_id = %s WHERE hashtext(id::text) %% 2 = 0", [world.tumaini.pk])
+        admin.execute("UPDATE referral SET released_at = NULL WHERE hashtext(id::text) % 7 = 0")
+        admin.execute("UPDATE referral SET payee_id = %s WHERE hashtext(id::text) %% 10 <> 0", [world.tumaini.pk])
         admin.execute(
             "UPDATE referral_search SET words = now.words, released = referral.released_at IS NOT NULL"
             " FROM referral_lexemes(ARRAY(SELECT id FROM referral)) AS now JOIN referral ON referral.id = now.referral"

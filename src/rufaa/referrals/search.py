@@ -28,8 +28,8 @@ SHORTEST: Final = 2
 _COMMON_SHARE: Final = 0.002
 """A word that more referrals than this have is common."""
 _COUNTED_FOR_S: Final = 600.0
-_NEWEST: Final = 4000
-"""Looked through, one by one, where so many are likely to hold enough."""
+_NEWEST: Final = 20_000
+"""At most so many are looked through, one by one."""
 _RECEIPT: Final = re.compile(r"[0-9A-Z]{6,20}")
 _TELLING: Final = re.compile(r".{6}|[0-9]{3}")
 """Few referrals have a word that begins so, if no common one does."""
@@ -94,11 +94,14 @@ def _by_words(
     }
     if any(each is not None for each in among.values()):
         return {row["id"] for row in tx.rows(_SQL["found_among"], {**values, **among})}
-    seen = sum(_COMMON.share(_GATE.findall(each)[0]) for each in (*unreleased, *released, *money))
-    if shares and not uncommon and math.prod(shares.values()) * min(seen, 1.0) * _NEWEST > 2 * limit:
-        newest = tx.rows(_SQL["newest"], {**values, "newest": _NEWEST})
-        if len(newest) == limit:
-            return {row["id"] for row in newest}
+    if shares and not uncommon:
+        seen = sum(_COMMON.share(_GATE.findall(each)[0]) for each in (*unreleased, *released, *money))
+        density = math.prod(shares.values()) * min(seen, 1.0)
+        newest = 2 * limit / density if density else math.inf  # of so many, twice as many as are wanted will do
+        if newest < min(_NEWEST, density * _COMMON.referrals):  # less to look at than all that the index would find
+            rows = tx.rows(_SQL["newest"], {**values, "newest": int(newest)})
+            if len(rows) == limit:
+                return {row["id"] for row in rows}
     return {row["id"] for row in tx.rows(_SQL["found"], values)}
 
 
@@ -106,6 +109,7 @@ class _Common:
     """The lexemes that are common, as they were counted some minutes ago: they say how to look, not what is found."""
 
     def __init__(self) -> None:
+        self.referrals = 0
         self._shares: Mapping[str, float] = {}
         self._until = -math.inf
 
@@ -113,6 +117,7 @@ class _Common:
         if time.monotonic() >= self._until:
             rows = tx.rows(_SQL["common"], {"share": _COMMON_SHARE})
             self._shares = {row["lexeme"]: row["share"] for row in rows}
+            self.referrals = rows[0]["referrals"] if rows else 0
             self._until = time.monotonic() + _COUNTED_FOR_S
 
     def forget(self) -> None:
