@@ -124,4 +124,15 @@ def test_a_whole_round_is_due_again_after_its_time(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(work, "time", SimpleNamespace(monotonic=lambda: now))
 
     assert work._next_whole_round(work.ROUND_EVERY_S, 3) == pytest.approx(now + work.ROUND_EVERY_S, abs=1.1)
-    assert work._next_whole_round(0.0, 3) == now
+    assert work._next_whole_round(work.ROUND_EVERY_S, None) == now + work.ROUND_EVERY_S
+    assert work._next_whole_round(0.0, None) == now
+
+
+def test_a_loop_wakes_for_its_whole_round_between_two_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "time", SimpleNamespace(monotonic=lambda: 100.5))
+
+    assert work._at_most(None) == pytest.approx(4.5)
+    assert work._at_most(None, round_at=104.0) == pytest.approx(3.5)
+    assert work._at_most(1.0, round_at=104.0) == 1.0
+    assert work._at_most(None, round_at=100.5001) == work._SHORTEST_S
+    assert work._at_most(None, round_at=99.0) == pytest.approx(4.5)

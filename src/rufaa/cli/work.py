@@ -208,29 +208,34 @@ async def _loop(
     next_due: Callable[[], Awaitable[float | None]] | None = None,
     done: Callable[[str], None] = metrics.round_done,
     every_s: float = ROUND_EVERY_S,
-    place: int = 0,
+    place: int | None = None,
     apart_s: float = 0.0,
 ) -> None:
     """``round_`` again and again: at once after 0, else when woken, or when it or ``next_due`` says.
 
-    Where nobody wakes it, ``next_due`` alone says whether it is needed, but for one each ``every_s``. Loops do those at
-    places of their own in that time, and what they do at each look some seconds apart from the others: at the same
-    moment each would need a connection, and a turn of the interpreter.
+    Where nobody wakes it, ``next_due`` alone says whether it is needed, but for one each ``every_s``. A loop does that
+    one at a ``place`` of its own in that time, between two looks, and what it does at each look ``apart_s`` after the
+    others: at the same moment each would need a connection, and a turn of the interpreter.
     """
+
+    async def rest(wait_s: float | None) -> None:
+        round_at = 0.0 if place is None else whole_round_at
+        await _sleep(_at_most(wait_s, apart_s, round_at=round_at), woken, stop)
+
     silences = 0
-    rests_until = 0.0  # until then a round is done only for what is due
+    whole_round_at = 0.0  # until then a round is done only for what is due
     with listener.work(name) as woken:
         while not stop.is_set():
             again = False  # only the round itself may ask to be repeated without a pause
             called = woken.is_set()
             woken.clear()
             try:
-                if next_due is not None and not called and time.monotonic() < rests_until:
+                if next_due is not None and not called and time.monotonic() < whole_round_at:
                     wait_s = await next_due()
                     if wait_s is None or wait_s > 0:
                         silences = 0
                         done(name)
-                        await _sleep(_at_most(wait_s, apart_s), woken, stop)
+                        await rest(wait_s)
                         continue
                 wait_s = await round_()
                 again = wait_s == 0.0
@@ -239,35 +244,42 @@ async def _loop(
                     # What is due but held back by a rate waits for the rate; the rest waits for its time.
                     wait_s = due_s if wait_s is None else max(wait_s, due_s or 0.0)
                 silences = 0
-                rests_until = _next_whole_round(every_s, place)
+                whole_round_at = _next_whole_round(every_s, place)
                 done(name)
             except DatabaseSilent as error:
                 silences += 1
                 metrics.ROUNDS.labels(name, "failed").inc()
                 if silences >= _SILENCES:
                     raise WorkerStuck(name) from error
-                wait_s, rests_until = _AFTER_ERROR_S, 0.0
+                wait_s, whole_round_at = _AFTER_ERROR_S, 0.0
             except Exception:  # noqa: BLE001 - whatever it was, the other loops and the next round go on
                 _log.exception("worker.round_failed", loop=name)
                 metrics.ROUNDS.labels(name, "failed").inc()
-                wait_s, rests_until = _AFTER_ERROR_S, 0.0
+                wait_s, whole_round_at = _AFTER_ERROR_S, 0.0
                 woken.clear()
             if not again:
-                await _sleep(_at_most(wait_s, apart_s), woken, stop)
+                await rest(wait_s)
 
 
-def _next_whole_round(every_s: float, place: int) -> float:
-    """By the clock of ``time.monotonic``; a little before the moment at which loops look."""
+def _next_whole_round(every_s: float, place: int | None) -> float:
+    """By the clock of ``time.monotonic``: for who has a place, a second before the others look."""
     now = time.monotonic()
-    return now + every_s - (now + 1.0 - place * LOOK_EVERY_S) % every_s if every_s else now
+    if place is None:
+        return now + every_s
+    return now + every_s - (now + 1.0 - place * LOOK_EVERY_S) % every_s
 
 
-def _at_most(wait_s: float | None, apart_s: float = 0.0) -> float:
+def _at_most(wait_s: float | None, apart_s: float = 0.0, *, round_at: float = 0.0) -> float:
     """Seconds to sleep for who has nothing to do for ``wait_s``, or for ever: to the next moment at which all look, or
-    ``apart_s`` after it."""
+    ``apart_s`` after it, or to ``round_at``."""
     # from just before that moment, where timers may end, to the one after it
     to_next_look_s = LOOK_EVERY_S + _SHORTEST_S - (time.monotonic() + _SHORTEST_S - apart_s) % LOOK_EVERY_S
-    return to_next_look_s if wait_s is None else min(max(wait_s, _SHORTEST_S), to_next_look_s)
+    waits_s = [to_next_look_s]
+    if wait_s is not None:
+        waits_s.append(max(wait_s, _SHORTEST_S))
+    if round_at > time.monotonic():
+        waits_s.append(max(round_at - time.monotonic(), _SHORTEST_S))
+    return min(waits_s)
 
 
 async def _sleep(seconds: float, woken: asyncio.Event, stop: asyncio.Event) -> None:
