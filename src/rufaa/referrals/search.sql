@@ -52,9 +52,10 @@ SELECT word FROM unnest(search_words(%(text)s)) AS word
 -- name: common
 -- The lexemes that many referrals have, and which share of them, as PostgreSQL counted when it last analysed the table.
 SELECT lexeme, share, pg_class.reltuples::float8 AS referrals
-FROM pg_class JOIN pg_stats ON schemaname = 'public' AND tablename = relname AND attname = 'words',
+FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    JOIN pg_stats ON schemaname = nspname AND tablename = relname AND attname = 'words',
     unnest(most_common_elems::text::text[], most_common_elem_freqs) AS counted (lexeme, share)
-WHERE pg_class.oid = 'public.referral_search'::regclass AND lexeme IS NOT NULL AND share >= %(share)s
+WHERE pg_class.oid = 'referral_search'::regclass AND lexeme IS NOT NULL AND share >= %(share)s
 
 -- name: of_receipt
 -- The referrals whose fee it pays, which it names, or whose prompt brought it.
