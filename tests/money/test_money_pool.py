@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import psycopg
 import pytest
 from django.db import connection
@@ -68,11 +70,13 @@ def test_one_that_lay_unused_for_long_is_asked_since_a_server_may_vanish_without
 ) -> None:
     asked: list[psycopg.Connection] = []
     monkeypatch.setattr("rufaa.db.pooled.base.ConnectionPool.check_connection", asked.append)
-    assert all(is_usable(each) for each in lying(database))
-    assert asked == []
-
     kept = lying(database)
     for each in kept:
-        each.unused_since -= 11.0  # type: ignore[attr-defined]
+        each.unused_since = time.monotonic() - 9.0  # type: ignore[attr-defined]
+    assert all(is_usable(each) for each in kept)
+    assert asked == []
+
+    for each in kept:
+        each.unused_since = time.monotonic() - 11.0  # type: ignore[attr-defined]
     assert all(is_usable(each) for each in kept)
     assert asked == kept
