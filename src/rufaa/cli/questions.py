@@ -7,14 +7,14 @@ a connection of its own, for a query that takes a fraction of what those take.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from django.db import OperationalError
 
 from rufaa.db.aside import Aside, DatabaseSilent
-from rufaa.db.atomic import Tx, look
+from rufaa.db.atomic import Tx, look, sqlstate
 
 Question = Callable[[Tx], float | None]
 
@@ -49,39 +49,26 @@ class Questions:
 
     async def _answer(self) -> None:
         asked, self._asked = self._asked, []
+        await self._answer_in_one(asked)
+
+    async def _answer_in_one(self, asked: Sequence[_Asked]) -> None:
         try:
-            answers = await self._in_one(asked)
+            answers = await self._aside.run(lambda: look(lambda tx: [each.question(tx) for each in asked]))
         except Exception as error:  # noqa: BLE001 - whoever asked is told
             if len(asked) == 1 or _is_away(error):
                 for each in asked:
-                    _fail(each, error)
+                    if not each.answer.done():
+                        each.answer.set_exception(error)
             else:
-                await asyncio.gather(*map(self._alone, asked))
+                await asyncio.gather(*(self._answer_in_one([each]) for each in asked))
         else:
             for each, answer in zip(asked, answers, strict=True):
                 if not each.answer.done():
                     each.answer.set_result(answer)
 
-    async def _in_one(self, asked: list[_Asked]) -> list[float | None]:
-        return await self._aside.run(lambda: look(lambda tx: [each.question(tx) for each in asked]))
-
-    async def _alone(self, asked: _Asked) -> None:
-        try:
-            (answer,) = await self._in_one([asked])
-        except Exception as error:  # noqa: BLE001 - the same
-            _fail(asked, error)
-        else:
-            if not asked.answer.done():
-                asked.answer.set_result(answer)
-
 
 def _is_away(error: Exception) -> bool:
     """Whether it is the database that failed, so that nobody would hear more alone."""
     if isinstance(error, OperationalError):
-        return getattr(error.__cause__, "sqlstate", None) is None  # PostgreSQL did not say it: it was not reached
+        return sqlstate(error) is None  # PostgreSQL did not say it: it was not reached
     return isinstance(error, DatabaseSilent)
-
-
-def _fail(asked: _Asked, error: Exception) -> None:
-    if not asked.answer.done():
-        asked.answer.set_exception(error)

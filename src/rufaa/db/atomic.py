@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
-from django.db import DatabaseError, InternalError, NotSupportedError, OperationalError, connection, transaction
+from django.db import InternalError, NotSupportedError, OperationalError, connection, transaction
 from psycopg.pq import ExecStatus
 from psycopg.rows import dict_row
 
@@ -118,10 +118,10 @@ def unit(
                     failpoints.reach(step.after)
                 return result
             except (OperationalError, NotSupportedError) as error:
-                if _sqlstate(error) not in _REPEAT or attempt == _ATTEMPTS:
+                if sqlstate(error) not in _REPEAT or attempt == _ATTEMPTS:
                     raise
             except InternalError as error:
-                if _sqlstate(error) != _SLEPT_TOO_LONG:
+                if sqlstate(error) != _SLEPT_TOO_LONG:
                     raise
                 raise OperationalError(*error.args) from error.__cause__
         raise AssertionError("unreachable")
@@ -130,7 +130,8 @@ def unit(
             connection.close()
 
 
-def _sqlstate(error: DatabaseError) -> str | None:
+def sqlstate(error: Exception) -> str | None:
+    """What PostgreSQL called it; None where the error is not PostgreSQL's, which was not reached."""
     return getattr(error.__cause__, "sqlstate", None)
 
 

@@ -23,7 +23,7 @@ from psycopg_pool import PoolTimeout
 from rufaa import reads, trail
 from rufaa.audit import operations as audit
 from rufaa.db.aside import Aside, DatabaseSilent, NeverBegun
-from rufaa.db.atomic import Tx, look, unit
+from rufaa.db.atomic import Tx, look, sqlstate, unit
 from rufaa.db.failpoints import Step
 from rufaa.db.listen import Listener
 from rufaa.errors import InvalidArgument, Kind, RufaaError
@@ -275,17 +275,13 @@ def _trouble(error: Exception) -> _Trouble | None:
     """None: the error is about this call."""
     if not isinstance(error, OperationalError | InterfaceError):
         # PostgreSQL's drivers count a server that only reads, and one that idled us out, among errors of programs
-        return _Trouble.ROLLED_BACK if _state(error) in {"25006", "25P03"} else None
+        return _Trouble.ROLLED_BACK if sqlstate(error) in {"25006", "25P03"} else None
     if isinstance(error.__cause__, PoolTimeout):
         return _Trouble.ROLLED_BACK
-    state = _state(error)
+    state = sqlstate(error)
     if state is not None and state.startswith(_ROLLED_BACK):
         return _Trouble.ROLLED_BACK
     return _Trouble.UNKNOWN if state is None or state.startswith(_UNKNOWN) else None
-
-
-def _state(error: Exception) -> str | None:
-    return getattr(error.__cause__, "sqlstate", None)
 
 
 def _refuse_nul(args: Mapping[str, Value]) -> None:
