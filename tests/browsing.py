@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from playwright.sync_api import expect
+
+expect.set_options(timeout=20_000)  # for all of a process; its own five seconds are short where others work, too
+
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -166,9 +166,16 @@ class Demo:
         self.call("mutation", "referrals:updateReferralStatus", {"referralId": referral, "status": status})
 
     def push(self, referral: str, phone: str) -> Any:
-        return self.call(
-            "mutation", "referralPayments:triggerReferralPayment", {"referralId": referral, "phoneNumber": phone}
-        )
+        """The answer once Daraja has taken the push: a call answers after some seconds, another one joins it."""
+        args = {"referralId": referral, "phoneNumber": phone}
+        answers: list[Any] = []
+
+        def is_sent() -> bool:
+            answers.append(self.call("mutation", "referralPayments:triggerReferralPayment", args))
+            return answers[-1]["status"] not in {"created", "sending"}
+
+        wait_until(is_sent, what="the push")
+        return answers[-1]
 
     def referral(self, referral: str) -> Any:
         return self.call("query", "referrals:getReferral", {"referralId": referral})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -161,12 +163,14 @@ def test_where_nothing_is_new_no_transaction_gets_a_number(database: str) -> Non
     read()
     seal()
     sealer = Sealer()
+
+    def takes_none() -> bool:
+        before = rows(number)
+        assert [sealer.round(), sealer.round()] == [0, 0]
+        return rows(number) == before
+
     number = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS xid"
-    before = rows(number)
-
-    assert [sealer.round(), sealer.round()] == [0, 0]
-
-    assert rows(number) == before
+    wait_until(takes_none, what="two rounds that take no number; PostgreSQL's own housekeeping takes some now and then")
 
 
 def test_the_head_is_logged_once_a_day(database: str) -> None:
@@ -303,13 +307,15 @@ def test_verify_names_the_break(here: str) -> None:
 
 
 def test_verify_says_that_nobody_seals(here: str) -> None:
+    began = time.monotonic()
     read()
     advance(100)
 
     code, said = run("verify")
 
     assert code == 0
-    assert "Nothing was sealed for 100 s" in said
+    (waits,) = re.findall(r"Nothing was sealed for (\d+) s", said)
+    assert 100 <= int(waits) <= 101 + time.monotonic() - began
 
 
 def test_the_head_is_printed_and_taken_back(here: str) -> None:

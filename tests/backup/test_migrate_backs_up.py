@@ -97,7 +97,9 @@ def test_a_start_of_the_server_backs_up_first_and_does_not_start_without(
             env=rufaa.environ(RUFAA_PORT=str(port)), cwd=folder, stdout=out, stderr=subprocess.DEVNULL,
         )  # fmt: skip
     try:
-        wait_until(lambda: process.poll() is not None or "ready http" in said.read_text(), what="the server")
+        wait_until(
+            lambda: process.poll() is not None or "ready http" in said.read_text(), what="the server", deadline_s=90
+        )
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)

@@ -43,7 +43,11 @@ def serving(rufaa: Commands, data: Path, *, port: int) -> Iterator[Callable[[], 
     with log.open("wb") as out:
         process = subprocess.Popen([sys.executable, "-m", "rufaa", "serve"], env=environ, stdout=out, stderr=out)
     try:
-        wait_until(lambda: process.poll() is not None or "ready http" in log.read_text(), what="the restored server")
+        wait_until(
+            lambda: process.poll() is not None or "ready http" in log.read_text(),
+            what="the restored server",
+            deadline_s=90,
+        )
         assert process.poll() is None, log.read_text()
         yield log.read_text
     finally:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from browsing import FLAGS
 from demo_process import need_program
@@ -31,7 +31,6 @@ def elsewhere() -> Iterator[Elsewhere]:
 def browser(gateway: Running) -> Iterator[Browser]:
     """Debian's Chromium. Ends before the database is closed, since its loop runs in this thread."""
     path = need_program("chromium", "chromium-browser")
-    expect.set_options(timeout=15_000)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield launched

@@ -84,6 +84,7 @@ def test_a_cancelled_prompt_is_told_and_asked_for_again(
         screen.goto(f"/referrals/{referral}/")
     one.get_by_label("Phone that pays").first.fill(CANCELS)
     one.get_by_role("button", name="Send the prompt").click()
+    expect(one.get_by_text("The prompt is on its way to ").first).to_be_visible()
     elsewhere(worker.dispatch)
     settle(simulator, worker, elsewhere, seconds=30)
 
@@ -92,6 +93,7 @@ def test_a_cancelled_prompt_is_told_and_asked_for_again(
     two.get_by_text("Ask another phone").click()
     two.get_by_label("Phone", exact=True).fill("0708374149")
     two.get_by_role("button", name="Send the prompt").click()
+    expect(two.get_by_text("The prompt is on its way to 0708 374 149.").first).to_be_visible()
     elsewhere(worker.dispatch)
     expect(one.get_by_text("The prompt was sent. Enter the M-Pesa PIN on the phone.").first).to_be_visible()
     simulator.answer(RINGS)

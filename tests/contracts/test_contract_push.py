@@ -235,7 +235,7 @@ def test_an_answer_that_comes_too_late_is_unknown(one: Any) -> None:
 
     async def main() -> PushOutcome:
         async with new_session() as session:
-            daraja = Daraja(session, timeouts=Timeouts(connect_s=0.5, total_s=0.5))
+            daraja = Daraja(session, timeouts=Timeouts(connect_s=3, total_s=3))
             outcome: PushOutcome = await one.pushing(daraja, MemoryTokens(daraja, one.account))
             return outcome
 

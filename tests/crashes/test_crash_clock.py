@@ -89,7 +89,7 @@ def test_a_prompt_that_waits_to_be_sent_is_given_up_and_the_phone_is_free(
     assert pushes(simulator) == 1
 
 
-@pytest.mark.parametrize("step_s", [-CLOCK_SLACK_S + 5, -5], ids=str)
+@pytest.mark.parametrize("step_s", [-CLOCK_SLACK_S + 10, -20], ids=str)
 def test_a_small_correction_of_the_clock_delays_a_prompt_by_no_more_than_itself(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, step_s: int
 ) -> None:

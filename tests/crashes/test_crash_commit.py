@@ -19,6 +19,7 @@ from crashes.cutting import Cut, CuttingProxy
 from crashes.long import only_long
 from rufaa import clock
 from rufaa.facilities.queries import Actor
+from rufaa.ingest import batcher
 from rufaa.payments.dispatch import LEASE_S
 from rufaa.payments.machine import UNKNOWN_WITHOUT_ID_S
 from rufaa.signin import tokens
@@ -258,7 +259,9 @@ def test_a_renewal_of_the_token_that_is_perhaps_committed_holds_nobody_up_for_lo
 def test_a_callback_that_is_perhaps_stored_is_stored_again_and_settles_once(
     town: World, simulator: RunningSimulator, proxy: CuttingProxy, roles: Any, cut: Cut
 ) -> None:
-    roles.start("gateway", DATABASE_URL=proxy.url)
+    assert batcher._SILENT_S < batcher.PATIENCE_S
+    patient = "from rufaa.ingest import batcher; batcher.PATIENCE_S = 20.0"
+    roles.start("gateway", changed=patient, DATABASE_URL=proxy.url)
     simulator.script(Fault(FaultKind.CALLBACK_LOST))
     referral, prompt = town.prompted(PAYS)
     roles.start("worker")

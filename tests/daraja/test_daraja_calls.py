@@ -255,7 +255,7 @@ async def test_silence_is_unknown(ordering: Credentials, one: Call) -> None:
         await far.read(reader)
         await far.read(reader)  # for ever, or until the client hangs up
 
-    async with serving(handler) as far, client(total_s=0.3) as daraja:
+    async with serving(handler) as far, client(total_s=1.0) as daraja:
         outcome = await sent(one, daraja, ordering, far.url)
         await asyncio.wait_for(far.gone.wait(), 5)
     assert is_lost(outcome)

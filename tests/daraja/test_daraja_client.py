@@ -435,7 +435,7 @@ async def test_silence_is_unknown(paybill: Credentials, said: bytes) -> None:
         writer.write(said)
         await far.read(reader)  # for ever, or until the client hangs up
 
-    async with serving(handler) as far, client(total_s=0.3) as daraja:
+    async with serving(handler) as far, client(total_s=1.0) as daraja:
         outcome = await push(daraja, paybill, far.url)
         await asyncio.wait_for(far.gone.wait(), 5)  # the client does not leave the connection behind
     assert isinstance(outcome, Unknown)
@@ -756,7 +756,7 @@ async def test_everything_together(paybill: Credentials) -> None:
 
     async with AsyncExitStack() as stack:
         far = await stack.enter_async_context(serving(handler, backlog=200))
-        daraja = await stack.enter_async_context(client())
+        daraja = await stack.enter_async_context(client(total_s=25, connect_s=10))
         tokens = MemoryTokens(daraja, replace(paybill, base_url=far.url))
         outcomes = await asyncio.gather(*(push(daraja, paybill, far.url, tokens) for _ in range(100)))
     assert all(isinstance(outcome, Accepted) for outcome in outcomes)

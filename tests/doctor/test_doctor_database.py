@@ -159,11 +159,11 @@ def test_a_callback_and_a_prompt_that_nobody_takes_are_problems(world: World, da
     found = look(database)
     assert (found["inbox"].state, found["prompts-due"].state) == (State.OK, State.OK)
 
-    advance(61)
+    advance(601)
     found = look(database)
 
     assert (found["inbox"].state, found["prompts-due"].state) == (State.PROBLEM, State.PROBLEM)
-    assert found["inbox"].found == "Callbacks that wait to be settled: 1, the oldest since 61 s."
+    assert found["inbox"].found == "Callbacks that wait to be settled: 1, the oldest since 10 min."
     assert "worker" in found["inbox"].do
 
 

@@ -267,7 +267,7 @@ def test_a_production_gateway_knows_no_demo_people_and_shows_no_debug_page(
 
 def answered(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:
+        with urllib.request.urlopen(url, timeout=30) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         with error:

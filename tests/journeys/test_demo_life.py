@@ -92,7 +92,7 @@ def test_a_killed_part_is_started_again_and_the_ringing_prompt_is_paid(robust: D
         return robust.postmaster() if name == "postmaster" else robust.part(name)
 
     def is_back() -> bool:
-        return number() not in {0, before} and robust.is_healthy()
+        return number() not in {0, before} and robust.is_healthy() and _answers(robust, referral)
 
     referral = robust.waiting()
     assert robust.push(referral, RINGS)["success"] is True
@@ -107,6 +107,12 @@ def test_a_killed_part_is_started_again_and_the_ringing_prompt_is_paid(robust: D
     assert [each["status"] for each in robust.payments(referral)] == ["completed"]
     robust.pay()
     assert robust.process.poll() is None
+
+
+def _answers(demo: Demo, referral: str) -> bool:
+    """Whether functions are answered again: their connections come back later than those of the health."""
+    asked = {"path": "referrals:getReferral", "args": {"referralId": referral, "demoUserId": "admin"}, "format": "json"}
+    return post(f"{demo.url}/api/query", asked).status == 200
 
 
 def _is_accepted(answer: str) -> bool:
@@ -132,7 +138,7 @@ def test_a_second_demo_on_one_data_folder_is_refused(demo: Demo) -> None:
     assert f"The data folder {demo.data} is in use by the process {demo.process.pid}." in second.output()
     assert "ready http" not in second.output()
     assert is_free(second.port)
-    assert demo.is_healthy()
+    wait_until(demo.is_healthy, what="the first one's health")
 
 
 @pytest.mark.parametrize(("offset", "whose"), [(0, "the server"), (1, "the simulator")])

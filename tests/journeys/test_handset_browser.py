@@ -129,6 +129,7 @@ def test_a_wrong_pin_is_told_and_does_not_pay(demo: Demo, ringing: str, page: Pa
 def test_a_forger_who_is_switched_on_is_not_believed_and_the_pin_is(demo: Demo, page: Page) -> None:
     referral = demo.waiting()
     page.goto(f"{demo.handset}/phone/{RINGS}")
+    expect(page.locator(".clock")).not_to_be_empty()  # its first picture has come
     forger = page.get_by_role("radiogroup", name="Somebody reports a payment that was never made.")
     forger.get_by_label("Once").check()
     expect(page.locator("#on-now")).to_have_text("On now: forged callback (once).")
@@ -175,7 +176,7 @@ def test_the_front_door_is_whole_and_its_links_answer(demo: Demo, page: Page, wi
     links = {urljoin(demo.url, str(each.get_attribute("href"))) for each in page.locator("a[href], link[href]").all()}
     assert {f"{demo.handset}/", f"{demo.url}/healthz"} <= links
     for link in sorted(links):
-        with urllib.request.urlopen(link, timeout=10) as response:
+        with urllib.request.urlopen(link, timeout=30) as response:
             assert response.status == 200, link
 
 
@@ -187,13 +188,13 @@ def test_the_curl_line_of_the_front_door_works(demo: Demo, page: Page) -> None:
     assert body is not None
     address = shown.split()[1]
     request = urllib.request.Request(address, body[1].encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=30) as response:
         assert b'"status":"success"' in response.read()
 
 
 def test_a_page_that_is_not_there_is_404(demo: Demo) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{demo.url}/nowhere", timeout=10)
+        urllib.request.urlopen(f"{demo.url}/nowhere", timeout=30)
     with refused.value as answer:
         assert answer.code == 404
 

@@ -77,6 +77,7 @@ def _type_the_pin(window: BrowserContext, demo: Demo) -> None:
     handset.goto(f"{demo.handset}/phone/{RINGS}")
     handset.get_by_label("M-PESA PIN, four digits").fill("1234")
     handset.get_by_role("dialog").get_by_role("button", name="Send").click()
+    expect(handset.get_by_role("dialog")).to_be_hidden()  # it has been sent: closing would drop what has not
     handset.close()
 
 
@@ -125,8 +126,9 @@ def test_a_prompt_that_is_cancelled_is_told_and_may_be_sent_again(
     page.get_by_label("Phone that pays").fill(RINGS)
     page.get_by_role("button", name="Ask for the fee").click()
     expect(page.get_by_role("button", name="The phone is being asked")).to_be_disabled()
+    expect(page.get_by_role("status")).to_contain_text("Enter the M-Pesa PIN on the phone.")  # it rings
 
-    post(f"{demo.handset}/control/phones/{RINGS}/answer", {"action": "cancel"})
+    assert post(f"{demo.handset}/control/phones/{RINGS}/answer", {"action": "cancel"}).status == 200
 
     expect(page.get_by_role("status")).to_contain_text("cancel")
     expect(page.get_by_role("button", name="Ask again")).to_be_enabled()

@@ -381,7 +381,9 @@ def a_time_that_is_held_booked_moved_and_given_back(stage: Stage) -> None:
     with verify_live(stage.hall):
         heart = unit(lambda tx: clinics.add(tx, world.tumaini, shape))
     referral = stage.payable()
-    first, second, third = rows("SELECT id FROM slot WHERE starts_at > rufaa_now() ORDER BY starts_at LIMIT 3")
+    first, second, third = rows(
+        "SELECT id FROM slot WHERE starts_at > rufaa_now() + interval '2 hours' ORDER BY starts_at LIMIT 3"
+    )
 
     def book(slot: dict[str, Any], by: Actor, **more: str) -> Any:
         args = {"referralId": referral, "slotId": slot["id"].hex, **more}

@@ -80,7 +80,7 @@ def test_seconds_that_are_left_go_down_by_the_clock_alone(here: Hall, world: Wor
     here.catch_up()
     assert left(screen.shows) == 90
 
-    advance(85)
+    advance(81)
     here.catch_up()
 
     assert left(screen.shows) == 10

@@ -27,7 +27,7 @@ class Ear:
         """The topics of each notification since the last time: all of them, since they come in the order of commits."""
         self._connection.execute("NOTIFY mark")
         heard = []
-        for each in self._connection.notifies(timeout=10):
+        for each in self._connection.notifies(timeout=30):
             if each.channel == "mark":
                 return heard
             heard.append(set(each.payload.split()))

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from rufaa.simulator.testing import RunningSimulator
-from support import Running, World, check_books, running_gateway
+from support import Running, World, check_books, execute, running_gateway, value
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +28,16 @@ def one_gateway(database_url: str) -> Iterator[Running]:
 def gateway(one_gateway: Running, database: str) -> Running:
     """One gateway for all: it keeps nothing between two callbacks."""
     return one_gateway
+
+
+@pytest.fixture
+def standing_clock(database: str) -> Iterator[None]:
+    """The database's time stands, and only ``advance`` moves it: a second decides, however slow we are."""
+    running = str(value("SELECT pg_get_functiondef('rufaa_now'::regproc)"))
+    assert running.count("statement_timestamp()") == 1
+    execute(running.replace("statement_timestamp()", f"timestamptz '{value('SELECT now()').isoformat()}'"))
+    yield
+    execute(running)
 
 
 @pytest.fixture(autouse=True)

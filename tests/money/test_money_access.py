@@ -56,6 +56,7 @@ def token_of(town: World, *, rejected: str | None = None) -> str:
     return with_tokens(town, lambda tokens: tokens.token(rejected=rejected))
 
 
+@pytest.mark.usefixtures("standing_clock")
 def test_the_rate_of_an_account_spaces_its_pushes(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -157,6 +158,7 @@ def test_a_renewer_that_comes_too_late_does_not_replace_the_newer_token(
     assert tokens_asked(simulator) == 2
 
 
+@pytest.mark.usefixtures("standing_clock")
 def test_a_token_is_renewed_ahead_of_its_end(town: World, simulator: RunningSimulator) -> None:
     first = token_of(town)
     advance(3599 - 120 - 5, simulator)

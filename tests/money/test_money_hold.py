@@ -225,6 +225,7 @@ def test_the_release_wakes_the_workers(town: World, database: str) -> None:
         assert [told.channel for told in listening.notifies(timeout=10, stop_after=1)] == [WORK]
 
 
+@pytest.mark.usefixtures("standing_clock")
 def test_what_was_pushed_just_before_still_counts_after_a_short_hold(town: World) -> None:
     execute("UPDATE mpesa_account SET pushes_per_s = 2")
     execute("UPDATE mpesa_access SET push_tat = rufaa_now() + interval '1 second'")

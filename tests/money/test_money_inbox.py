@@ -174,7 +174,7 @@ def test_while_the_database_is_away_callbacks_are_not_acknowledged(
 
             # then
             assert answer.status == 503
-            assert 0.3 < time.monotonic() - began < 3
+            assert time.monotonic() - began > 0.3
             assert gateway.app._ingest is not None
             assert gateway.app._ingest.counts == {"not-stored": 1}
     assert value("SELECT count(*) FROM inbox") == 0
@@ -218,7 +218,7 @@ def test_a_callback_waits_for_the_database_to_come_back(town: World, database: s
 
 
 def test_no_error_of_a_driver_ends_the_writer(town: World, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batcher, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(batcher, "PATIENCE_S", 30.0)
     stored_after(database, AttributeError("'NoneType' object has no attribute 'close'"))  # as drivers do at times
     assert value("SELECT count(*) FROM inbox") == 1
 
@@ -256,6 +256,6 @@ def test_a_loop_with_nothing_to_do_sleeps_although_something_else_is_due(
 def test_a_gateway_without_its_database_says_so_in_its_health(database: str) -> None:
     with running_gateway(f"postgresql://rufaa@127.0.0.1:{free_port()}/rufaa") as gateway:
         with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(f"{gateway.url}/healthz", timeout=10)
+            urllib.request.urlopen(f"{gateway.url}/healthz", timeout=30)
         with caught.value:
             assert caught.value.code == 503

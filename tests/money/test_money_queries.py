@@ -46,6 +46,7 @@ def query_says(simulator: RunningSimulator, code: str, *, times: int) -> None:
 
 
 @pytest.mark.fault(13)
+@pytest.mark.usefixtures("standing_clock")
 def test_a_lost_callback_is_asked_about_at_20_s_and_its_number_comes_later(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -143,6 +144,7 @@ def test_one_failure_told_after_the_prompts_life_decides_nothing_two_do(
     assert town.prompt(prompt)["state"] == "unpaid"
 
 
+@pytest.mark.usefixtures("standing_clock")
 def test_no_response_keeps_one_last_query_at_150_s(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -243,6 +245,7 @@ def test_after_an_hour_of_downtime_a_prompt_is_asked_about_before_a_person_is(
 
 
 @pytest.mark.fault(26)
+@pytest.mark.usefixtures("standing_clock")
 def test_the_query_budget_of_an_account_spaces_questions(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:

@@ -91,37 +91,33 @@ def test_each_kind_is_stored_as_it_came_and_answered_as_documented(
 
 
 def test_a_validation_is_accepted_at_once_whatever_the_database_does(
-    database: str, gateway: Running, subjects: dict[Kind, uuid.UUID]
+    database: str, gateway: Running, subjects: dict[Kind, uuid.UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given: nobody can write to the inbox
+    # given: nobody can write to the inbox, and whoever waited for it would be waiting still
+    monkeypatch.setattr(batcher, "PATIENCE_S", 600.0)
+    monkeypatch.setattr(batcher, "_SILENT_S", 600.0)
     url = url_of(Kind.C2B_VALIDATION, subjects[Kind.C2B_VALIDATION], gateway)
-    took = []
     with psycopg.connect(database) as holder:
         holder.execute("LOCK TABLE inbox")
         # when
         for _ in range(20):
-            began = time.monotonic()
             answer = post(url, c2b_body())
-            took.append(time.monotonic() - began)
             assert (answer.status, answer.json) == (200, ACCEPTED)
         assert holder.execute("SELECT count(*) FROM inbox").fetchone() == (0,)
 
     # then: nobody waited, and what was accepted is kept once the database takes it
-    print(f"\nslowest of 20 validations: {max(took) * 1000:.1f} ms")
-    assert sorted(took)[10] < 0.1
-    assert max(took) < batcher.PATIENCE_S / 5
     wait_until(lambda: stored() == 20, what="the validations in the inbox")
 
 
 def test_a_validation_that_nobody_can_store_is_given_up_and_counted(
     database: str, gateway: Running, subjects: dict[Kind, uuid.UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batcher, "PATIENCE_S", 0.2)
     app = gateway.app._ingest
     assert app is not None
     before = app.counts["not-stored"]
     url = url_of(Kind.C2B_VALIDATION, subjects[Kind.C2B_VALIDATION], gateway)
-    with psycopg.connect(database) as holder:
+    with psycopg.connect(database) as holder, monkeypatch.context() as patched:
+        patched.setattr(batcher, "PATIENCE_S", 0.2)
         holder.execute("LOCK TABLE inbox")
         for _ in range(
             3

@@ -77,6 +77,7 @@ def test_a_push_whose_answer_was_lost_is_never_sent_again_and_its_callback_pays(
     assert town.prompt(prompt)["checkout_request_id"] == simulator.prompts()[0].checkout_request_id
 
 
+@pytest.mark.usefixtures("standing_clock")
 def test_unknown_without_an_id_goes_to_a_person_after_three_minutes_and_late_money_still_pays(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -140,6 +141,7 @@ def test_a_throttled_push_is_the_same_attempt_sent_again_once(
     assert town.status(referral) == "paid"
 
 
+@pytest.mark.usefixtures("standing_clock")
 def test_a_refused_connection_is_tried_again_and_given_up_after_150_s(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:
@@ -247,6 +249,7 @@ def test_a_prompt_whose_fee_closes_just_before_the_claim_is_not_claimed(
     assert pushes(simulator) == 0
 
 
+@pytest.mark.usefixtures("standing_clock")
 def test_a_worker_frozen_past_its_lease_moves_nothing_but_brings_the_id(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:

@@ -88,7 +88,7 @@ class Server:
     def get(self, url: str, **headers: str) -> str:
         names = {name.replace("_", "-"): text for name, text in headers.items()}
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, headers=names), timeout=10) as answer:
+            with urllib.request.urlopen(urllib.request.Request(url, headers=names), timeout=30) as answer:
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
             with error:
@@ -409,6 +409,7 @@ def _whole(done: subprocess.CompletedProcess[str]) -> str:
 
 def kill_and_start_again(server: Server) -> None:
     worker = server.demo.part("worker")
+    assert worker > 0
     os.kill(worker, signal.SIGKILL)
     wait_until(lambda: server.demo.part("worker") not in {0, worker}, what="the next worker", deadline_s=START_S)
     taken = environment(
@@ -425,6 +426,15 @@ def kill_and_start_again(server: Server) -> None:
     assert "EADDRINUSE" in done.stderr
     check_json(done.stderr)
     server.tell("a gateway whose port is taken", _whole(done))
+    wait_until(lambda: _is_ready(server.worker_port), what="the next worker's readiness", deadline_s=START_S)
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=30) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def check_json(text: str) -> None:

@@ -16,7 +16,7 @@ __all__ = ["database_url", "roles"]
 
 
 def get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as response:
+    with urllib.request.urlopen(url, timeout=30) as response:
         return str(response.read().decode())
 
 
@@ -31,15 +31,16 @@ def refused(url: str) -> bool:
 
 
 def test_a_gateway_that_is_told_to_stop_says_so_before_it_refuses(database: str, roles: Roles) -> None:
-    gateway = roles.start("gateway", RUFAA_DRAIN_S="3")
+    gateway = roles.start("gateway", RUFAA_DRAIN_S="10")
     wait_until(lambda: look(f"{gateway.url}/readyz")[0] == 200, what="readiness")
+    get(gateway.url)  # the first page takes longest
 
     gateway.process.terminate()
 
     wait_until(lambda: wrong(f"{gateway.url}/readyz") == {"stopping": "told to stop"}, what="the check")
     assert look(f"{gateway.url}/healthz")[0] == 200
     assert "Rufaa" in get(gateway.url)  # whoever comes late is served
-    gateway.process.wait(15)
+    gateway.process.wait(60)
     assert refused(gateway.url)
 
 

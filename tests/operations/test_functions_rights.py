@@ -121,7 +121,9 @@ def clinic(world: World) -> uuid.UUID:
 def a_slot(world: World, referral: str) -> dict[str, Any]:
     there = clinic(world)
     slot = value(
-        "SELECT id FROM slot WHERE clinic_id = %(id)s AND starts_at > rufaa_now() ORDER BY starts_at LIMIT 1", id=there
+        "SELECT id FROM slot WHERE clinic_id = %(id)s AND starts_at > rufaa_now() + interval '1 hour'"
+        " ORDER BY starts_at LIMIT 1",
+        id=there,
     )
     return {"referralId": referral, "slotId": slot.hex}
 

@@ -242,7 +242,7 @@ def test_the_answer_was_lost(town: World, gateway: Running, worker: Worker, simu
 
 
 def test_daraja_is_down(world: World, gateway: Running, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "ANSWER_S", 1.0)
+    monkeypatch.setattr(runtime, "ANSWER_S", 5.0)
     referral = world.waiting()
 
     with one_round(worker):

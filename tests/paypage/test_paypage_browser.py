@@ -27,7 +27,6 @@ def demo() -> Iterator[Demo]:
 def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
     path = need_program("chromium", "chromium-browser")
-    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield launched
@@ -205,6 +204,6 @@ def test_nothing_sticks_out(demo: Demo, browser: Browser, referral: str, width: 
 
 def test_on_the_wire_it_is_packed(demo: Demo, referral: str) -> None:
     ask = urllib.request.Request(address(demo, referral), headers={"Accept-Encoding": "gzip"})
-    with urllib.request.urlopen(ask, timeout=10) as answer:
+    with urllib.request.urlopen(ask, timeout=30) as answer:
         assert answer.headers["Content-Encoding"] == "gzip"
         assert len(answer.read()) < 4000

@@ -17,7 +17,7 @@ def status(gateway: Running, path: str, **headers: str) -> int:
     names = {name.replace("_", "-"): text for name, text in headers.items()}
     ask = urllib.request.Request(f"{gateway.url}{path}", headers=names)
     try:
-        with urllib.request.urlopen(ask, timeout=10) as answer:
+        with urllib.request.urlopen(ask, timeout=30) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         with error:
@@ -37,6 +37,6 @@ def test_hostile_addresses_and_enormous_forms_end_in_words(gateway: Running) -> 
         assert status(gateway, path) in {404, 429}
     ask = urllib.request.Request(f"{gateway.url}/r/{NOBODYS}/pay", b"phone=" + b"7" * 3_000_000)
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(ask, timeout=10)
+        urllib.request.urlopen(ask, timeout=30)
     with refused.value as answer:
         assert answer.code == 400

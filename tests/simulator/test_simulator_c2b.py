@@ -318,9 +318,9 @@ def validator() -> Iterator[tuple[str, list[dict[str, Any]], dict[str, Any]]]:
 
 
 @pytest.fixture
-def asking(simulate: Open, listener: Listener, validator: tuple[str, Any, Any]) -> Callable[[str], Client]:
-    def made(response_type: str = "Completed") -> Client:
-        client = simulate(merchants=(replace(DEMO_MERCHANT, c2b_validation=True),), validation_timeout_s=0.3)
+def asking(simulate: Open, listener: Listener, validator: tuple[str, Any, Any]) -> Callable[..., Client]:
+    def made(response_type: str = "Completed", *, patience_s: float = 20) -> Client:
+        client = simulate(merchants=(replace(DEMO_MERCHANT, c2b_validation=True),), validation_timeout_s=patience_s)
         assert register_c2b(client, listener, ValidationURL=validator[0], ResponseType=response_type).status == 200
         return client
 
@@ -374,7 +374,7 @@ def test_silence_and_nonsense_count_as_registered(
     answer: bytes | None,
 ) -> None:
     validator[2]["answer"] = answer
-    client = asking(default)
+    client = asking(default, patience_s=0.3 if answer is None else 20)
     if paid:
         client.sim.pay(PAYER, "174379", "A", 10)
     else:
@@ -403,6 +403,7 @@ def test_money_that_went_elsewhere_while_the_merchant_was_asked_is_not_paid_twic
     paying.start()
     wait_until(lambda: validator[1] != [], what="the question")
     client.sim.set_wallet(PAYER, Money(0))
+    validator[2]["late"].set()
     paying.join()
     assert (client.sim.movements(), client.sim.wallet(PAYER)) == ([], Money(0))
 
@@ -419,6 +420,7 @@ def test_while_the_merchant_is_asked_the_phone_rings_no_more_and_the_first_answe
     with pytest.raises(NotRinging):
         client.sim.cancel(PAYER)
     client.sim.advance(100)  # the session runs out meanwhile
+    validator[2]["late"].set()
     answering.join()
     (prompt,) = client.sim.prompts()
     assert (prompt.result_code, len(client.sim.movements())) == ("0", 1)

@@ -16,7 +16,7 @@ import pytest
 import rufaa
 from rufaa.db import tether
 
-WAIT_S = 20
+WAIT_S = 60
 
 JOB = '''
 import os, sys

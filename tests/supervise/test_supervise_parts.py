@@ -79,7 +79,8 @@ sys.exit(supervise.run([part("p", code, touched("said"), OWN="mine")], postgres=
 def test_a_part_that_dies_is_started_again(job: Start, running: IsRunning) -> None:
     started = job(TWO)
     started.wait_until_ready()
-    started.wait_for(lambda: len(started.pids("gateway")) == 1, otherwise="it did not start")
+    for name in ("gateway", "worker"):
+        started.wait_for(lambda name=name: len(started.pids(name)) == 1, otherwise=f"the {name} did not start")
 
     os.kill(started.pids("gateway")[0], signal.SIGKILL)
 
@@ -177,7 +178,7 @@ sys.exit(supervise.run([part("gateway", code, touched("deaf"))], postgres=None, 
     assert status == 0
     assert "gateway did not stop when told to; it was killed." in err
     assert not running(started.pids("gateway")[0])
-    assert not running(children[0])
+    started.wait_for(lambda: not running(children[0]), otherwise="its child was not killed")
 
 
 def test_a_second_signal_makes_it_quick(job: Start) -> None:

@@ -191,6 +191,7 @@ def test_a_mutation_outlives_its_deadline_and_finishes(registry: Registry, runti
         assert late.value.may_be_done
         assert runtime.done == []
         runtime.may_end.set()
+        await asyncio.to_thread(runtime.ended.wait, 10)
         assert await calls.aclose() == 0
 
     asyncio.run(story())
@@ -250,6 +251,7 @@ def test_calls_left_running_count_against_the_bound(registry: Registry, runtime:
         with pytest.raises(Overloaded):
             await call(calls, "counter:get")
         runtime.may_end.set()
+        await asyncio.to_thread(runtime.ended.wait, 10)
         assert await calls.aclose() == 0
         assert await call(calls, "counter:get") == Success("0.0")
 

@@ -241,6 +241,8 @@ def test_a_function_that_takes_too_long_is_503(make_exchange: Any, runtime: Any,
         body = json.dumps({"path": f"slow:{kind}", "args": {}}).encode()
         reply = await exchange.exchange("POST", f"/api/{kind}", pieces=[body], headers={})
         runtime.may_end.set()
+        if kind == "mutation":
+            await asyncio.to_thread(runtime.ended.wait, 10)
         assert await exchange.app.aclose() == 0
         return reply
 
