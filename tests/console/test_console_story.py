@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from desks import Elsewhere
 from rufaa.facilities.queries import Actor
@@ -119,6 +119,24 @@ def test_what_somebody_is_typing_stays_while_the_page_moves(
     admin.get_by_role("button", name="Cancel this referral").click()
     expect(admin.get_by_role("alert")).to_contain_text("moved on since your page was drawn")
     expect(admin.get_by_label("Why").first).to_have_value("She went home")
+
+
+def test_what_was_opened_before_the_scripts_came_stays_open(
+    town: World, screens: Screens, elsewhere: Elsewhere
+) -> None:
+    referral = elsewhere(town.referral)
+    admin, other = screens(town.admin), screens(town.second_admin)
+    other.goto(f"/referrals/{referral}/")
+    held: list[Route] = []
+    admin.route("**/rufaa/live*.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright wants a function of its own
+    admin.goto(f"/referrals/{referral}/", wait_until="commit")
+    admin.get_by_text("Cancel this referral").first.click()
+    expect(admin.get_by_label("Why").nth(1)).to_be_visible()
+    held[0].continue_()
+    other.get_by_role("button", name="Approve").click()
+
+    expect(admin.locator(".marks .badge").last).to_have_text("Particulars")
+    expect(admin.get_by_label("Why").first).to_be_visible()
 
 
 def test_a_message_stays_while_the_page_fetches_itself_again(

@@ -39,9 +39,15 @@
   document.addEventListener("DOMContentLoaded", listen);
   document.addEventListener("htmx:after:swap", listen);
   document.addEventListener("visibilitychange", () => { if (!document.hidden && waiting) again(); });
-  // what somebody opened stays open, as it is
+  // what somebody opened stays open, as it is: from the click on, and where it was clicked before this was loaded
+  const keep = (details, open) => details.toggleAttribute("hx-morph-skip", open);
+  document.querySelectorAll("details[open]").forEach((details) => keep(details, true));
+  document.addEventListener("click", (event) => {
+    const details = event.target.closest("summary")?.parentElement;
+    if (details && !details.open) keep(details, true);
+  });
   document.addEventListener("toggle", (event) => {
-    if (event.target.matches("details")) event.target.toggleAttribute("hx-morph-skip", event.target.open);
+    if (event.target.matches("details")) keep(event.target, event.target.open);
   }, true);
   document.addEventListener("input", (event) => {
     if (event.target.form) event.target.form.setAttribute("hx-morph-skip", "");
