@@ -113,6 +113,22 @@ def test_from_the_fee_to_the_outcome_with_a_time_between(
     assert id_of(receiver) == referral
 
 
+def test_the_times_that_the_page_itself_shows_go_when_another_takes_one(
+    town: World, screens: Screens, elsewhere: Elsewhere
+) -> None:
+    heart, referral = elsewhere(lambda: (a_clinic(town), waiting(town)))
+    admin = screens(town.admin)
+    admin.goto(f"/referrals/{referral}/")
+    expect(admin.get_by_label("Time")).to_be_visible()
+
+    elsewhere(lambda: take(town.second_admin, referral, free(heart)[8]))
+
+    expect(admin.get_by_text("Held until the fee is paid", exact=True)).to_be_visible()
+    expect(admin.get_by_label("Time")).to_be_hidden()
+    admin.get_by_text("Another time").click()
+    expect(admin.get_by_label("Time")).to_be_visible()
+
+
 def test_the_hold_runs_out_while_the_pin_is_typed_and_the_patient_chooses_again(
     town: World, simulator: RunningSimulator, worker: Worker, browser: Browser, gateway: Running, elsewhere: Elsewhere
 ) -> None:

@@ -39,15 +39,17 @@
   document.addEventListener("DOMContentLoaded", listen);
   document.addEventListener("htmx:after:swap", listen);
   document.addEventListener("visibilitychange", () => { if (!document.hidden && waiting) again(); });
-  // what somebody opened stays open, as it is: from the click on, and where it was clicked before this was loaded
+  // what somebody opened stays open, as it is: from the click on, and where it was clicked before this was loaded;
+  // what the server opened (data-open) moves on
   const keep = (details, open) => details.toggleAttribute("hx-morph-skip", open);
-  document.querySelectorAll("details[open]").forEach((details) => keep(details, true));
+  document.querySelectorAll("details[open]:not([data-open])").forEach((details) => keep(details, true));
   document.addEventListener("click", (event) => {
     const details = event.target.closest("summary")?.parentElement;
     if (details && !details.open) keep(details, true);
   });
   document.addEventListener("toggle", (event) => {
-    if (event.target.matches("details")) keep(event.target, event.target.open);
+    const details = event.target;
+    if (details.matches("details") && !(details.open && "open" in details.dataset)) keep(details, details.open);
   }, true);
   document.addEventListener("input", (event) => {
     if (event.target.form) event.target.form.setAttribute("hx-morph-skip", "");
