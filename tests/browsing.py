@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-expect.set_options(timeout=20_000)  # for all of a process; its own five seconds are short where others work, too
+expect.set_options(timeout=20_000)  # for all of a process: five seconds are too few on a busy machine
 
 FLAGS = [
     "--no-sandbox",

@@ -369,11 +369,11 @@ def test_a_reading_that_cannot_be_noted_shows_nothing(world: World, gateway: Run
 
 
 def test_reading_the_same_again_writes_nothing(world: World, gateway: Running) -> None:
-    referral = world.referral()
-    gateway.do("query", "referrals:getReferral", {"referralId": referral}, by=world.admin)
     begun = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS xid"
 
     def takes_none() -> bool:
+        referral = world.referral()
+        gateway.do("query", "referrals:getReferral", {"referralId": referral}, by=world.admin)
         before = rows(begun)
         gateway.do("query", "referrals:getReferral", {"referralId": referral}, by=world.admin)
         return rows(begun) == before

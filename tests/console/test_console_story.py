@@ -129,7 +129,8 @@ def test_what_was_opened_before_the_scripts_came_stays_open(
     other.goto(f"/referrals/{referral}/")
     held: list[Route] = []
     admin.route("**/rufaa/live*.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright wants a function of its own
-    admin.goto(f"/referrals/{referral}/", wait_until="commit")
+    with admin.expect_request("**/rufaa/live*.js"):
+        admin.goto(f"/referrals/{referral}/", wait_until="commit")
     admin.get_by_text("Cancel this referral").first.click()
     expect(admin.get_by_label("Why").nth(1)).to_be_visible()
     held[0].continue_()

@@ -82,7 +82,7 @@ class Roles:
         role = Role(process, self.url, log)
         if name == "gateway":
             wait_until(lambda: process.poll() is not None or _healthy(self.url), what="the gateway's health")
-            assert process.poll() is None, log.read_text()  # a worker may be told to die, and be quick
+            assert process.poll() is None, log.read_text()
         return role
 
 

@@ -260,8 +260,10 @@ def test_a_callback_that_is_perhaps_stored_is_stored_again_and_settles_once(
     town: World, simulator: RunningSimulator, proxy: CuttingProxy, roles: Any, cut: Cut
 ) -> None:
     assert batcher._SILENT_S < batcher.PATIENCE_S
-    patient = "from rufaa.ingest import batcher; batcher.PATIENCE_S = 20.0"
-    roles.start("gateway", changed=patient, DATABASE_URL=proxy.url)
+    early = (
+        "from rufaa.ingest import batcher; batcher._SILENT_S = 1.0"  # four seconds are left for the other connection
+    )
+    roles.start("gateway", changed=early, DATABASE_URL=proxy.url)
     simulator.script(Fault(FaultKind.CALLBACK_LOST))
     referral, prompt = town.prompted(PAYS)
     roles.start("worker")

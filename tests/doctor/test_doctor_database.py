@@ -159,10 +159,12 @@ def test_a_callback_and_a_prompt_that_nobody_takes_are_problems(world: World, da
     found = look(database)
     assert (found["inbox"].state, found["prompts-due"].state) == (State.OK, State.OK)
 
-    advance(601)
+    advance(61)
     found = look(database)
 
     assert (found["inbox"].state, found["prompts-due"].state) == (State.PROBLEM, State.PROBLEM)
+    advance(540)
+    found = look(database)
     assert found["inbox"].found == "Callbacks that wait to be settled: 1, the oldest since 10 min."
     assert "worker" in found["inbox"].do
 

@@ -422,11 +422,11 @@ def test_a_head_or_a_framing_without_end_is_cut_off(address: tuple[int, str], wh
 def test_two_hundred_slow_senders_do_not_stop_an_honest_one(address: tuple[int, str], books: None) -> None:
     port, path = address
     with ExitStack() as stack:
+        began = time.monotonic()
         for number in range(200):
             slow = stack.enter_context(connected(port))
             slow.sendall(request(path, b"{" * 1000, length="1001") if number % 2 else b"POST /h/x HTTP/1.1\r\nX: ")
 
-        began = time.monotonic()
         assert [post(f"http://127.0.0.1:{port}{path}", BODY).status for _ in range(20)] == [200] * 20
         assert time.monotonic() - began < Connection.head_s  # nobody waited for their end
 
@@ -444,7 +444,7 @@ def test_where_connections_run_out_those_that_say_nothing_make_room(
     with ExitStack() as stack:
         working = stack.enter_context(connected(port))
         working.sendall(request(path, BODY[:1], length=str(len(BODY))))  # the first of all
-        wait_until(lambda: ingest._reading == 1, what="what it wants, which has been read")
+        wait_until(lambda: ingest._reading == 1, what="the reading of its one byte")
         silent = [stack.enter_context(connected(port)) for _ in range(40)]
 
         assert post(f"http://127.0.0.1:{port}{path}", BODY).status == 200

@@ -91,7 +91,7 @@ def test_explain_finds_the_same_story_by_every_clue(demo: Demo, paid: dict[str, 
 
 def test_explain_says_why_a_prompt_was_not_paid(demo: Demo) -> None:
     referral = demo.waiting()
-    assert demo.push(referral, CANCELS)["success"] is True
+    demo.ring(referral, CANCELS)
     wait_until(lambda: demo.payments(referral)[0]["status"] == "failed", what="the cancelled prompt")
 
     story = said(demo, "explain", referral)

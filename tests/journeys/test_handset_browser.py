@@ -52,7 +52,7 @@ def page(browser: Browser) -> Iterator[Page]:
 def ringing(demo: Demo) -> Iterator[str]:
     """A referral whose prompt rings on RINGS, which is left silent whatever the test did. Its id."""
     referral = demo.waiting()
-    assert demo.push(referral, RINGS)["success"] is True
+    demo.ring(referral, RINGS)
     yield referral
     post(f"{demo.handset}/control/phones/{RINGS}/answer", {"action": "cancel"})
     wait_until(lambda: demo.payments(referral)[0]["status"] in {"completed", "failed"}, what="the end of the prompt")
@@ -86,7 +86,7 @@ def test_an_open_handset_rings_without_a_reload(demo: Demo, page: Page) -> None:
     expect(page.locator(".link")).to_have_text("Safaricom")
     expect(page.get_by_role("dialog")).to_be_hidden()
 
-    assert demo.push(referral, RINGS)["success"] is True
+    demo.ring(referral, RINGS)
 
     expect(page.get_by_role("dialog")).to_be_visible()
     expect(page.get_by_label("M-PESA PIN, four digits")).to_be_focused()
@@ -135,7 +135,7 @@ def test_a_forger_who_is_switched_on_is_not_believed_and_the_pin_is(demo: Demo, 
     expect(page.locator("#on-now")).to_have_text("On now: forged callback (once).")
     balance = page.locator(".balance").inner_text()
 
-    assert demo.push(referral, RINGS)["success"] is True
+    demo.ring(referral, RINGS)
     expect(forger.get_by_label("Off")).to_be_checked()  # it was used
     doubted = "it is believed only after a query"
     wait_until(lambda: doubted in demo.rufaa("explain", referral).stdout, what="the doubt about the forgery")

@@ -156,7 +156,7 @@ def test_the_watching_example_says_who_comes_and_who_is_paid(demo: Demo) -> None
         referral = demo.waiting(patient=name)
         assert _line(watching, name) == f"{name} is pending-payment now.\n"
 
-        assert demo.push(referral, PAYS)["success"] is True
+        demo.ring(referral, PAYS)
 
         assert _line(watching, name) == f"{name} is paid now.\n"
         watching.send_signal(signal.SIGINT)

@@ -82,8 +82,9 @@ def test_a_page_made_from_what_nobody_can_name_hears_everything(gateway: Running
 def test_a_lost_listener_tells_every_page(gateway: Running, world: World) -> None:
     with listening(gateway, "referral:0123456789ab") as page:
         execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ %(marks)s",
-            marks="LISTEN|rufaa_mark|^SELECT 1$",  # what a listener said last
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND query ~ %(last_said)s",
+            last_said=r"LISTEN|^SELECT pg_notify\(\$1, ''\)$|^SELECT 1$",
         )
         page.until(b"event: tick")
 

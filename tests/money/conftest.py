@@ -32,7 +32,7 @@ def gateway(one_gateway: Running, database: str) -> Running:
 
 @pytest.fixture
 def standing_clock(database: str) -> Iterator[None]:
-    """The database's time stands, and only ``advance`` moves it: a second decides, however slow we are."""
+    """The database's time stands, and only ``advance`` moves it: for what one second decides."""
     running = str(value("SELECT pg_get_functiondef('rufaa_now'::regproc)"))
     assert running.count("statement_timestamp()") == 1
     execute(running.replace("statement_timestamp()", f"timestamptz '{value('SELECT now()').isoformat()}'"))

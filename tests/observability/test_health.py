@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 import urllib.error
 import urllib.request
 import uuid
@@ -68,7 +69,9 @@ def test_a_database_that_freezes_holds_nobody_up(database: str, gateway: Running
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:
+        began = time.monotonic()
         wait_until(lambda: wrong(f"{gateway.url}/healthz") == {"database": "TimeoutError"}, what="the check")
+        assert time.monotonic() - began < 15  # two answers and a bit, on a busy machine
     finally:
         for pid in pids:
             with suppress(ProcessLookupError):

@@ -24,15 +24,15 @@ def quiet() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="module")
 def patient(database_url: str) -> Iterator[None]:
-    """Nobody gives up waiting for a lock or a connection before the race is over, however slow the machine is."""
+    """Nobody gives up waiting for a lock or a connection because the machine is busy."""
     options = connection.settings_dict["OPTIONS"]
     before = dict(options)
-    close_connections()
     options["pool"] = {**before["pool"], "timeout": 60}
     options["options"] += " -c lock_timeout=60s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
-    yield
     close_connections()
+    yield
     options.update(before)
+    close_connections()
 
 
 @pytest.fixture

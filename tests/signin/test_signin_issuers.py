@@ -532,4 +532,4 @@ def test_the_end_of_the_server_does_not_wait_for_an_issuer(stub: StubIssuer) -> 
         with pytest.raises(asyncio.CancelledError):
             await held
 
-    asyncio.run(asyncio.wait_for(main(), 30))  # cancelled, so before it would have been called silent
+    asyncio.run(asyncio.wait_for(main(), 30))  # cancelled: it did not wait to be called silent
