@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,8 @@ from sabotage.guards import GUARDS, Guard
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE_S: Final = 600
 TEMPLATE: Final = "rufaa_sabotage"
+SCRIPT: Final = "src/rufaa/db/fresh.sql"
+"""What makes the tables of an empty database in the migrations' place, whole where a migration is broken."""
 _CAUGHT: Final = re.compile(r"^(?:FAILED|ERROR) ([^\s\[]+::[^\s\[]+)", re.MULTILINE)
 _IN_SETUP: Final = re.compile(r"^_+ ERROR (?:at setup of|collecting) ", re.MULTILINE)
 
@@ -127,13 +129,16 @@ def run_tests(copy: Path, tests: Sequence[str], *more: str, migrate: bool = Fals
 
 def sabotage(guard: Guard, copy: Path) -> Verdict:
     """Break it, run its tests, and put it right again."""
-    whole = (copy / guard.file).read_text(encoding="utf-8")
-    (copy / guard.file).write_text(broken_text(guard, copy), encoding="utf-8")
+    broken = {guard.file: broken_text(guard, copy)}
+    if makes_tables(guard) and (copy / SCRIPT).is_file():
+        broken[SCRIPT] = ""
+    whole = {name: (copy / name).read_text(encoding="utf-8") for name in broken}
     began = time.monotonic()
     try:
+        _write(copy, broken)
         code, words = run_tests(copy, guard.tests, "-x", migrate=makes_tables(guard))
     finally:
-        (copy / guard.file).write_text(whole, encoding="utf-8")
+        _write(copy, whole)
     took_s = time.monotonic() - began
     found = _CAUGHT.search(words)
     if code == 0:
@@ -141,6 +146,11 @@ def sabotage(guard: Guard, copy: Path) -> Verdict:
     if code == 1 and found is not None and _IN_SETUP.search(words) is None:
         return Verdict(guard, "caught", found[1], took_s)
     return Verdict(guard, "UNCLEAR", words.strip().rpartition("\n")[2][:120], took_s)
+
+
+def _write(copy: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        (copy / name).write_text(text, encoding="utf-8")
 
 
 def fail_anyway(copy: Path, tests: Sequence[str]) -> set[str]:

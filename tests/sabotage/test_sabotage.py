@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sabotage.guards import GUARDS, Guard
-from sabotage.run import ROOT, NoSuchText, broken_text, chosen, main
+from sabotage.run import ROOT, SCRIPT, NoSuchText, broken_text, chosen, main
 
 
 def test_there_are_guards_and_each_has_its_name() -> None:
@@ -65,6 +65,20 @@ def test_a_guard_is_caught_and_put_right_again(toy: Path, capsys: pytest.Capture
     assert out.startswith("caught ")
     assert "1 of 1 caught" in out
     assert (toy / "src" / "till.py").read_text() == whole
+
+
+def test_tables_are_made_by_the_broken_migration_and_not_by_the_script(toy: Path) -> None:
+    files = {"src/app/migrations/0001.sql": "UNIQUE", SCRIPT: "UNIQUE"}
+    for name, text in files.items():
+        (toy / name).parent.mkdir(parents=True)
+        (toy / name).write_text(text)
+    (toy / "tests" / "test_tables.py").write_text(
+        "from pathlib import Path\n\n\ndef test_unique():\n"
+        f"    assert 'UNIQUE' in (Path({SCRIPT!r}).read_text() or Path('src/app/migrations/0001.sql').read_text())\n"
+    )
+    dropped = Guard("dropped", "two of one", "src/app/migrations/0001.sql", "UNIQUE", "", ("tests/test_tables.py",))
+
+    assert main([dropped], root=toy) == 0
 
 
 def test_a_guard_that_nothing_tests_survives_and_is_named(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
