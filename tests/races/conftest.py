@@ -27,8 +27,8 @@ def patient(database_url: str) -> Iterator[None]:
     """Nobody gives up waiting for a lock or a connection because the machine is busy."""
     options = connection.settings_dict["OPTIONS"]
     before = dict(options)
-    options["pool"] = {**before["pool"], "timeout": 60}
-    options["options"] += " -c lock_timeout=60s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
+    options["pool"] = {**before["pool"], "timeout": 30}
+    options["options"] += " -c lock_timeout=20s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
     close_connections()
     yield
     options.update(before)
