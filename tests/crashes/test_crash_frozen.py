@@ -243,9 +243,7 @@ def test_a_frozen_postgres_is_said_to_be_away_and_is_used_again_when_it_thaws(
             print("calls", [(round(each.result()[1], 1), each.result()[0].json["message"][:40]) for each in calls])
             print("health", [(answer.status, round(took_s, 1), answer.json) for answer, took_s in healths])
             assert {answer.status for answer, _ in healths} == {503}
-            assert (
-                max(took_s for _, took_s in healths) < 12
-            )  # who asks for health does not wait as callbacks and calls do
+            assert max(took_s for _, took_s in healths) < 12  # not as long as a call
         thawed = time.monotonic()
 
         # then: everything goes on by itself

@@ -382,7 +382,6 @@ def test_the_figures_are_read_once_in_five_seconds(gateway: Running, monkeypatch
     assert figures._for_s == FIGURES_KEPT_S == 5
     first = figures_of(gateway.url)
     monkeypatch.setattr(figures, "_for_s", 3600)
-    first = scrape(gateway.url)
     execute("INSERT INTO inbox (kind, subject, source, trusted, body) VALUES ('stk', gen_random_uuid(), 'x', true, '')")
 
     for _ in range(10):
