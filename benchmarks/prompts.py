@@ -35,8 +35,8 @@ WARM_UP: Final = 10
 PAUSE_S: Final = 0.1
 """Between two clicks: by then the worker has written down what became of the last one."""
 PUSHES: Final = 5000
-AT_ONCE: Final = 100
-"""Connections that the worker opens at most."""
+AT_ONCE: Final = 200
+"""Pushes that a worker has on their way at most."""
 _PUSH_PATH: Final = "/mpesa/stkpush/v1/processrequest"
 _PATIENCE_S: Final = 240.0
 

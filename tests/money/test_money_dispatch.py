@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import pytest
 
+from rufaa.daraja.client import Daraja, new_session
 from rufaa.daraja.outcomes import Accepted, Exchange, NotSent, PushOutcome, Unknown
 from rufaa.db.aside import Aside, DatabaseSilent
 from rufaa.db.atomic import unit
+from rufaa.ingest.address import callback_url
 from rufaa.payments import dispatch
-from rufaa.payments.dispatch import Claimed, Records, claim_due, record
-from support import World, execute, rows
+from rufaa.payments.access import Accounts
+from rufaa.payments.dispatch import Claimed, Dispatcher, Records, claim_due, record
+from rufaa.simulator.testing import RunningSimulator
+from support import KEYS, World, execute, pushes, rows
 
 T = TypeVar("T")
 NOTHING = Exchange(None, b"", datetime(2026, 11, 23, tzinfo=UTC), 0.1)
@@ -57,7 +62,9 @@ def written(aside: Slow, answers: list[tuple[Claimed, PushOutcome]], *, draining
         records = Records(aside)
         records.draining = draining
         async with asyncio.timeout(20):
-            await asyncio.gather(*(records.write(*answer) for answer in answers))
+            for answer in answers:
+                records.add(*answer)
+            await records.written(down_to=0)
 
     try:
         asyncio.run(main())
@@ -148,3 +155,77 @@ def test_a_worker_that_stops_tries_once_and_leaves_it_to_the_lease(world: World)
 
     assert aside.runs == 1
     assert {state for state, _ in states().values()} == {"sending"}
+
+
+class Stuck:
+    """A dispatcher whose answers are written down when ``free`` is set, and one prompt for it on each of its phones."""
+
+    def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch, phones: int) -> None:
+        for number in range(phones):
+            world.prompted(f"25470800{number:04d}")
+        self.free = asyncio.Event()
+        commit = Records._commit
+
+        async def held(records: Records, answers: Any) -> None:
+            await self.free.wait()
+            await commit(records, answers)
+
+        monkeypatch.setattr(Records, "_commit", held)
+
+    def run(self, story: Callable[[Dispatcher, Slow], Coroutine[Any, Any, None]], *, at_once: int) -> None:
+        async def main() -> None:
+            aside = Slow()
+            try:
+                async with new_session() as session, asyncio.timeout(20):
+                    daraja = Daraja(session)
+                    url = partial(callback_url, "http://127.0.0.1:9", keys=KEYS)
+                    accounts = Accounts(daraja, aside, keys=KEYS)
+                    dispatcher = Dispatcher(daraja, accounts, aside, callback_url=url, at_once=at_once)
+                    await story(dispatcher, aside)
+                    self.free.set()
+                    await dispatcher.drain()
+            finally:
+                aside.close()
+
+        asyncio.run(main())
+
+
+def test_an_answer_makes_room_for_the_next_prompt_before_it_is_written(
+    town: World, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(dispatcher: Dispatcher, _aside: Slow) -> None:
+        for sent in (1, 2):
+            await dispatcher.round()
+            await asyncio.wait(dispatcher._flying)
+            assert pushes(simulator) == sent
+        written = await asyncio.to_thread(states)
+        assert [state for state, _ in written.values()] == ["sending", "sending"]
+
+    Stuck(town, monkeypatch, 2).run(story, at_once=1)
+
+    assert [state for state, _ in states().values()] == ["pending", "pending"]
+
+
+def test_nothing_is_claimed_while_too_many_answers_wait_to_be_written(
+    town: World, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "_UNWRITTEN", 2)
+    stuck = Stuck(town, monkeypatch, 3)
+
+    async def story(dispatcher: Dispatcher, aside: Slow) -> None:
+        for _ in range(2):
+            await dispatcher.round()
+            await asyncio.wait(dispatcher._flying)
+        asked = aside.runs
+
+        third = asyncio.create_task(dispatcher.round())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert (aside.runs, pushes(simulator)) == (asked, 2)
+
+        stuck.free.set()
+        await third
+
+    stuck.run(story, at_once=1)
+
+    assert pushes(simulator) == 3

@@ -33,8 +33,11 @@ class Timeouts:
     total_s: float = 25.0
 
 
-def new_session(*, connections: int = 100, keepalive_s: float = 10.0, trust_env: bool = False) -> aiohttp.ClientSession:
+def new_session(*, connections: int = 250, keepalive_s: float = 10.0, trust_env: bool = False) -> aiohttp.ClientSession:
     """A session fit for ``Daraja``: no cookies, no proxy from the environment unless ``trust_env``.
+
+    ``connections`` are for all that a worker sends at once (200 pushes, the rest some fifty): who finds none waits, and
+    its time for connecting passes.
 
     Idle connections are dropped after ``keepalive_s``, well before the gateway drops them: a push written into a
     connection that is just being closed is Unknown, although it most likely never arrived.

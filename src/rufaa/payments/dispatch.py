@@ -11,7 +11,7 @@ import math
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, assert_never
 
 import structlog
@@ -49,6 +49,8 @@ CLOCK_SLACK_S: Final = 60
 _RECORD_FOR_S: Final = 600
 _RECORD_AGAIN_S: Final = 2.0
 _LAND_S: Final = 0.02
+_UNWRITTEN: Final = 400
+"""Answers that are still to be written down: while there are so many, nothing is claimed."""
 _TURNS: Final = 2
 """Of the event loop, until what was claimed is on its way. Whoever asks the database before that would hold it up."""
 DESCRIPTION: Final = "Referral fee"  # at most 13 characters (daraja.md §3); no name, no diagnosis
@@ -180,7 +182,7 @@ class Dispatcher:
         aside: Aside,
         *,
         callback_url: Callable[[uuid.UUID], str],
-        at_once: int = 100,
+        at_once: int = 200,
     ) -> None:
         self._daraja = daraja
         self._accounts = accounts
@@ -192,7 +194,10 @@ class Dispatcher:
         self._tidied_at = -math.inf
 
     async def round(self) -> float | None:
-        """Claim and start sending what is due; returns seconds until more may go, None if nothing waits."""
+        """Claim and start sending what is due; returns seconds until more may go, None if nothing waits.
+
+        A prompt that Daraja has answered makes room for the next one before its answer is written down.
+        """
         room = await self._room()
         if room <= 0:
             return 0.0
@@ -215,6 +220,7 @@ class Dispatcher:
 
     async def _room(self) -> int:
         """How many more may fly. Waits for some that have landed, but not long: each round has its price."""
+        await self._records.written(down_to=_UNWRITTEN - 1)
         if len(self._flying) > self._at_once * 3 // 4:
             await asyncio.wait(self._flying, timeout=_LAND_S)
         if len(self._flying) >= self._at_once:
@@ -245,6 +251,7 @@ class Dispatcher:
         self._records.draining = True
         if self._flying:
             await asyncio.wait(self._flying)
+        await self._records.written(down_to=0)
 
     async def _send(self, prompt: Claimed, account: AtHand | Exception, *, claimed_at: float) -> None:
         outcome = await self._push(prompt, account, claimed_at=claimed_at)
@@ -257,7 +264,7 @@ class Dispatcher:
             took_s=round(outcome.exchange.took_s, 3),
         )
         metrics.pushed(type(outcome).__name__, status=outcome.exchange.status, took_s=outcome.exchange.took_s)
-        await self._records.write(prompt, outcome)
+        self._records.add(prompt, outcome)
 
     async def _push(self, prompt: Claimed, account: AtHand | Exception, *, claimed_at: float) -> PushOutcome:
         started_at = clock.now()
@@ -293,7 +300,6 @@ class _Answer:
     outcome: PushOutcome
     until: float
     alone: bool = False
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def _named(answers: Sequence[_Answer]) -> str:
@@ -310,22 +316,29 @@ class Records:
     def __init__(self, aside: Aside) -> None:
         self._aside = aside
         self._waiting: list[_Answer] = []
+        self._being_written: list[_Answer] = []
         self._writing: asyncio.Task[None] | None = None
+        self._fewer = asyncio.Event()
         self.draining = False
         """Set when the worker stops: nothing is tried again."""
 
-    async def write(self, prompt: Claimed, outcome: PushOutcome) -> None:
-        """Returns when it is written, or given up."""
-        answer = _Answer(prompt, outcome, until=_uptime_s() + _RECORD_FOR_S)
-        self._waiting.append(answer)
+    def add(self, prompt: Claimed, outcome: PushOutcome) -> None:
+        """It is written soon, in a task of its own."""
+        self._waiting.append(_Answer(prompt, outcome, until=_uptime_s() + _RECORD_FOR_S))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
-        await answer.ended.wait()
+
+    async def written(self, *, down_to: int) -> None:
+        """Returns when at most ``down_to`` answers are left to be written; those that are given up are not left."""
+        while len(self._waiting) + len(self._being_written) > down_to:
+            self._fewer.clear()
+            await self._fewer.wait()
 
     async def _write(self) -> None:
         while self._waiting:
             count = 1 if self._waiting[0].alone else len(self._waiting)
             answers, self._waiting = self._waiting[:count], self._waiting[count:]
+            self._being_written = answers
             try:
                 await self._commit(answers)
             except (DatabaseSilent, OperationalError, InterfaceError):
@@ -337,10 +350,8 @@ class Records:
                 _log.exception("prompt.outcome_not_recorded", prompt=_named(answers))
                 if count > 1:  # one of them spoils it: each is tried by itself
                     self._again([replace(each, alone=True) for each in answers])
-            waiting = {each.prompt.id for each in self._waiting}
-            for each in answers:
-                if each.prompt.id not in waiting:
-                    each.ended.set()
+            self._being_written = []
+            self._fewer.set()
 
     def _again(self, answers: list[_Answer]) -> None:
         self._waiting = answers + self._waiting
