@@ -19,6 +19,8 @@ import tempfile
 import time
 import uuid
 from collections.abc import Sequence
+from itertools import pairwise
+from operator import itemgetter
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -33,6 +35,8 @@ RATE: Final = 6000.0
 STORM_S: Final = 60.0
 STEPS: Final = (250.0, 500.0, 750.0, 1000.0, 1500.0, 2000.0)
 """Callbacks a second, tried one after another, each for a fourth of ``STORM_S``."""
+_TYPED_S: Final = ((0.0, 0.9), (0.5, 15.8), (0.9, 27.5), (0.95, 32.2), (0.99, 48.5), (1.0, 71.8))
+"""Shares of the payers, and within how many seconds of the push their payment was told: daraja.md §12, of 1,132."""
 ACCEPTED: Final = 12_000
 """Callbacks of one acceptance run."""
 REPEATS: Final = 5
@@ -45,14 +49,19 @@ _INSERT: Final = (
 
 
 class Callbacks:
-    """A success for each ringing prompt, as bytes ready to be sent; each is sent once."""
+    """A success for each ringing prompt, as bytes ready to be sent; each is sent once.
+
+    They come in the order in which people would type their PINs, had the prompts been sent at ``RATE``.
+    """
 
     def __init__(self) -> None:
         from rufaa.ingest.address import callback_url
         from support import rows
 
         found = rows("SELECT id, amount_cents, payer_phone FROM prompt WHERE state = 'pending' ORDER BY id")
-        random.Random(1).shuffle(found)  # people type their PINs in no order
+        chance = random.Random(1)
+        due = [number / RATE + _typed_s(chance.random()) for number in range(len(found))]
+        found = [row for _, row in sorted(zip(due, found, strict=True), key=itemgetter(0))]
         self._requests = [
             request(
                 urlsplit(callback_url("http://here", row["id"], keys=(SECRET,))).path,
@@ -68,6 +77,12 @@ class Callbacks:
             raise RuntimeError("there are too few prompts")
         self.sent += count
         return taken
+
+
+def _typed_s(share: float) -> float:
+    """Seconds within which this share of the payers has typed the PIN; between two that were measured, a line."""
+    (low, from_s), (high, to_s) = next(each for each in pairwise(_TYPED_S) if share <= each[1][0])
+    return from_s + (to_s - from_s) * (share - low) / (high - low)
 
 
 def measured(quick: bool) -> list[Figure]:
