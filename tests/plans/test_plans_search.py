@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -119,6 +120,27 @@ def test_a_rare_word_is_looked_up_and_what_it_finds_is_asked_for_the_common_one(
     assert asked(world.admin, "Wanjiku patient2321") == [("found", "patient2321")]
     assert len(found(world.admin, "patient2321 otieno")) + len(found(world.admin, "patient2321 wanjiku")) <= 1
     assert len(found(world.admin, "patient2321")) == 1
+
+
+@pytest.mark.parametrize("status", [None, Status.PENDING_ADMIN])
+def test_only_the_rare_word_is_looked_up_in_the_index(world: World, counted: None, status: Status | None) -> None:
+    """Of a common word it would make a list of all who have it, also where that is an index's second condition."""
+    conditions: list[str] = []
+
+    def explained(execute: Any, sql: str, params: Any, *rest: Any) -> Any:
+        if sql in {search._SQL["found"], search._SQL["found_among"]}:
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL enable_seqscan = off")
+                cursor.execute(f"EXPLAIN {sql}", params)
+                plan = "\n".join(line for (line,) in cursor.fetchall())
+            conditions.extend(re.findall(r"Index Cond: (.*@@.*)", plan))
+        return execute(sql, params, *rest)
+
+    with connection.execute_wrapper(explained):
+        found(world.admin, "wanjiku patient2321", status=status)
+        found(world.admin, "patient2321", status=status)
+
+    assert [each.count("@@") for each in conditions] == [1, 1]
 
 
 def test_a_beginning_that_says_little_is_looked_up_with_all_others(world: World, counted: None) -> None:

@@ -1,13 +1,13 @@
 -- name: found
 -- Their index is read first, whatever the planner thinks of walking through the newest until enough agree: it may have to
 -- walk through all. In the index are only the words that few rows have: of a common one it would make a list of all that
--- have it, before it looks at another.
+-- have it, before it looks at another. IS TRUE keeps the whole text from the index, as no index serves such a condition.
 WITH sought AS MATERIALIZED (
     SELECT referral_id AS id FROM referral_search
     WHERE words @@ (SELECT search_query(%(looked_up)s::text, %(medical)s::text, %(money)s::text))
         AND (
             %(looked_up)s::text = %(text)s::text
-            OR words @@ (SELECT search_query(%(text)s::text, %(medical)s::text, %(money)s::text))
+            OR (words @@ (SELECT search_query(%(text)s::text, %(medical)s::text, %(money)s::text))) IS TRUE
         )
         -- what the receiving facility alone may find has to be released
         AND (released OR words @@ (SELECT search_query(%(text)s::text, %(unreleased)s::text, %(money)s::text)))
@@ -32,7 +32,7 @@ WITH sought AS MATERIALIZED (
     WHERE words @@ (SELECT search_query(%(looked_up)s::text, %(medical)s::text, %(money)s::text))
         AND (
             %(looked_up)s::text = %(text)s::text
-            OR words @@ (SELECT search_query(%(text)s::text, %(medical)s::text, %(money)s::text))
+            OR (words @@ (SELECT search_query(%(text)s::text, %(medical)s::text, %(money)s::text))) IS TRUE
         )
         -- what the receiving facility alone may find has to be released
         AND (released OR words @@ (SELECT search_query(%(text)s::text, %(unreleased)s::text, %(money)s::text)))
