@@ -49,8 +49,9 @@ CLOCK_SLACK_S: Final = 60
 _RECORD_FOR_S: Final = 600
 _RECORD_AGAIN_S: Final = 2.0
 _LAND_S: Final = 0.02
-_UNWRITTEN: Final = 400
-"""Answers that are still to be written down: while there are so many, nothing is claimed."""
+_UNWRITTEN: Final = 200
+"""Answers that are still to be written down: while there are so many, nothing is claimed. A worker that dies takes them
+along, and their prompts become UNKNOWN."""
 _TURNS: Final = 2
 """Of the event loop, until what was claimed is on its way. Whoever asks the database before that would hold it up."""
 DESCRIPTION: Final = "Referral fee"  # at most 13 characters (daraja.md §3); no name, no diagnosis
