@@ -5,8 +5,8 @@ seed's outcome is kept there, and a run that was stopped goes on: what is kept o
 
 ``PAYMENTS`` are fees that somebody is to pay; a seed has at most ``PER_SEED`` of them, so many payments are many seeds,
 and each seed has faults of its own. What fails is printed with its trace and the command that replays it, and kept in
-``seeds.txt``. Exits with 1 if anything failed, or if a run of ``WHOLE`` payments and more never met something that it
-should.
+``seeds.txt``. Exits with 1 if anything failed, or if a run of many payments never met something that it should
+(``coverage``).
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def _close(outcomes: list[Outcome], procs: int) -> int:
     took_s = sum(each.took_s for each in outcomes) / procs
     print(coverage.table(counts, moves))
     failed = [each.seed for each in outcomes if not each.ok]
-    missed = coverage.missed(counts, moves) if payments >= coverage.WHOLE else []
+    missed = coverage.missed(counts, moves, payments=payments)
     print(
         f"{payments} payments, {counts['push accepted']} prompts, {coverage.moved(counts)} movements of money,"
         f" {sum(each.steps for each in outcomes)} statements,"

@@ -50,7 +50,7 @@ class Finance:
             return
         jobs = [
             *[lambda row=row: self._waits(who, row) for row in self._look(finance.waiting, who)[:3]],
-            *[lambda row=row: self._task(who, row) for row in self._look(finance.tasks, who)[:40]],
+            *[lambda row=row: self._task(who, row) for row in self._look(self._to_give_back, who)[:40]],
             *[lambda row=row: self._refund(row) for row in self._look(finance.under_way, who)[:40]],
         ]
         if chance.random() < 0.5:
@@ -58,6 +58,9 @@ class Finance:
                 await job()
         else:  # two of them at two desks
             await asyncio.gather(*(job() for job in jobs))
+
+    def _to_give_back(self, tx: Tx, who: Actor) -> list[dict[str, Any]]:
+        return finance.tasks(tx, who, kind="refund")
 
     def _look(self, what: Callable[[Tx, Actor], list[dict[str, Any]]], who: Actor) -> list[dict[str, Any]]:
         return self._simulation.hub.quietly(lambda: unit(lambda tx: what(tx, who)))
@@ -90,7 +93,7 @@ class Finance:
 
     async def _task(self, who: Actor, row: dict[str, Any]) -> None:
         """A referral that was cancelled after it was paid: its money goes back."""
-        if row["kind"] == "refund" and row["receipt_id"] is not None and row["account_code"] is not None:
+        if row["receipt_id"] is not None and row["account_code"] is not None:
             self._count("finance proposed to give a fee back")
             await self._do(
                 who,

@@ -27,7 +27,8 @@ from rufaa.simulator.shapes import SHAPES
 
 _SHARE_ON: Final = 0.7  # of the kinds, for one seed
 _FORGERS_HASTE_S: Final = 30.0
-_BUSY: Final = ("26", codes.RULE_LIMITED)  # an order that fails without a fault of who ordered it
+_ORDER_FAILS: Final = ("26", codes.RULE_LIMITED, codes.BALANCE_LOW)
+"""Without a fault of who ordered it: of the first two nobody knows whether anything was done, of the last all do."""
 _FAILURES: Final = (codes.BALANCE_LOW, codes.EXPIRED, codes.CANCELLED, codes.NOT_REACHED, codes.WRONG_PIN)
 _TAMPERED_FIELDS: Final[Mapping[str, tuple[object, ...]]] = {
     "amount": (1, 999.99, 0, "1000,00", None),
@@ -227,7 +228,7 @@ _PARAMETERS: Final[Mapping[FaultKind, Make]] = {
     },
     FaultKind.CONFIRMATION_REORDERED: lambda chance, _: {"delay_s": chance.uniform(10, 120)},
     FaultKind.CONFIRMATION_MASKED: lambda chance, _: {"phone_as": chance.choice(list(C2bPhone))},
-    FaultKind.ORDER_FAILED: lambda chance, _: {"code": chance.choice(_BUSY)},
+    FaultKind.ORDER_FAILED: lambda chance, _: {"code": chance.choice(_ORDER_FAILS)},
     FaultKind.RESULT_DELAYED: lambda chance, _: {"delay_s": chance.choice((5.0, 60.0, 600.0, 7200.0))},
     FaultKind.RESULT_DUPLICATED: lambda chance, _: {
         "copies": chance.choice((2, 3)),
@@ -240,7 +241,7 @@ _PARAMETERS: Final[Mapping[FaultKind, Make]] = {
     FaultKind.QUEUE_TIMEOUT: lambda chance, _: {
         "delay_s": chance.choice((5.0, 60.0, 600.0)),
         "silent": chance.random() < 0.3,
-        **chance.choice(({}, {"code": chance.choice(_BUSY)})),
+        **chance.choice(({}, {"code": chance.choice(_ORDER_FAILS)})),
     },
     FaultKind.PULL_LATE: lambda chance, _: {"delay_s": chance.choice((60.0, 600.0, 7200.0))},
     FaultKind.CONFIRMATION_FORGED: lambda chance, _: {"delay_s": chance.uniform(0, _FORGERS_HASTE_S)},
