@@ -219,7 +219,7 @@ def test_nothing_is_claimed_while_too_many_answers_wait_to_be_written(
         asked = aside.runs
 
         third = asyncio.create_task(dispatcher.round())
-        for _ in range(20):
+        for _ in range(20):  # turns of the loop; a round that may claim asks the database in its first
             await asyncio.sleep(0)
         assert (aside.runs, pushes(simulator)) == (asked, 2)
 
