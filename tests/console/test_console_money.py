@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 
@@ -81,6 +82,24 @@ def test_money_without_a_code_is_applied_and_the_rest_goes_on_waiting(
     assert "Applied. KES 200.00 of it go on waiting." in told
     assert town.status(referral) == "paid"
     check_books(simulator)
+
+
+@pytest.mark.parametrize(
+    ("shillings", "looks", "told"),
+    [
+        (1000, "success", "Paid by this code."),
+        (1200, "wait", "The payment is there, but not of the fee&#x27;s amount. The finance office decides."),
+    ],
+)
+def test_a_code_that_is_typed_on_the_referrals_page(
+    town: World, desk: At, comes: Callable[..., str], shillings: int, looks: str, told: str
+) -> None:
+    referral, receipt = town.waiting(), comes(shillings)
+    code = value("SELECT number FROM receipt WHERE id = %(id)s", id=uuid.UUID(receipt))
+
+    page = desk(town.admin).does(f"/referrals/{referral}/code/", shown="pending-payment", code=code)
+
+    assert re.findall(r'<p class="say (\w+)" role="status">([^<]*)</p>', page) == [(looks, told)]
 
 
 def test_two_parts_pay_a_fee_together(

@@ -110,13 +110,29 @@ def test_an_administrator_approves_and_fills_in_the_particulars(world: World, de
         patientDateOfBirth="1990-02-01",
     )
 
-    assert "The particulars are saved. The prompt is on its way to 0708 374 149." in told
+    assert "The particulars are saved. A prompt for 0708 374 149 is ordered;" in told
     assert world.status(referral) == "pending-payment"
     assert rows("SELECT phone, payer_phone, date_of_birth FROM particulars") == [
         {"phone": RINGS, "payer_phone": RINGS, "date_of_birth": "1990-02-01"}
     ]
     assert value("SELECT count(*) FROM prompt") == 1
     assert 'data-again="' in told
+
+
+@pytest.mark.parametrize(
+    ("language", "busy"), [("en", "This phone is busy"), ("sw", "Hakuna ombi lililotumwa: Simu hii")]
+)
+def test_a_prompt_that_a_busy_phone_stopped_is_no_success(world: World, desk: At, language: str, busy: str) -> None:
+    world.prompted()
+    referral, admin = referral_in(world, S.AWAITING_BIODATA), desk(world.admin)
+    admin.client.cookies["django_language"] = language
+
+    told = admin.does(page_of(referral) + "particulars/", shown="awaiting-biodata", patientPhone=RINGS)
+
+    said = dict(re.findall(r'<p class="say (\w+)" role="status">([^<]*)</p>', told))
+    assert set(said) == {"success", "wait"}
+    assert busy in said["wait"]
+    assert value("SELECT count(*) FROM prompt") == 1
 
 
 @pytest.mark.parametrize(
@@ -224,7 +240,7 @@ def test_sending_twice_rings_once(world: World, desk: At) -> None:
     referral, admin = world.waiting(), desk(world.admin)
     sent = {"shown": "pending-payment", "phoneNumber": "0708374149"}
 
-    assert "on its way to 0708 374 149" in admin.does(page_of(referral) + "prompt/", **sent)
+    assert "A prompt for 0708 374 149 is ordered" in admin.does(page_of(referral) + "prompt/", **sent)
     assert "nothing was sent again" in admin.does(page_of(referral) + "prompt/", **sent)
 
     assert value("SELECT count(*) FROM prompt") == 1

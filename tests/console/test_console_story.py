@@ -52,7 +52,7 @@ def test_from_the_doctor_to_the_outcome_with_the_money_in_between(
     admin.get_by_role("button", name="Approve").click()
     admin.get_by_label("Patient's phone").first.fill("0708 374 149")
     admin.get_by_role("button", name="Save and send the prompt").click()
-    expect(admin.get_by_text("The prompt is on its way to 0708 374 149.")).to_be_visible()
+    expect(admin.get_by_text("A prompt for 0708 374 149 is ordered;")).to_be_visible()
     expect(doctor.locator(".marks .badge").last).to_have_text("To be paid")
 
     # it rings, on both screens; the PIN is typed, and both are paid
@@ -84,7 +84,7 @@ def test_a_cancelled_prompt_is_told_and_asked_for_again(
         screen.goto(f"/referrals/{referral}/")
     one.get_by_label("Phone that pays").first.fill(CANCELS)
     one.get_by_role("button", name="Send the prompt").click()
-    expect(one.get_by_text("The prompt is on its way to ").first).to_be_visible()
+    expect(one.get_by_text("A prompt for ").first).to_be_visible()
     elsewhere(worker.dispatch)
     settle(simulator, worker, elsewhere, seconds=30)
 
@@ -93,7 +93,7 @@ def test_a_cancelled_prompt_is_told_and_asked_for_again(
     two.get_by_text("Ask another phone").click()
     two.get_by_label("Phone", exact=True).fill("0708374149")
     two.get_by_role("button", name="Send the prompt").click()
-    expect(two.get_by_text("The prompt is on its way to 0708 374 149.").first).to_be_visible()
+    expect(two.get_by_text("A prompt for 0708 374 149 is ordered;").first).to_be_visible()
     elsewhere(worker.dispatch)
     expect(one.get_by_text("The prompt was sent. Enter the M-Pesa PIN on the phone.").first).to_be_visible()
     simulator.answer(RINGS)

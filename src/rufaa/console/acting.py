@@ -55,11 +55,14 @@ class Screen:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What an act did: where to go on, and what to say there. ``then`` is done after the commit, for what waits for the
-    network, say an e-mail; what it refuses is said too, and undoes nothing."""
+    """What an act did: where to go on, and what to say there. ``but``: what did not come of it. ``then`` is done after
+    the commit, for what waits for the network, say an e-mail; what it refuses is said too, and undoes nothing.
+
+    Both stay on the page while it changes below them, so they tell what was done and not how things stand."""
 
     to: str
     said: str = ""
+    but: str = ""
     then: Callable[[], None] | None = None
 
 
@@ -122,6 +125,8 @@ def act(back: View[P]) -> Callable[[Act[P]], Callable[Concatenate[HttpRequest, P
                     result.then()
                 if result.said:
                     messages.success(request, result.said)
+                if result.but:
+                    messages.warning(request, result.but)
             except RufaaError as error:
                 messages.warning(request, refusal(error))
             return HttpResponseRedirect(result.to)

@@ -16,9 +16,11 @@ from rufaa.appointments import queries as appointments
 from rufaa.console import appointed, messaged, words
 from rufaa.console.acting import Acting, Done, Screen, act, screen
 from rufaa.console.templatetags.kenyan import phone as spoken
+from rufaa.console.templatetags.refusals import refusal
 from rufaa.errors import InvalidArgument, RufaaError
 from rufaa.facilities.rights import Right
 from rufaa.payments import queries as payments
+from rufaa.payments.claims import Typed
 from rufaa.payments.machine import OPEN_FEE, FeeEvent, FeeState, PromptState
 from rufaa.payments.operations import PaidAlready
 from rufaa.payments.queries import Attempt, Summary
@@ -220,24 +222,28 @@ def _move(acting: Acting, referral: str, target: Status, said: str, *, reason: s
         return Done(_back(row.pk.hex), _("That was done already; nothing was done again."))
     shown.unmoved(acting.tx, acting.actor, referral, shown=acting.request.POST.get("shown", ""))
     changed = operations.update_status(acting.tx, acting.actor, referral, target=target, reason=reason)
-    return Done(_back(row.pk.hex), " ".join(each for each in (said, _of_prompt(changed)) if each))
+    return _done(_back(row.pk.hex), said, changed)
 
 
 def _back(referral: str) -> str:
     return f"/referrals/{referral}/"
 
 
-def _of_prompt(changed: Changed) -> str:
-    """What became of the prompt that a move sends by itself."""
+def _done(to: str, said: str, changed: Changed) -> Done:
+    """With what became of the prompt that the act sends by itself."""
     match changed.prompt:
         case None:
-            return ""
+            return Done(to, said)
         case PaidAlready():
-            return _("The fee is paid already; no prompt was sent.")
+            return Done(to, f"{said} {_('The fee is paid already; no prompt was sent.')}")
         case RufaaError() as error:
-            return _("No prompt was sent: {why}").format(why=error.message)
+            return Done(to, said, but=_("No prompt was sent: {why}").format(why=refusal(error)))
         case asked:
-            return _("The prompt is on its way to {phone}.").format(phone=spoken(asked.phone))
+            return Done(to, f"{said} {_ordered(asked.phone)}")
+
+
+def _ordered(phone: str) -> str:
+    return _("A prompt for {phone} is ordered; what comes of it is shown below.").format(phone=spoken(phone))
 
 
 def _given(acting: Acting, name: str) -> str:
@@ -300,7 +306,7 @@ def particulars(acting: Acting, referral: str) -> Done:
         booked_date=_given(acting, "bookedDate"),
         booked_time=_given(acting, "bookedTime"),
     )
-    return Done(to, " ".join(each for each in (_("The particulars are saved."), _of_prompt(changed)) if each))
+    return _done(to, _("The particulars are saved."), changed)
 
 
 @_act
@@ -327,7 +333,7 @@ def prompt(acting: Acting, referral: str) -> Done:
         return Done(to, _("The fee is paid already; no prompt was sent."))
     if asked.joined:
         return Done(to, _("A prompt is under way to this phone already; nothing was sent again."))
-    return Done(to, _("The prompt is on its way to {phone}.").format(phone=spoken(asked.phone)))
+    return Done(to, _ordered(asked.phone))
 
 
 _KINDS: Final[dict[str, tuple[FeeEvent, str | Promise]]] = {
@@ -363,4 +369,6 @@ def code(acting: Acting, referral: str) -> Done:
     """A person says that an M-Pesa message pays; M-Pesa has the last word."""
     to = _unmoved(acting, referral)
     answer = operations.type_receipt_code(acting.tx, acting.actor, referral, code=_given(acting, "code"))
-    return Done(to, answer.message)
+    if answer.typed is Typed.FOR_FINANCE:
+        return Done(to, but=str(words.TYPED[answer.typed]))
+    return Done(to, str(words.TYPED[answer.typed]))

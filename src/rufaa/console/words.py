@@ -10,6 +10,7 @@ from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from rufaa.facilities.rights import Role
+from rufaa.payments.claims import Typed
 from rufaa.payments.machine import FeeState
 from rufaa.payments.refund_machine import RefundState
 from rufaa.referrals.machine import Priority, Status
@@ -69,6 +70,13 @@ REFUND: Final[Words] = {
     RefundState.DONE: _("Given back"),
     RefundState.FAILED: _("Did not go"),
 }
+
+TYPED: Final[Words] = {
+    Typed.PAYS: _("Paid by this code."),
+    Typed.FOR_FINANCE: _("The payment is there, but not of the fee's amount. The finance office decides."),
+    Typed.ASKED: _("M-Pesa is asked about this code. The referral is paid once M-Pesa and finance agree."),
+}
+"""What became of a code that a person typed."""
 
 PRIORITY: Final[Words] = {
     Priority.ROUTINE: _("Routine"),
