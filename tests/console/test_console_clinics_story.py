@@ -129,6 +129,26 @@ def test_the_times_that_the_page_itself_shows_go_when_another_takes_one(
     expect(admin.get_by_label("Time")).to_be_visible()
 
 
+def test_the_times_that_the_page_itself_shows_stay_closed_where_somebody_closed_them(
+    town: World, screens: Screens, elsewhere: Elsewhere
+) -> None:
+    _, referral = elsewhere(lambda: (a_clinic(town), waiting(town)))
+    admin, other = screens(town.admin), screens(town.second_admin)
+    for screen in (admin, other):
+        screen.goto(f"/referrals/{referral}/")
+    expect(admin.get_by_label("Time")).to_be_visible()
+    admin.get_by_text("Choose a time").click()
+    expect(admin.get_by_label("Time")).to_be_hidden()
+
+    other.get_by_label("Phone that pays").first.fill("0708 374 149")
+    other.get_by_role("button", name="Send the prompt").first.click()
+
+    expect(admin.get_by_text("The prompt is on its way.").first).to_be_visible()  # the page has fetched itself
+    expect(admin.get_by_label("Time")).to_be_hidden()
+    admin.get_by_text("Choose a time").click()
+    expect(admin.get_by_label("Time")).to_be_visible()
+
+
 def test_the_hold_runs_out_while_the_pin_is_typed_and_the_patient_chooses_again(
     town: World, simulator: RunningSimulator, worker: Worker, browser: Browser, gateway: Running, elsewhere: Elsewhere
 ) -> None:

@@ -37,10 +37,14 @@
   }
 
   document.addEventListener("DOMContentLoaded", listen);
-  document.addEventListener("htmx:after:swap", listen);
+  document.addEventListener("htmx:after:swap", () => { shut(); listen(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden && waiting) again(); });
   // what somebody opened stays open, as it is: from the click on, and where it was clicked before this was loaded;
-  // what the server opened (data-open) moves on
+  // what the server opened (data-open) moves on, and stays closed where somebody closed it
+  const closed = new WeakSet();
+  const shut = () => document.querySelectorAll("details[open][data-open]").forEach((details) => {
+    if (closed.has(details)) details.open = false;
+  });
   const keep = (details, open) => details.toggleAttribute("hx-morph-skip", open);
   document.querySelectorAll("details[open]:not([data-open])").forEach((details) => keep(details, true));
   document.addEventListener("click", (event) => {
@@ -49,7 +53,10 @@
   });
   document.addEventListener("toggle", (event) => {
     const details = event.target;
-    if (details.matches("details") && !(details.open && "open" in details.dataset)) keep(details, details.open);
+    if (!details.matches("details")) return;
+    const servers = "open" in details.dataset;
+    if (servers && !details.open) closed.add(details); else closed.delete(details);
+    if (!servers || !details.open) keep(details, details.open);
   }, true);
   document.addEventListener("input", (event) => {
     if (event.target.form) event.target.form.setAttribute("hx-morph-skip", "");
