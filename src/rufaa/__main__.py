@@ -1,5 +1,5 @@
 """``python -m rufaa`` is ``rufaa``."""
 
-from rufaa.cli import main
+from rufaa.cli import run
 
-main()
+run()

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import gc
 import sys
+from typing import NoReturn
 
 from rufaa import log
+from rufaa.cli import ending
 from rufaa.errors import RufaaError
+
+
+def run() -> NoReturn:
+    """The program: ``main``, and the end of the process."""
+    try:
+        main()
+    except SystemExit as ended:
+        ending.end(ended.code)
+    ending.end()
 
 
 def main() -> None:

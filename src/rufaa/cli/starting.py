@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rufaa import log
+from rufaa.cli import ending
 from rufaa.config import config
 from rufaa.db import tether
 from rufaa.errors import Kind, RufaaError
@@ -124,6 +125,7 @@ def _main(word: str) -> None:
     except KeyboardInterrupt:  # not wanted any more
         raise SystemExit(1) from None
     print(json.dumps(told), flush=True)
+    ending.end()
 
 
 if __name__ == "__main__":
