@@ -81,6 +81,7 @@ PEOPLE: Final = (
     "paid by hand: more",
     "paid by hand: to a till",
     "finance applied a receipt",
+    "cancelled what finance applied",
     "finance proposed to give back",
     "finance proposed to give a fee back",
     "finance withdrew a refund",

@@ -18,6 +18,8 @@ from rufaa.facilities.queries import Actor
 from rufaa.money import Money
 from rufaa.payments import finance, hold
 from rufaa.phone import Phone
+from rufaa.referrals import operations as referrals
+from rufaa.referrals.machine import Status
 from rufaa.referrals.operations import fees_paid
 from simulation.nodes import Broken
 
@@ -48,8 +50,10 @@ class Finance:
                 if row["state"] == "unknown":
                     await self._refund(row)
             return
+        waiting = self._look(finance.waiting, who)
+        telling = [row for row in waiting if row["proposed_code"] or row["free_cents"] < row["amount_cents"]]
         jobs = [
-            *[lambda row=row: self._waits(who, row) for row in self._look(finance.waiting, who)[:3]],
+            *[lambda row=row: self._waits(who, row) for row in (*self._some(telling), *self._some(waiting))],
             *[lambda row=row: self._task(who, row) for row in self._look(self._to_give_back, who)[:40]],
             *[lambda row=row: self._refund(row) for row in self._look(finance.under_way, who)[:40]],
         ]
@@ -58,6 +62,9 @@ class Finance:
                 await job()
         else:  # two of them at two desks
             await asyncio.gather(*(job() for job in jobs))
+
+    def _some(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return self._chance.sample(rows, min(4, len(rows)))
 
     def _to_give_back(self, tx: Tx, who: Actor) -> list[dict[str, Any]]:
         return finance.tasks(tx, who, kind="refund")
@@ -68,12 +75,14 @@ class Finance:
     async def _waits(self, who: Actor, row: dict[str, Any]) -> None:
         """Money that waits: it pays the fee that is proposed, or another that is open, or goes back, maybe in parts."""
         receipt, drawn = row["id"].hex, self._chance.random()
-        code = row["proposed_code"] or (self._open_code(row) if drawn < 0.35 else None)
+        part = row["free_cents"] < row["amount_cents"]  # the payer meant it for two
+        code = row["proposed_code"] or (self._open_code(row) if part or drawn < 0.35 else None)
         if code is not None and drawn < 0.7:
             self._count("finance applied a receipt")
             await self._do(who, lambda tx: finance.apply(tx, who, [receipt], account_code=code, hand_on=fees_paid))
+            if self._chance.random() < 0.4:
+                await self._cancel(code)
         elif drawn < 0.9:
-            part = row["free_cents"] < row["amount_cents"]
             phone = Phone(self._chance.choice(self._simulation.phones)) if part or self._chance.random() < 0.3 else None
             half = Money.from_shillings(row["free_cents"] // 200)
             amount = half if phone is not None and half > Money(0) and self._chance.random() < 0.3 else None
@@ -81,6 +90,22 @@ class Finance:
             await self._do(
                 who, lambda tx: finance.propose_refund(tx, who, receipt, why="not ours", phone=phone, amount=amount)
             )
+
+    async def _cancel(self, code: str) -> None:
+        """The patient went elsewhere: what was applied goes back, of a receipt that maybe paid more than that."""
+        ((referral, facility),) = self._simulation.hub.peek(
+            "SELECT referral.id, referring_id FROM referral JOIN fee ON fee.id = fee_id"
+            " WHERE fee.account_code = %(code)s",
+            {"code": code},
+        )
+        (clerk,) = (each.clerk for each in self._simulation.town.houses if each.facility.pk == facility)
+        self._count("cancelled what finance applied")
+        await self._do(
+            clerk,
+            lambda tx: referrals.update_status(
+                tx, clerk, referral.hex, target=Status.CANCELLED, reason="went elsewhere"
+            ),
+        )
 
     def _open_code(self, row: dict[str, Any]) -> str | None:
         """A fee that this money could pay: the payer rang, and said whose."""
@@ -94,11 +119,12 @@ class Finance:
     async def _task(self, who: Actor, row: dict[str, Any]) -> None:
         """A referral that was cancelled after it was paid: its money goes back."""
         if row["receipt_id"] is not None and row["account_code"] is not None:
+            phone = Phone(self._chance.choice(self._simulation.phones)) if self._chance.random() < 0.4 else None
             self._count("finance proposed to give a fee back")
             await self._do(
                 who,
                 lambda tx: finance.propose_refund(
-                    tx, who, row["receipt_id"].hex, why="cancelled", account_code=row["account_code"]
+                    tx, who, row["receipt_id"].hex, why="cancelled", account_code=row["account_code"], phone=phone
                 ),
             )
 

@@ -33,7 +33,7 @@ async def pay(simulation: Simulation, chance: random.Random, *, house: House, co
     how = chance.choice(HOWS)
     shillings = house.amount.shillings
     if how in {"less", "more"}:
-        shillings += chance.choice((1, 50, shillings)) * (1 if how == "more" else -1)
+        shillings += chance.choice((1, 50, shillings, shillings)) * (1 if how == "more" else -1)
     till = house.merchant.till_number
     simulation.trace.counts[f"paid by hand: {how}" if till is None else "paid by hand: to a till"] += 1
     try:
