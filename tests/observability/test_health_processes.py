@@ -7,8 +7,8 @@ import urllib.request
 from typing import Any
 
 from crashes.conftest import Roles, database_url, roles
+from observability.scraping import TOKEN, samples, scrape
 from observability.test_health import look, wrong
-from observability.test_metrics import TOKEN, samples, scrape
 from ports import free_port
 from support import execute, wait_until
 
