@@ -17,7 +17,13 @@ from operations.law_ground import Town
 from rufaa.db import sql
 
 PAST, FUTURE = "2020-01-01", "2099-01-01"
-ALL: Final = {"limit": 10, "most": 10, "lease_s": 60.0, "slack_s": 60.0, "again_s": 60.0, "wait_s": 60.0}
+ALL: Final[Mapping[str, object]] = {
+    "limit": 10,
+    "most": 10,
+    "held": "held",
+    **dict.fromkeys(("lease_s", "slack_s", "again_s", "wait_s", "send_for_s", "held_for_s", "without_id_s"), 60.0),
+}
+"""What the statements are given besides: limits and seconds."""
 _LEFT: Final = "SKIP LOCKED"
 TREE: Final = Path(rufaa.__file__).parent
 
@@ -35,19 +41,16 @@ class Row:
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 
-def prompt(place: Town, state: str = "created", **values: object) -> Row:
-    fee = place.fee()
+def prompt(place: Town, state: str = "created", *, fee: uuid.UUID | None = None, **values: object) -> Row:
     made = place.prompt(fee)
-    past = {"lease_until": FUTURE} if state == "sending" else {}
-    place.force("prompt", made, **{"state": state, "event": "by-hand", "next_at": PAST} | past | values)
+    place.force("prompt", made, **{"state": state, "event": "by-hand", "next_at": PAST} | values)
     return Row("prompt", made, {"account": place.account, "ids": [made]})
 
 
-def waived(place: Town) -> Row:
-    row = prompt(place)
-    place.do("SET LOCAL session_replication_role = replica")
-    place.do("UPDATE fee SET state = 'waived', event = 'by-hand'")
-    place.do("SET LOCAL session_replication_role = origin")
+def of_a_waived_fee(place: Town) -> Row:
+    fee = place.fee()
+    row = prompt(place, fee=fee)
+    place.force_state("fee", fee, "waived")
     return row
 
 
@@ -118,12 +121,14 @@ ROWS: Final[Mapping[tuple[str, str], Callable[[Town], Row]]] = {
     ("payments/dispatch.sql", "claim"): prompt,
     ("payments/dispatch.sql", "expire"): lambda place: prompt(place, "sending", lease_until=PAST, next_at=None),
     ("payments/dispatch.sql", "give_up"): lambda place: prompt(place, created_at=PAST),
-    ("payments/dispatch.sql", "leased_for_too_long"): lambda place: prompt(place, "sending", next_at=None),
+    ("payments/dispatch.sql", "leased_for_too_long"): lambda place: prompt(
+        place, "sending", lease_until=FUTURE, next_at=None
+    ),
     ("payments/dispatch.sql", "made_in_the_future"): lambda place: prompt(place, created_at=FUTURE, next_at=FUTURE),
     ("payments/dispatch.sql", "sent_in_the_future"): lambda place: prompt(
         place, "pending", sent_at=FUTURE, next_at=FUTURE
     ),
-    ("payments/dispatch.sql", "withdraw"): waived,
+    ("payments/dispatch.sql", "withdraw"): of_a_waived_fee,
     ("payments/key_checks.sql", "claim"): key_check,
     ("payments/orders.sql", "claim"): lambda place: refund(place, "approved", next_at=PAST),
     ("payments/orders.sql", "due_claims"): lambda place: claim(place, next_at=PAST),
@@ -188,8 +193,7 @@ def test_a_row_that_somebody_holds_is_passed_over_and_taken_once_it_is_free(
         place = Town(connection)
         place.settle_down()
         row = ROWS[file, name](place)
-    values: dict[str, Any] = {**ALL, "send_for_s": 60.0, "held_for_s": 60.0, "held": "held", "without_id_s": 60.0}
-    values |= row.params
+    values: dict[str, Any] = {**ALL, **row.params}
 
     with psycopg.connect(database) as holder, psycopg.connect(database) as worker:
         worker.execute("SET lock_timeout = '500ms'")
