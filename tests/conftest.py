@@ -67,11 +67,14 @@ django.setup()
 from django.db import connection  # noqa: E402
 
 import durable  # noqa: E402
+from cheap import make_cheap  # noqa: E402
 from rufaa.cli.migrate import migrate  # noqa: E402
 from rufaa.config import config  # noqa: E402
 from rufaa.simulator.config import SimulatorSettings  # noqa: E402
 from rufaa.simulator.testing import RunningSimulator, running_simulator  # noqa: E402
 from support import Running, Worker, World, make_world, running_gateway  # noqa: E402
+
+make_cheap()
 
 TAKE_LONG: Final = (
     *("crashes/test_crash_failpoints", "simulation/test_simulation", "journeys/test_demo_life"),

@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.core import mail
 from django.test import Client, override_settings
 
 from people.signing import PASSWORD, is_in, member, sign_in, text, with_password
+from rufaa import settings as production
 from rufaa.db.atomic import look, unit
 from rufaa.facilities.models import User
 from rufaa.facilities.queries import UnknownUser
@@ -55,6 +57,13 @@ def test_an_invitation_leads_to_a_first_password_and_in(world: World) -> None:
     sign_in(client, "receiver", NEW)
     assert is_in(client)
     assert User.objects.get(username="receiver").password.startswith("argon2")
+
+
+def test_a_servers_passwords_are_as_dear_as_django_makes_them() -> None:
+    """Those of these tests are not (``cheap``)."""
+    with override_settings(PASSWORD_HASHERS=production.PASSWORD_HASHERS):
+        assert re.match(r"argon2\$argon2id\$v=19\$m=102400,t=2,p=8\$", make_password(NEW))
+    assert "m=8," in make_password(NEW)
 
 
 def test_an_invitation_is_good_once(world: World) -> None:
