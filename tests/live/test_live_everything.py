@@ -18,11 +18,11 @@ from rufaa import functions
 from rufaa.appointments import clinics
 from rufaa.appointments import operations as appointments
 from rufaa.appointments.clinics import Opening, Shape
-from rufaa.db.atomic import Tx, unit
+from rufaa.db.atomic import Tx, look, unit
 from rufaa.facilities import operations as facilities
 from rufaa.facilities.queries import Actor
 from rufaa.facilities.rights import Role
-from rufaa.payments import hold
+from rufaa.payments import finance, hold
 from rufaa.referrals.machine import Status
 from rufaa.simulator.config import DEMO_SHORT_CODE
 from rufaa.simulator.testing import RunningSimulator
@@ -297,6 +297,12 @@ def money_that_waits(stage: Stage) -> None:
     # what was typed is believed by nobody yet
     stage.do("receipts:typeCode", {"referralId": other, "code": number}, world.admin, changes=False)
     stage.told()
+    assert [row["proposed_code"] is None for row in look(lambda tx: finance.waiting(tx, world.finance))] == [
+        True,
+        False,
+    ]
+    stage.move(other, "cancelled", reason="not needed any more")  # it takes no money any more
+    assert [row["proposed_code"] is None for row in look(lambda tx: finance.waiting(tx, world.finance))] == [True, True]
     task = {"kind": "unread", "facility": world.tumaini.pk, "account": world.account.pk, "why": "nobody could read it"}
     with verify_live(stage.hall):
         execute(

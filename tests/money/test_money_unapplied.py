@@ -160,6 +160,27 @@ def test_the_lists_show_finance_what_is_theirs_and_nobody_else_anything(desk: De
             assert desk.gateway.error("query", function, {}, by=person)["code"] == "forbidden"
 
 
+def test_a_fee_is_proposed_for_as_long_as_it_takes_money(desk: Desk, simulator: RunningSimulator) -> None:
+    referral, cancelled = desk.world.waiting(), desk.world.waiting()
+    double, single = desk.comes(2000, code_of(referral)), desk.comes(400, code_of(cancelled))
+
+    def proposed() -> dict[str, tuple[object, object]]:
+        found = desk.gateway.do("query", "receipts:listUnapplied", {}, by=desk.world.finance)
+        tasks = {
+            each["receiptId"]: each for each in desk.gateway.do("query", "tasks:listOpen", {}, by=desk.world.finance)
+        }
+        assert all(each["proposedAccountCode"] == tasks[each["_id"]]["proposedAccountCode"] for each in found)
+        return {each["_id"]: (each["proposedAccountCode"], each["proposedAmount"]) for each in found}
+
+    assert proposed() == {double: (code_of(referral), 1000), single: (code_of(cancelled), 1000)}
+
+    desk.apply([double], referral)
+    desk.world.move(cancelled, "cancelled", reason="went elsewhere")
+
+    assert proposed() == {double: (None, None), single: (None, None)}
+    check_books(simulator)
+
+
 # --- codes that people type in ---------------------------------------------------------------------------------------
 
 

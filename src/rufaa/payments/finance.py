@@ -7,7 +7,7 @@ not theirs is not there.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rufaa import reads
@@ -50,8 +50,9 @@ def tasks(
     """The first ``limit`` open tasks of this person's facilities, oldest first: all, of a kind, or about a fee.
 
     Of a page they are those after the task with the id ``after``, up to and with ``until``; both may be closed by now.
+    Proposed is a fee while it is open: what is paid or cancelled takes no money.
     """
-    return _listed(
+    rows = _listed(
         tx,
         "tasks",
         _facilities(actor, Right.UNAPPLIED),
@@ -60,6 +61,8 @@ def tasks(
         limit=limit,
         **_range(after, until),
     )
+    _note_proposed(rows)
+    return rows
 
 
 def count_tasks(tx: Tx, actor: Actor) -> dict[str, int]:
@@ -71,11 +74,12 @@ def count_tasks(tx: Tx, actor: Actor) -> dict[str, int]:
 def waiting(
     tx: Tx, actor: Actor, *, after: str | None = None, until: str | None = None, limit: int = MOST_LISTED
 ) -> list[dict[str, Any]]:
-    """The first ``limit`` receipts of which something waits, oldest first, with what was proposed for them.
+    """The first ``limit`` receipts of which something waits, oldest first, with what was proposed for them, as above.
 
     Of a page they are those after the receipt with the id ``after``, up to and with ``until``; neither need wait still.
     """
     rows = _listed(tx, "waiting", _facilities(actor, Right.UNAPPLIED), limit=limit, **_range(after, until))
+    _note_proposed(rows)
     reads.note(*(reads.topic("account", row["account_id"]) for row in rows))
     return rows
 
@@ -95,6 +99,11 @@ def _listed(
     for facility in facilities:
         reads.note(reads.topic("tasks", facility), reads.topic("money", facility))
     return tx.rows(_SQL[name], {"facilities": facilities, "limit": limit, **wanted})
+
+
+def _note_proposed(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Whether what was proposed is still open is told with the fee."""
+    reads.note(*(reads.topic("fee", row["proposed_fee_id"]) for row in rows if row["proposed_fee_id"] is not None))
 
 
 def _range(after: str | None, until: str | None) -> dict[str, uuid.UUID | None]:

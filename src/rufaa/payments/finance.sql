@@ -16,11 +16,11 @@ WITH first AS MATERIALIZED (
     ) AS task
 )
 SELECT task.id, task.opened_at, task.kind, task.why, task.fee_id, task.prompt_id, task.receipt_id, task.refund_id,
-    task.claim_id, fee.account_code, proposed.account_code AS proposed_code, receipt.number AS receipt_number,
-    receipt.free_cents
+    task.claim_id, task.proposed_fee_id, fee.account_code, proposed.account_code AS proposed_code,
+    receipt.number AS receipt_number, receipt.free_cents
 FROM first AS task
 LEFT JOIN fee ON fee.id = task.fee_id
-LEFT JOIN fee AS proposed ON proposed.id = task.proposed_fee_id
+LEFT JOIN fee AS proposed ON proposed.id = task.proposed_fee_id AND proposed.state IN ('due', 'deferred')
 LEFT JOIN receipt ON receipt.id = task.receipt_id
 ORDER BY task.opened_at, task.id
 LIMIT %(limit)s
@@ -35,14 +35,14 @@ GROUP BY kind
 -- name: waiting
 SELECT receipt.id, receipt.created_at, receipt.number, receipt.amount_cents, receipt.free_cents, receipt.paid_at,
     receipt.account_reference, receipt.phone_shown, receipt.account_id, mpesa_books(receipt.account_id) AS books,
-    task.why, proposed.account_code AS proposed_code, proposed.amount_cents AS proposed_cents
+    task.why, task.proposed_fee_id, proposed.account_code AS proposed_code, proposed.amount_cents AS proposed_cents
 FROM receipt
 LEFT JOIN LATERAL (
     SELECT why, proposed_fee_id FROM task
     WHERE task.receipt_id = receipt.id AND task.kind = 'unapplied' AND task.closed_at IS NULL
     ORDER BY opened_at LIMIT 1
 ) AS task ON true
-LEFT JOIN fee AS proposed ON proposed.id = task.proposed_fee_id
+LEFT JOIN fee AS proposed ON proposed.id = task.proposed_fee_id AND proposed.state IN ('due', 'deferred')
 WHERE receipt.state = 'unapplied' AND receipt_payee(receipt.id) = ANY(%(facilities)s::uuid[])
     AND (%(after)s::uuid IS NULL OR (receipt.created_at, receipt.id)
          > (SELECT row.created_at, row.id FROM receipt AS row WHERE row.id = %(after)s))
