@@ -319,3 +319,35 @@ def test_an_answer_about_another_prompt_is_no_news(
     assert verdicts(prompt) == ["query:no-news"]
     assert town.prompt(prompt)["state"] == "pending"
     assert rows("SELECT id FROM receipt") == []
+
+
+@pytest.mark.fault(25)
+@pytest.mark.parametrize("code", ["0", "1032"])
+@pytest.mark.parametrize(
+    ("status", "form"),
+    [
+        (200, '{"errorCode": "CODE", "errorMessage": "x"}'),
+        (200, '{"errorCode": CODE, "errorMessage": "x"}'),
+        (500, '{"requestId": "r", "errorCode": "CODE", "errorMessage": "x"}'),
+        (500, '{"fault": {"faultstring": "x", "detail": {"errorcode": "CODE"}}}'),
+    ],
+)
+def test_the_code_of_an_error_is_no_result(
+    town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, status: int, form: str, code: str
+) -> None:
+    """Neither is it money, nor twice a failure, whatever number Daraja or its gateway puts there."""
+    referral, prompt = town.prompted(RINGS)
+    simulator.script(Fault(FaultKind.CALLBACK_LOST))
+    worker.dispatch()
+    body = form.replace("CODE", code)
+    simulator.script(Fault(FaultKind.ANSWER_REPLACED, on=Operation.QUERY, status=status, body=body, count=9))
+
+    for _ in range(3):
+        advance(301, simulator)
+        worker.query()
+
+    assert verdicts(prompt) == ["query:no-news"] * 3
+    assert town.prompt(prompt)["state"] == "pending"
+    assert value("SELECT string_agg(DISTINCT result_code, ' ') FROM evidence") == f"error-{code}"
+    assert receipts() == []
+    assert town.status(referral) == "pending-payment"

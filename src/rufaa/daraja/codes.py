@@ -85,6 +85,11 @@ def verdict(result_code: str) -> Verdict:
     return entry.verdict if entry is not None else Verdict.UNCERTAIN
 
 
+def of_error(code: str) -> str:
+    """What stands for the code of an error: itself, unless a result is written like it. An error tells of no money."""
+    return f"error-{code}" if code in _CODES else code
+
+
 def in_plain_words(result_code: str) -> str:
     """One short English sentence for a clerk or a patient."""
     entry = _CODES.get(result_code)

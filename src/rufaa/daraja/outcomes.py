@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from rufaa.daraja.codes import Verdict, verdict
+from rufaa.daraja.codes import Verdict, of_error, verdict
 from rufaa.daraja.reading import Malformed, code_of, error_code_of, identifier_of, read_object, text_of
 
 THROTTLE_S: Final = 12.0  # the measured spike arrest is 5 per 60 s with burst 1 (daraja.md §5)
@@ -272,10 +272,10 @@ def refuses_token(exchange: Exchange) -> bool:
 
 
 def error_of(answer: dict[str, object] | Malformed) -> tuple[str | None, str]:
-    """The code and message of Daraja's error envelope (daraja.md §1), or (None, "")."""
+    """The code and message of Daraja's error envelope (daraja.md §1), or (None, ""). The code is no result's."""
     if isinstance(answer, Malformed) or answer.get("errorCode") is None:
         return None, ""
-    return error_code_of(answer["errorCode"]) or "unreadable-error", text_of(answer.get("errorMessage"))
+    return of_error(error_code_of(answer["errorCode"]) or "unreadable-error"), text_of(answer.get("errorMessage"))
 
 
 def gateway_words(answer: dict[str, object] | Malformed, exchange: Exchange) -> tuple[str, str]:
@@ -287,7 +287,7 @@ def gateway_words(answer: dict[str, object] | Malformed, exchange: Exchange) -> 
     if isinstance(fault, dict):
         detail = fault.get("detail")
         inner = error_code_of(detail.get("errorcode")) if isinstance(detail, dict) else None
-        return inner or code, text_of(fault.get("faultstring"))
+        return of_error(inner or code), text_of(fault.get("faultstring"))
     return code, f"The answer (HTTP {exchange.status}) has a form that is not known."
 
 
