@@ -11,8 +11,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from backup.conftest import Commands, back_up
+from operations.law_ground import Town
 from rufaa.db.embedded import EmbeddedPostgres, Settings
 from support import KEYS, World, call_back, wait_until
 
@@ -85,6 +87,35 @@ def test_into_an_empty_database_of_a_server_and_never_into_another(
     assert not (folder / "data").exists()
     with psycopg.connect(durable.url()) as connection:
         assert connection.execute("SELECT count(*) FROM pg_class WHERE relname = 'fee'").fetchone() == (0,)
+
+
+def test_refunds_on_their_way_are_made_safe_and_keep_no_backup_from_being_restored(
+    world: World, database: str, folder: Path, rufaa: Commands
+) -> None:
+    """One that two people agreed to may wait for hours, and any backup of that time has it."""
+    with psycopg.connect(database, row_factory=dict_row) as connection:
+        town = Town(connection, account=world.account.pk, facility=world.tumaini.pk)
+        refunds = {state: town.refund() for state in ("proposed", "approved", "sending", "resending", "ordered")}
+        for state in ("approved", "sending"):
+            town.move("refund", refunds[state], "approve", "approved", approved_by=town.second)
+        town.move("refund", refunds["sending"], "claim", "sending", orders=1)
+        for state in ("resending", "ordered"):
+            town.order(refunds[state])
+        town.move("refund", refunds["resending"], "silent", "unknown")
+        town.move("refund", refunds["resending"], "resend", "resending")
+    back_up(database, folder / "one.backup")
+
+    rufaa.done("restore", folder / "one.backup")
+
+    with EmbeddedPostgres(Settings(data=folder / "data")) as postgres, psycopg.connect(postgres.url()) as there:
+        found = there.execute("SELECT id, state, event, next_at IS NOT NULL FROM refund").fetchall()
+    assert {refund: told for refund, *told in found} == {
+        refunds["proposed"]: ["proposed", "propose", False],
+        refunds["approved"]: ["unknown", "restored", True],
+        refunds["sending"]: ["unknown", "lease-expired", True],
+        refunds["resending"]: ["unknown", "lease-expired", True],
+        refunds["ordered"]: ["ordered", "accepted", False],
+    }
 
 
 @pytest.mark.parametrize(

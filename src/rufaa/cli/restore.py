@@ -22,7 +22,7 @@ from rufaa.db.manifest import DamagedBackup, Manifest
 from rufaa.db.scratch import new_cluster
 from rufaa.errors import Kind, RufaaError
 
-_MADE_SAFE: Final = frozenset({"prompt", "notice", "history", "law", "mpesa_access", "restoration"})
+_MADE_SAFE: Final = frozenset({"prompt", "refund", "notice", "history", "law", "mpesa_access", "restoration"})
 """Tables that the restore itself changes; all others must be as the manifest says."""
 
 
