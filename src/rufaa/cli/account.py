@@ -80,7 +80,7 @@ def hold(
         from rufaa.payments import hold as switch  # noqa: PLC0415
 
         account = _named(short_code, till, environment)
-        waiting = unit(lambda tx: switch.hold(tx, account.pk, reason=reason, by=by or _somebody()))
+        waiting = unit(lambda tx: switch.hold(tx, account.pk, reason=reason, by=by or somebody()))
     print(f"No prompts of {short_code} are sent from now on. Waiting: {waiting}, each for half an hour at most.")
 
 
@@ -92,7 +92,7 @@ def release(short_code: ShortCode, by: By = None, till: Till = None, environment
         from rufaa.payments import hold as switch  # noqa: PLC0415
 
         account = _named(short_code, till, environment)
-        waiting = unit(lambda tx: switch.release(tx, account.pk, by=by or _somebody()))
+        waiting = unit(lambda tx: switch.release(tx, account.pk, by=by or somebody()))
     print(f"Prompts of {short_code} are sent again. Waiting: {waiting}, and they go out one by one.")
 
 
@@ -179,7 +179,7 @@ def _named(short_code: str, till: str | None, environment: str | None) -> MpesaA
     return look(lambda _: account_named(short_code, till=till, environment=environment))
 
 
-def _somebody() -> str:
+def somebody() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's account may have no name

@@ -31,6 +31,7 @@ COMMANDS: Final = (
     "facility",
     "price",
     "account",
+    "task",
     "sms",
     "audit",
 )

@@ -1074,6 +1074,9 @@ CREATE FUNCTION public.receipt_payee(receipt uuid) RETURNS uuid
          WHERE application.receipt_id = $1 ORDER BY application.at LIMIT 1),
         (SELECT fee.payee_id FROM receipt JOIN prompt ON prompt.id = receipt.prompt_id JOIN fee ON fee.id = prompt.fee_id
          WHERE receipt.id = $1),
+        (SELECT fee.payee_id FROM receipt JOIN fee ON fee.id = receipt.names_id WHERE receipt.id = $1),
+        (SELECT facility_id FROM task
+         WHERE task.receipt_id = $1 AND kind = 'unapplied' AND facility_id IS NOT NULL ORDER BY opened_at DESC LIMIT 1),
         (SELECT account_payee(account_id) FROM receipt WHERE receipt.id = $1)
     )
 $_$;
@@ -1143,12 +1146,14 @@ CREATE FUNCTION public.receipt_topics(receipts uuid[]) RETURNS SETOF text
         SELECT fee.id, fee.payee_id
         FROM receipt JOIN prompt ON prompt.id = receipt.prompt_id JOIN fee ON fee.id = prompt.fee_id
         WHERE receipt.id = ANY(receipts)
+        UNION
+        SELECT fee.id, fee.payee_id FROM receipt JOIN fee ON fee.id = receipt.names_id WHERE receipt.id = ANY(receipts)
     )
     SELECT rufaa_topic('fee', id) FROM of_fee
     UNION SELECT rufaa_topic('money', payee_id) FROM of_fee
     UNION SELECT rufaa_topic('money', account_payee(account_id))
         FROM (SELECT DISTINCT account_id FROM receipt WHERE id = ANY(receipts)) AS account
-    UNION SELECT rufaa_topic('tasks', facility_id) FROM task WHERE receipt_id = ANY(receipts) AND closed_at IS NULL
+    UNION SELECT rufaa_topic('tasks', facility_id) FROM task WHERE receipt_id = ANY(receipts)
 $$;
 
 CREATE FUNCTION public.referral_frees_its_slot() RETURNS trigger
@@ -4659,6 +4664,7 @@ INSERT INTO public.django_migrations (app, name, applied) VALUES
     ('notices', '0001_initial', now()),
     ('notices', '0002_facts', now()),
     ('payments', '0015_rings_by_the_thousand', now()),
+    ('payments', '0016_whose', now()),
     ('paypage', '0001_initial', now()),
     ('referrals', '0011_onward', now()),
     ('sessions', '0001_initial', now()),

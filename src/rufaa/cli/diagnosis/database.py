@@ -205,6 +205,12 @@ def _work(one: Any, tasks: Sequence[Row], *, servers: int) -> list[Finding]:
         found.append(warning("tasks", f"Tasks that wait for a person: {each}; the oldest since {oldest}.", do))
     else:
         found.append(ok("tasks", "Nothing waits for a person."))
+    nobodys = sum(row["nobodys"] for row in tasks)
+    if nobodys:
+        told = f"Tasks that are nobody's, so that nobody sees them: {nobodys}."
+        found.append(warning("tasks-nobodys", told, "Say whose they are: rufaa task list, and rufaa task assign."))
+    else:
+        found.append(ok("tasks-nobodys", "Every task is somebody's."))
     awaiting = one("receipts_awaiting")
     if awaiting["oldest_s"] > 24 * 3600:
         found.append(

@@ -32,7 +32,8 @@ SELECT count(*) AS waiting, coalesce(extract(epoch FROM rufaa_now() - min(next_a
 FROM prompt WHERE state NOT IN ('created', 'sending') AND next_at <= rufaa_now() AND checkout_request_id IS NOT NULL
 
 -- name: tasks
-SELECT kind, count(*) AS open, extract(epoch FROM rufaa_now() - min(opened_at))::float8 AS oldest_s
+SELECT kind, count(*) AS open, count(*) FILTER (WHERE facility_id IS NULL) AS nobodys,
+    extract(epoch FROM rufaa_now() - min(opened_at))::float8 AS oldest_s
 FROM task WHERE closed_at IS NULL GROUP BY kind ORDER BY kind
 
 -- name: receipts_awaiting

@@ -85,6 +85,7 @@ CODES: Final[Mapping[str, Group]] = {
     "prompts-due": Group.WORK,
     "questions-due": Group.WORK,
     "tasks": Group.WORK,
+    "tasks-nobodys": Group.WORK,
     "receipts-awaiting": Group.WORK,
 }
 
