@@ -529,8 +529,9 @@ class Worker:
 
         self._run(once)
 
-    def order(self) -> None:
-        """Give the refund orders that are due, and ask the questions for a status."""
+    def order(self, *, addressed: bool = True) -> None:
+        """Give the refund orders that are due, and ask the questions for a status. Not ``addressed``: there is nowhere
+        to post what M-Pesa answers to."""
 
         async def once(daraja: Daraja, accounts: Accounts, aside: Aside) -> None:
             def addresses(order: uuid.UUID) -> OrderUrls:
@@ -538,7 +539,7 @@ class Worker:
                     result_url(self.public_url, order, keys=KEYS), timeout_url(self.public_url, order, keys=KEYS)
                 )
 
-            await Orders(daraja, accounts, aside, addresses=addresses).round()
+            await Orders(daraja, accounts, aside, addresses=addresses if addressed else None).round()
 
         self._run(once)
 

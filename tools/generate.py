@@ -97,7 +97,7 @@ WHY: Final[Mapping[tuple[str, ...], str]] = {
     ("receipt", "give-back-rest"): "a refund of the last that waited is done; all else pays fees",
     ("receipt", "return"): "the refund of the fee that it paid is done, and no other fee is paid by it",
     ("receipt", "part-return"): "the refund of a fee that it paid is done; more of it waits or pays another fee",
-    ("refund", "withdraw"): "nobody approved it yet; what was promised is free again",
+    ("refund", "withdraw"): "M-Pesa took no order of it; what was promised is free again",
     ("refund", "approve"): "another person than the one who proposed it",
     ("refund", "claim"): "from here on the order may have been given",
     ("refund", "accepted"): "Daraja's acknowledgement: the order is queued, and a result comes",

@@ -6,6 +6,7 @@ has no database at hand. Instants are aware datetimes in UTC; M-Pesa speaks EAT,
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
@@ -14,6 +15,11 @@ EAT: Final = timezone(timedelta(hours=3), "EAT")
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def uptime_s() -> float:
+    """A clock that runs on while the machine is suspended, where there is one; of this boot alone."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def daraja_timestamp(instant: datetime) -> str:

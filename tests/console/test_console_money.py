@@ -132,9 +132,11 @@ def test_two_people_give_back(town: World, desk: At, comes: Callable[..., str], 
     assert "Agreed. The money is ordered back." in two.does(f"/money/{refund}/agree/")
     with unchanged():
         assert two.post(f"/money/{refund}/agree/").status_code == 409
-        assert one.post(f"/money/{refund}/withdraw/").status_code == 409
 
     assert rows("SELECT state FROM refund") == [{"state": "approved"}]
+    assert "The money waits again." in one.does(f"/money/{refund}/withdraw/")
+    with unchanged():
+        assert two.post(f"/money/{refund}/withdraw/").status_code == 409
 
 
 def test_what_nobody_agreed_to_is_withdrawn(town: World, desk: At, comes: Callable[..., str]) -> None:

@@ -122,6 +122,10 @@ applied    part-return     applied
 REFUND_LAW: Final = """
 proposed  withdraw       withdrawn
 proposed  approve        approved
+withdrawn  succeeded     done
+withdrawn  rejected      -
+withdrawn  silent        -
+approved  withdraw       withdrawn
 approved  claim          sending
 approved  silent         unknown
 approved  restored       unknown
@@ -204,7 +208,7 @@ FINALS: Final = {
     "fee": {"waived", "refunded"},
     "prompt": {"paid"},  # left only by a recorded refund, which is the fee's move
     "receipt": {"refunded"},
-    "refund": {"withdrawn", "done"},  # failed is left by a success alone: money that went is gone
+    "refund": {"done"},  # failed and withdrawn are left by a success alone: money that went is gone
 }
 
 

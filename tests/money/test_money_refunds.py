@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import uuid
 from typing import Any
 
 import pytest
 
+from rufaa import clock
 from rufaa.daraja.client import Daraja, MemoryTokens, new_session
 from rufaa.daraja.outcomes_orders import Acknowledged
 from rufaa.db.atomic import Tx, unit
@@ -37,6 +39,7 @@ from support import (
     rows,
     running_gateway,
     someone,
+    unchanged,
     value,
 )
 
@@ -376,6 +379,140 @@ def test_without_an_operator_nothing_is_ordered_and_the_money_is_free_again(
     row = office.refund(refund)
     assert (row["state"], row["code"]) == ("failed", "no-mpesa-initiator")
     assert value("SELECT free_cents FROM receipt") == 100_000
+    check_books(simulator)
+
+
+# --- what M-Pesa does not take ---------------------------------------------------------------------------------------
+
+
+def test_an_order_that_is_not_taken_for_an_hour_is_told_to_a_person_who_may_withdraw_it(
+    office: Office, simulator: RunningSimulator
+) -> None:
+    receipt = office.waits()
+    simulator.script(Fault(FaultKind.ANSWER_REPLACED, on=Operation.REVERSAL, status=429, body="{}", count=99))
+    refund = office.agreed(receipt)
+    for _ in range(3):
+        office.worker.order()
+        assert office.state(refund) == "approved"
+        assert open_tasks() == ["unapplied"]
+        advance(1200, simulator)
+    advance(10, simulator)
+    office.worker.order()
+
+    assert office.state(refund) == "approved"
+    assert open_tasks() == ["refund", "unapplied"]
+    args = {"refundId": refund, "reason": "given back in the portal"}
+    assert office.gateway.do("mutation", "refunds:withdraw", args, by=office.second)["status"] == "withdrawn"
+    assert (office.state(refund), open_tasks()) == ("withdrawn", ["unapplied"])
+    assert value("SELECT free_cents FROM receipt") == 100_000
+    office.worker.order()
+    assert office.state(refund) == "withdrawn"
+    check_books(simulator)
+
+
+def test_an_order_that_waits_an_hour_and_is_taken_then_leaves_no_task(
+    office: Office, simulator: RunningSimulator
+) -> None:
+    receipt = office.waits()
+    simulator.script(Fault(FaultKind.ANSWER_REPLACED, on=Operation.REVERSAL, status=429, body="{}", count=2))
+    refund = office.agreed(receipt)
+    office.worker.order()
+    advance(orders.PATIENCE_S + 1, simulator)
+    office.worker.order()
+    assert open_tasks() == ["refund", "unapplied"]
+
+    advance(60, simulator)
+    office.worker.order()
+    office.told()
+
+    assert (office.state(refund), open_tasks()) == ("done", [])
+    check_books(simulator)
+
+
+def test_an_order_whose_answer_was_lost_and_that_is_not_taken_again_is_a_persons_after_a_day(
+    office: Office, simulator: RunningSimulator
+) -> None:
+    receipt = office.waits()
+    simulator.script(
+        Fault(FaultKind.REQUEST_LOST, on=Operation.REVERSAL),
+        Fault(FaultKind.ANSWER_REPLACED, on=Operation.REVERSAL, status=429, body="{}", count=99),
+    )
+    refund = office.agreed(receipt)
+    for _ in range(6):
+        office.worker.order()
+        advance(orders.LONGEST_ORDERS_S / 8, simulator)
+    assert (office.state(refund), open_tasks()) == ("unknown", ["unapplied"])
+    simulator.advance(0)
+    given = office.ordered(REVERSAL)
+
+    for _ in range(4):
+        advance(orders.LONGEST_ORDERS_S / 8, simulator)
+        office.worker.order()
+
+    assert (office.state(refund), open_tasks()) == ("unknown", ["refund", "unapplied"])
+    assert office.ordered(REVERSAL) <= given + 1
+    assert unit(orders.next_order_s) is None
+    args = {"refundId": refund, "went": False, "reason": "not in the statement"}
+    office.gateway.do("mutation", "refunds:conclude", args, by=office.second)
+    assert value("SELECT free_cents FROM receipt") == 100_000
+    check_books(simulator)
+
+
+def test_without_an_address_for_answers_nothing_is_ordered_or_asked_and_nobody_waits(
+    office: Office, simulator: RunningSimulator
+) -> None:
+    simulator.script(Fault(FaultKind.ANSWER_LOST, on=Operation.REVERSAL), Fault(FaultKind.RESULT_LOST))
+    doubtful = office.agreed(office.waits())
+    office.worker.order()
+    refund = office.agreed(office.waits())
+    advance(orders.RESEND_AFTER_S, simulator)
+    typed = {"referralId": office.world.waiting(), "code": simulator.pay(PAYER, DEMO_SHORT_CODE, "RENT", 1000)}
+    assert office.gateway.do("mutation", "receipts:typeCode", typed, by=office.world.admin)["status"] == "asked"
+    given = office.ordered(REVERSAL), office.ordered(STATUS)
+
+    office.worker.order(addressed=False)
+
+    assert (office.ordered(REVERSAL), office.ordered(STATUS)) == given
+    row = office.refund(refund)
+    assert (row["state"], row["code"]) == ("failed", "no-callbacks")
+    assert "give it back in the M-Pesa portal" in row["message"]
+    assert open_tasks() == ["refund", "unapplied", "unapplied"]
+    assert office.state(doubtful) == "unknown"
+    assert (unit(orders.next_order_s) or 0) > 60  # and not at once, again and again
+
+
+def test_nobody_says_that_it_did_not_go_while_m_pesa_is_asked(office: Office, simulator: RunningSimulator) -> None:
+    simulator.script(Fault(FaultKind.ANSWER_LOST, on=Operation.REVERSAL), Fault(FaultKind.RESULT_LOST))
+    refund = office.agreed(office.waits())
+    office.worker.order()
+    assert office.state(refund) == "unknown"
+
+    args = {"refundId": refund, "went": False, "reason": "not in the statement yet"}
+    with unchanged():
+        refused = office.gateway.error("mutation", "refunds:conclude", args, by=office.second)
+
+    assert refused["code"] == "refund-under-way"
+    simulator.advance(5)
+    office.gateway.do("mutation", "refunds:conclude", {**args, "went": True, "reason": "seen"}, by=office.second)
+    assert office.state(refund) == "done"
+
+
+def test_a_worker_that_was_held_up_orders_nothing(
+    office: Office, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its claim and its order: the lease may have run out, and the money be given back otherwise."""
+    refund = office.agreed(office.waits())
+    ticks = itertools.count(0, orders.LATEST_START_S + 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(clock, "uptime_s", lambda: float(next(ticks)))
+        office.worker.order()
+
+    assert office.ordered(REVERSAL) == 0
+    assert office.refund(refund)["code"] == "late"
+    assert office.state(refund) == "approved"
+    office.worker.order()
+    office.told()
+    assert office.state(refund) == "done"
     check_books(simulator)
 
 

@@ -113,7 +113,6 @@ def test_the_second_person_is_another_one(office: Office, simulator: RunningSimu
     row = office.refund(refund)
     assert (row["state"], row["approved_by"]) == ("approved", office.second.user)
     assert office.refused("approve", {"refundId": refund}, by=office.second) == "refund-not-open"
-    assert office.refused("withdraw", {"refundId": refund, "reason": "no"}) == "refund-not-open"
     check_books(simulator)
 
 

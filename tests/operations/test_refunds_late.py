@@ -11,11 +11,17 @@ import pytest
 from psycopg.rows import dict_row
 
 from operations.law_ground import CENTS, Town
+from rufaa import clock
+from rufaa.daraja.outcomes import Because, Declined, Exchange, NotSent, Unknown
+from rufaa.daraja.outcomes_orders import B2cOutcome
 from rufaa.db.atomic import unit
 from rufaa.ids import wire
 from rufaa.ingest.loop import settle_inbox
-from rufaa.payments import orders, refunds
-from support import HANDLERS, World, check_books, execute, inbox_outcomes, open_tasks, rows, value
+from rufaa.money import Money
+from rufaa.payments import finance, orders, refunds
+from rufaa.payments.orders import Order
+from rufaa.payments.refund_machine import RefundMethod
+from support import HANDLERS, World, advance, check_books, execute, inbox_outcomes, open_tasks, rows, value
 
 
 @pytest.fixture
@@ -51,7 +57,8 @@ def tenth(town: Town, receipt: uuid.UUID, fee: uuid.UUID, state: str) -> uuid.UU
 
 def goes(refund: uuid.UUID, number: str) -> str:
     """M-Pesa's result is stored and settled: it went. What was made of it."""
-    parameters = {"TransactionReceipt": number, "TransactionAmount": CENTS // 1000}
+    cents = int(value("SELECT amount_cents FROM refund WHERE id = %(id)s", id=refund))
+    parameters = {"TransactionReceipt": number, "TransactionAmount": cents // 100}
     told = {
         "ResultType": 0,
         "ResultCode": 0,
@@ -71,15 +78,15 @@ def goes(refund: uuid.UUID, number: str) -> str:
     return str(inbox_outcomes()[-1])
 
 
-@pytest.mark.parametrize(("second", "ends"), [("proposed", "withdrawn"), ("approved", "failed")])
-def test_what_was_not_ordered_yet_is_not_ordered_any_more(town: Town, second: str, ends: str) -> None:
+@pytest.mark.parametrize("second", ["proposed", "approved"])
+def test_what_was_not_ordered_yet_is_not_ordered_any_more(town: Town, second: str) -> None:
     fee, one, _ = paid(town)
     first = tenth(town, one, fee, "failed")
     again = tenth(town, one, fee, second)
 
     assert goes(first, "UKS7BBBBB1") == "refunded"
 
-    assert (town.state("refund", first), town.state("refund", again)) == ("done", ends)
+    assert (town.state("refund", first), town.state("refund", again)) == ("done", "withdrawn")
     assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []
     assert town.state("receipt", one) == "refunded"
     assert town.state("fee", fee) == "paid"  # by the other receipt
@@ -125,3 +132,196 @@ def test_a_person_cannot_say_that_it_went_twice(town: Town) -> None:
         )
 
     assert rows("SELECT * FROM refund ORDER BY id") == before
+
+
+# --- money that waits ------------------------------------------------------------------------------------------------
+
+
+def waits(town: Town) -> uuid.UUID:
+    with town.sql.transaction():
+        receipt = town.receipt(amount_cents=CENTS)
+        about = {"account_id": town.account, "receipt_id": receipt, "receipt_number": "UKS7AAAAA1"}
+        town.insert("evidence", channel="pull", verdict="unapplied", **about)
+        town.insert("task", id=uuid.uuid4(), kind="unapplied", account_id=town.account, receipt_id=receipt, why="x")
+    return receipt
+
+
+def all_of_it(town: Town, receipt: uuid.UUID, state: str) -> uuid.UUID:
+    refund = town.refund(receipt)
+    if state in {"failed", "ordered", "unknown"}:
+        (town.fail if state == "failed" else town.order)(refund)
+        town.do("UPDATE refund SET orders = 1, sent_at = rufaa_now() WHERE id = %(id)s", id=refund)
+        if state == "unknown":
+            town.move("refund", refund, "silent", "unknown")
+    elif state in {"approved", "sending"}:
+        town.move("refund", refund, "approve", "approved", approved_by=town.second, next_at="2026-01-01")
+        if state == "sending":
+            (order,) = unit(lambda tx: orders.claim_orders(tx, limit=5))
+            assert order.refund == refund
+    return refund
+
+
+@pytest.mark.parametrize("second", ["proposed", "approved"])
+def test_money_that_waited_and_was_promised_anew_is_not_ordered_any_more(town: Town, second: str) -> None:
+    receipt = waits(town)
+    first = all_of_it(town, receipt, "failed")
+    again = all_of_it(town, receipt, second)
+
+    assert goes(first, "UKS7BBBBB1") == "refunded"
+
+    assert (town.state("refund", first), town.state("refund", again)) == ("done", "withdrawn")
+    assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []
+    assert (town.state("receipt", receipt), town.free(receipt)) == ("refunded", 0)
+    assert open_tasks() == []
+    check_books()
+
+
+def test_what_was_withdrawn_and_went_after_all_is_done(town: Town) -> None:
+    """M-Pesa said "not sent" of an order that it took; the refund was withdrawn meanwhile."""
+    receipt = waits(town)
+    refund = all_of_it(town, receipt, "sending")
+    town.move("refund", refund, "not-sent", "approved")
+    unit(lambda tx: refunds.withdraw(tx, refund, why="given back in the portal"))
+    assert town.free(receipt) == CENTS
+
+    assert goes(refund, "UKS7BBBBB1") == "refunded"
+
+    assert (town.state("refund", refund), town.free(receipt)) == ("done", 0)
+    check_books()
+
+
+def test_a_result_of_what_nobody_agreed_to_is_a_persons(town: Town) -> None:
+    receipt = waits(town)
+    refund = all_of_it(town, receipt, "proposed")
+    unit(lambda tx: refunds.withdraw(tx, refund, why="no"))
+
+    assert goes(refund, "UKS7BBBBB1") == "contradicts"
+
+    assert (town.state("refund", refund), town.free(receipt)) == ("withdrawn", CENTS)
+    assert open_tasks() == ["contradiction", "unapplied"]
+
+
+# --- what is being ordered when the one before is told to have gone ---------------------------------------------------
+
+NOTHING = Exchange(None, b"", clock.now(), 0.0)
+OF = pytest.mark.parametrize("of", ["fee", "what waits"])
+
+
+def twice(town: Town, of: str, state: str) -> tuple[uuid.UUID, uuid.UUID]:
+    """One that was called failed, and another one of the same money: ``sending``, or ``unknown`` without an id."""
+    if of == "fee":
+        fee, one, _ = paid(town)
+        first = tenth(town, one, fee, "failed")
+        again = tenth(town, one, fee, "approved")
+    else:
+        one = waits(town)
+        first = all_of_it(town, one, "failed")
+        again = all_of_it(town, one, "approved")
+    (order,) = unit(lambda tx: orders.claim_orders(tx, limit=5))
+    assert order.refund == again
+    if state == "unknown":
+        unit(lambda tx: orders.record(tx, order, Unknown("timeout", "no answer", NOTHING)))
+    return first, again
+
+
+def answers(town: Town, refund: uuid.UUID, outcome: B2cOutcome) -> None:
+    (row,) = rows("SELECT lease, amount_cents, method, phone FROM refund WHERE id = %(id)s", id=refund)
+    order = Order(refund, row["lease"], town.account, RefundMethod(row["method"]), "", Money(row["amount_cents"]), "")
+    unit(lambda tx: orders.record(tx, order, outcome))
+
+
+@OF
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        NotSent("http-503", "busy", 1.0, NOTHING),
+        Declined("400.002.02", "bad", Because.BAD_REQUEST, NOTHING),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_an_order_that_was_not_taken_is_not_given_again(town: Town, of: str, outcome: B2cOutcome) -> None:
+    first, again = twice(town, of, "sending")
+    assert goes(first, "UKS7BBBBB1") == ("refunded" if of == "fee" else "contradicts")
+
+    answers(town, again, outcome)
+
+    assert town.state("refund", again) == "failed"
+    advance(orders.RESEND_AFTER_S)
+    assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []
+    check_books()
+
+
+@OF
+@pytest.mark.parametrize("when", ["before", "after", "never"])
+def test_an_order_whose_answer_was_lost_is_a_persons_and_not_given_again(town: Town, of: str, when: str) -> None:
+    """The answer is lost before the first is told to have gone, after that, or with the worker."""
+    first, again = twice(town, of, "unknown" if when == "before" else "sending")
+    goes(first, "UKS7BBBBB1")
+    if when == "after":
+        answers(town, again, Unknown("timeout", "no answer", NOTHING))
+    elif when == "never":
+        advance(orders.LEASE_S + 1)
+        unit(orders.tidy)
+
+    assert town.state("refund", again) == "unknown"
+    advance(orders.RESEND_AFTER_S)
+    assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []
+    assert unit(orders.next_order_s) is None
+    assert "refund" in open_tasks()
+    unit(lambda tx: refunds.conclude(tx, again, went=False, number=None, why="not in the statement", by=town.second))
+    assert town.state("refund", again) == "failed"
+
+
+def test_of_a_fee_whose_money_went_nothing_is_ordered_whatever_stands_in_the_queue(town: Town) -> None:
+    first, again = twice(town, "fee", "unknown")
+    goes(first, "UKS7BBBBB1")
+    town.do("UPDATE refund SET next_at = '2026-01-01' WHERE id = %(id)s", id=again)
+
+    assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []
+    assert unit(lambda tx: orders.claim_inquiries(tx, limit=5)) == []  # there is no id to ask by: a person looks
+    assert unit(orders.next_order_s) is None
+    with pytest.raises(psycopg.IntegrityError, match="is not of what receipt"):
+        town.move("refund", again, "resend", "resending")
+
+
+# --- tasks -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_task_of_one_that_failed_ends_with_the_next_that_goes(town: Town) -> None:
+    fee, one, _ = paid(town)
+    first = tenth(town, one, fee, "ordered")
+    failed(first)
+    assert open_tasks() == ["refund"]
+    again = tenth(town, one, fee, "ordered")
+
+    assert goes(again, "UKS7BBBBB2") == "refunded"
+
+    assert open_tasks() == []
+
+
+def test_a_person_closes_the_task_of_a_refund_that_did_not_go_and_no_other(town: Town, world: World) -> None:
+    fee, one, _ = paid(town)
+    first = tenth(town, one, fee, "ordered")
+    town.move("refund", first, "silent", "unknown")
+    unit(lambda tx: refunds.ask_person(tx, refunds.lock(tx, first)[0], kind="refund", why="find out"))
+    (task,) = rows("SELECT id FROM task WHERE kind = 'refund'")
+    assert not closes(world, task["id"])
+
+    unit(lambda tx: refunds.conclude(tx, first, went=False, number=None, why="not in the statement", by=town.second))
+
+    anew, old = rows("SELECT id, closed_at, why FROM task WHERE kind = 'refund' ORDER BY closed_at DESC NULLS FIRST")
+    assert (anew["closed_at"], old["id"]) == (None, task["id"])
+    assert "Propose it anew" in anew["why"]
+    assert closes(world, anew["id"])
+    assert open_tasks() == []
+
+
+def closes(world: World, task: uuid.UUID) -> bool:
+    (listed,) = (row["closes"] for row in unit(lambda tx: finance.tasks(tx, world.finance)) if row["id"] == task)
+    done = unit(lambda tx: finance.close_task(tx, world.finance, task.hex, outcome="done in the portal"))
+    assert listed == done
+    return done
+
+
+def failed(refund: uuid.UUID) -> None:
+    unit(lambda tx: refunds.fail(tx, refunds.lock(tx, refund)[0], code="2001", message="told"))

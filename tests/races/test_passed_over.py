@@ -22,6 +22,7 @@ ALL: Final[Mapping[str, object]] = {
     "most": 10,
     "held": "held",
     **dict.fromkeys(("lease_s", "slack_s", "again_s", "wait_s", "send_for_s", "held_for_s", "without_id_s"), 60.0),
+    "longest_s": 3600.0 * 24,
 }
 """What the statements are given besides: limits and seconds."""
 _LEFT: Final = "SKIP LOCKED"

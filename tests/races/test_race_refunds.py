@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 
 from races.arranged import (
     NUMBER,
@@ -230,22 +231,54 @@ def test_a_refund_is_approved_or_withdrawn(world: World, racers: Racers, first: 
 
     found = in_line(racers, "receipt", *(line if first == "refund" else line[::-1]))
 
-    assert found == [None, "refund-not-open"]
-    assert state_of(refund) == ("withdrawn" if first == "refund" else "approved")
-    assert value("SELECT free_cents FROM receipt") == (100_000 if first == "refund" else 0)
+    # who withdraws what was agreed to meanwhile withdraws it all the same: M-Pesa was not asked for it
+    assert found == [None, "refund-not-open" if first == "refund" else None]
+    assert (state_of(refund), value("SELECT free_cents FROM receipt")) == ("withdrawn", 100_000)
+    assert claims_order() == []
     check_books()
 
 
-def test_control_without_locks_what_was_withdrawn_is_approved_and_only_the_law_refuses(
+@FIRST
+def test_a_refund_that_is_withdrawn_while_a_worker_claims_it_is_one_of_both(
+    world: World, racers: Racers, first: str
+) -> None:
+    refund = proposes(waiting_money(world))
+    approves(refund)
+    line = [lambda: withdraws(refund), claims_order]
+    if first == "refund":
+        with racers.gate("SELECT FROM refund FOR UPDATE") as waiting:
+            running = racers.start(line[0])
+            waiting(1)
+            assert claims_order() == []  # passed over
+        found = ends(*running)
+    else:
+        assert len(claims_order()) == 1
+        found = ends(*racers.start(line[0]))
+
+    assert found == [None if first == "refund" else "refund-not-open"]
+    assert state_of(refund) == ("withdrawn" if first == "refund" else "sending")
+    check_books()
+
+
+def test_control_without_the_lock_only_the_law_refuses_to_withdraw_what_a_worker_has_claimed(
     world: World, racers: Racers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refund = proposes(waiting_money(world))
+    approves(refund)
     unlocked(monkeypatch, refunds, "lock_receipt", "lock")
-    meet(monkeypatch, (refunds, "lock"))
+    moved = refunds.move
 
-    found = ends(*racers.start(lambda: withdraws(refund), lambda: approves(refund)))
+    def move(*args: Any, **values: Any) -> bool:  # between its look and its move
+        ((order,),) = ends(*racers.start(claims_order))
+        assert order.refund == refund
+        return moved(*args, **values)
 
-    assert Counter(map(str, found)) == {"None": 1, "IntegrityError": 1}
+    monkeypatch.setattr(refunds, "move", move)
+
+    with pytest.raises(IntegrityError):
+        withdraws(refund)
+
+    assert state_of(refund) == "sending"
     check_books()
 
 

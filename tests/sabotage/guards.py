@@ -17,6 +17,7 @@ UNTRUSTED: Final = "tests/money/test_money_untrusted.py"
 FORGED: Final = "tests/money/test_money_forged.py"
 PAYBILL: Final = "tests/money/test_money_paybill.py"
 REFUNDS: Final = "tests/money/test_money_refunds.py"
+REFUNDS_LATE: Final = "tests/operations/test_refunds_late.py"
 PEOPLE: Final = "tests/money/test_money_refunds_people.py"
 UNAPPLIED: Final = "tests/money/test_money_unapplied.py"
 IN_DATABASE: Final = "tests/operations/test_law_in_database_guards.py"
@@ -121,8 +122,8 @@ GUARDS: Final = (
         "late-start",
         "a worker that was frozen after its claim still sends",
         f"{PAYMENTS}/dispatch.py",
-        "if _uptime_s() - claimed_at > LATEST_START_S:",
-        "if _uptime_s() - claimed_at > 10**9:",
+        "if clock.uptime_s() - claimed_at > LATEST_START_S:",
+        "if clock.uptime_s() - claimed_at > 10**9:",
         (f"{UNKNOWN}::test_a_worker_that_was_held_up_after_its_claim_sends_nothing",),
     ),
     Guard(
@@ -425,6 +426,22 @@ GUARDS: Final = (
         (f"{PAYBILL}::test_a_payment_by_hand_with_the_code_pays_the_referral",),
     ),
     Guard(
+        "code-of-an-error",
+        "the code of an error is taken for a result",
+        "src/rufaa/daraja/codes.py",
+        '    return f"error-{code}" if code in _CODES else code\n',
+        "    return code\n",
+        ("tests/money/test_money_queries.py::test_the_code_of_an_error_is_no_result",),
+    ),
+    Guard(
+        "money-of-the-task",
+        "money on a shared account is nobody's, though a facility has its task",
+        f"{PAYMENTS}/migrations/0016_whose.sql",
+        "AND kind = 'unapplied' AND facility_id IS NOT NULL ORDER BY",
+        "AND kind = 'none' AND facility_id IS NOT NULL ORDER BY",
+        ("tests/money/test_money_shared.py::test_money_that_names_a_fee_is_its_payees",),
+    ),
+    Guard(
         "task-of-a-prompts-money",
         "money that a closed fee cannot take waits without anybody",
         f"{PAYMENTS}/plan.py",
@@ -615,6 +632,90 @@ GUARDS: Final = (
         "    if not item.trusted:  # nobody that may speak for Safaricom: ask Safaricom",
         "    if not item:",
         (f"{REFUNDS}::test_a_forged_result_from_an_unlisted_address_is_asked_about",),
+    ),
+    Guard(
+        "room-for-a-late-success",
+        "what went after all leaves the one that was promised its money since in the queue",
+        f"{PAYMENTS}/order_results.py",
+        "    standing = refunds.make_room(tx, row, standing)\n",
+        "",
+        (f"{REFUNDS_LATE}::test_money_that_waited_and_was_promised_anew_is_not_ordered_any_more",),
+    ),
+    Guard(
+        "others-of-a-late-success",
+        "what went after all leaves an order whose answer was lost in the queue",
+        f"{PAYMENTS}/refunds.py",
+        "    for other in _others(tx, row, {RefundState.UNKNOWN}):\n",
+        "    for other in _others(tx, row, ()):\n",
+        (f"{REFUNDS_LATE}::test_an_order_whose_answer_was_lost_is_a_persons_and_not_given_again",),
+    ),
+    Guard(
+        "overtaken-order",
+        "an order of money that went otherwise meanwhile is given again",
+        f"{PAYMENTS}/orders.py",
+        "    if event is not RefundEvent.ACCEPTED and refunds.is_overtaken(tx, row):\n",
+        "    if not row:\n",
+        (f"{REFUNDS_LATE}::test_an_order_that_was_not_taken_is_not_given_again",),
+    ),
+    Guard(
+        "overtaken-order-in-the-queue",
+        "an order of a fee whose money went waits for ever",
+        f"{PAYMENTS}/orders.sql",
+        """        OR EXISTS (
+            SELECT FROM refund AS other
+            WHERE other.receipt_id = refund.receipt_id AND other.fee_id = refund.fee_id AND other.state = 'done'
+        )
+""",
+        "",
+        (f"{REFUNDS_LATE}::test_of_a_fee_whose_money_went_nothing_is_ordered_whatever_stands_in_the_queue",),
+    ),
+    Guard(
+        "resend-of-what-went",
+        "the database lets an order of a fee whose money went be given again",
+        f"{PAYMENTS}/migrations/0017_overtaken.sql",
+        "NEW.state IN ('proposed', 'approved', 'sending', 'resending', 'done')",
+        "NEW.state IN ('proposed', 'approved', 'sending', 'done')",
+        (f"{REFUNDS_LATE}::test_of_a_fee_whose_money_went_nothing_is_ordered_whatever_stands_in_the_queue",),
+    ),
+    Guard(
+        "withdrawn-and-gone",
+        "what was withdrawn and went leaves its money free",
+        f"{PAYMENTS}/migrations/0017_overtaken.sql",
+        "WHEN NEW.state = 'done' AND OLD.state IN ('withdrawn', 'failed')",
+        "WHEN NEW.state = 'done' AND OLD.state IN ('failed')",
+        (f"{REFUNDS_LATE}::test_what_was_withdrawn_and_went_after_all_is_done",),
+    ),
+    Guard(
+        "failed-while-asked",
+        "a person calls a refund failed while M-Pesa is asked about it",
+        f"{PAYMENTS}/refunds.py",
+        '    if not went and row["next_at"] is not None:\n',
+        "    if not row:\n",
+        (f"{REFUNDS}::test_nobody_says_that_it_did_not_go_while_m_pesa_is_asked",),
+    ),
+    Guard(
+        "late-order",
+        "a worker that was held up orders a refund all the same",
+        f"{PAYMENTS}/orders.py",
+        "if clock.uptime_s() - claimed_at > LATEST_START_S:",
+        "if clock.uptime_s() - claimed_at > 10**9:",
+        (f"{REFUNDS}::test_a_worker_that_was_held_up_orders_nothing",),
+    ),
+    Guard(
+        "order-for-a-day",
+        "an order whose answer was lost is tried for ever",
+        f"{PAYMENTS}/orders.sql",
+        "OR coalesce(refund.sent_at, refund.approved_at) <= rufaa_now() - %(longest_s)s",
+        "OR coalesce(refund.sent_at, refund.approved_at) <= rufaa_now() - 10 * %(longest_s)s",
+        (f"{REFUNDS}::test_an_order_whose_answer_was_lost_and_that_is_not_taken_again_is_a_persons_after_a_day",),
+    ),
+    Guard(
+        "order-that-is-not-taken",
+        "nobody hears that M-Pesa does not take an order",
+        f"{PAYMENTS}/orders.py",
+        '        if RefundState(locked["state"]) is RefundState.APPROVED:\n',
+        "        if not locked:\n",
+        (f"{REFUNDS}::test_an_order_that_is_not_taken_for_an_hour_is_told_to_a_person_who_may_withdraw_it",),
     ),
     # --- what the database holds, whoever writes
     Guard(

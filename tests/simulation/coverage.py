@@ -85,6 +85,7 @@ PEOPLE: Final = (
     "finance proposed to give back",
     "finance proposed to give a fee back",
     "finance withdrew a refund",
+    "finance withdrew what was agreed to",
     "money moved: stk",
     "money moved: by-hand",
     "money moved: reversal",
@@ -109,6 +110,7 @@ _NOT_HERE: Final[Mapping[tuple[str, str, str], str]] = {
     **{("prompt", state, event): "a lie of M-Pesa's" for state in ("created", "refused") for event in _LIES},
     **{("refund", "approved", event): "a lie of M-Pesa's" for event in ("rejected", "silent", "succeeded")},
     ("refund", "failed", "succeeded"): "a lie of M-Pesa's: it said that nothing went",
+    ("refund", "withdrawn", "succeeded"): "a lie of M-Pesa's: it said that it took no order",
     # A result before its order's answer: of 717 refunds that succeeded in 100,000 payments eight were told of so. Few
     # fail.
     **{("refund", state, "rejected"): "too seldom: a table of tests/machines" for state in ("sending", "resending")},

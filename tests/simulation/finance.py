@@ -142,6 +142,9 @@ class Finance:
             await asyncio.gather(
                 *(self._do(other, lambda tx: finance.approve_refund(tx, other, refund)) for _ in range(times))
             )
+            if self._chance.random() < 0.1:  # maybe before a worker has claimed it
+                self._count("finance withdrew what was agreed to")
+                await self._do(first, lambda tx: finance.withdraw_refund(tx, first, refund, why="given otherwise"))
         elif row["state"] == "unknown" and self._simulation.calm and self._told_to_look(row):
             moved = self._simulation.oracle.order_of(row["id"], row["method"], row["receipt_number"])
             self._count(f"finance concluded that a refund {'went' if moved else 'did not go'}")

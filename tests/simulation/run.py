@@ -28,7 +28,6 @@ from rufaa import clock, ids
 from rufaa.cli import work
 from rufaa.db import failpoints, migrations
 from rufaa.db.atomic import Tx, unit
-from rufaa.payments import dispatch
 from rufaa.simulator.config import Chaos, SimulatorSettings
 from rufaa.simulator.engine import Engine
 from rufaa.simulator.faults import FaultKind
@@ -392,7 +391,7 @@ def _in_virtual_time(loop: VirtualLoop, hub: Hub, seed: int) -> Iterator[None]:
         (ids, "time", SimpleNamespace(time_ns=lambda: int(loop.now().timestamp() * 1_000_000) * 1000)),
         (ids, "os", SimpleNamespace(urandom=chance.randbytes)),
         (ids, "secrets", SimpleNamespace(choice=chance.choice, token_hex=lambda n: chance.randbytes(n).hex())),
-        (dispatch, "_uptime_s", loop.time),
+        (clock, "uptime_s", loop.time),
         (connections, "_connections", OneEach(hub)),
         (Tx, "wake_workers", wake),
         (work, "LOOK_EVERY_S", 120.0),

@@ -104,6 +104,7 @@ TASK_ENDS: Final[Mapping[str, str]] = {
     "": "what it was about settled itself",
     "applied": "the money was applied",
     "refunded": "the money was given back",
+    "withdrawn": "the refund was withdrawn",
     "replayed": "the report was taken in after all",
 }
 """What is said of a closed task. Other words than these were written by a person, and may name anybody."""

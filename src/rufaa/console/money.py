@@ -20,6 +20,7 @@ from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.money import Money, stk_amount
 from rufaa.payments import finance
 from rufaa.payments.refund_machine import LIVE_REFUND, RefundMethod, RefundState
+from rufaa.payments.refunds import UNORDERED
 from rufaa.phone import masked
 from rufaa.referrals import queries
 from rufaa.referrals.operations import fees_paid
@@ -56,9 +57,6 @@ class TaskGone(RufaaError):
 
     kind = Kind.NOT_FOUND
     code = "task-gone"
-
-
-_CLOSED_BY_HAND: Final = frozenset({"contradiction", "stray", "claim", "unread", "unserved"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ def _task(row: Mapping[str, Any], referrals: Mapping[uuid.UUID, uuid.UUID]) -> T
     return Task(
         {**row, "word": KIND[kind], "free": None if row["free_cents"] is None else Money(row["free_cents"])},
         referrals.get(row["fee_id"]),
-        closes=kind in _CLOSED_BY_HAND,
+        closes=row["closes"],
         gives_back=kind == "refund" and row["receipt_id"] is not None,
     )
 
@@ -128,7 +126,7 @@ def _refund(acting: Acting, row: Mapping[str, Any]) -> dict[str, Any]:
             phone=masked(row["phone"])
         ),
         "may_agree": state is RefundState.PROPOSED and not mine,
-        "may_withdraw": state is RefundState.PROPOSED,
+        "may_withdraw": state in UNORDERED,
         "may_conclude": state is RefundState.UNKNOWN and not mine,
     }  # fmt: skip
 

@@ -1074,7 +1074,6 @@ CREATE FUNCTION public.receipt_payee(receipt uuid) RETURNS uuid
          WHERE application.receipt_id = $1 ORDER BY application.at LIMIT 1),
         (SELECT fee.payee_id FROM receipt JOIN prompt ON prompt.id = receipt.prompt_id JOIN fee ON fee.id = prompt.fee_id
          WHERE receipt.id = $1),
-        (SELECT fee.payee_id FROM receipt JOIN fee ON fee.id = receipt.names_id WHERE receipt.id = $1),
         (SELECT facility_id FROM task
          WHERE task.receipt_id = $1 AND kind = 'unapplied' AND facility_id IS NOT NULL ORDER BY opened_at DESC LIMIT 1),
         (SELECT account_payee(account_id) FROM receipt WHERE receipt.id = $1)
@@ -1146,8 +1145,6 @@ CREATE FUNCTION public.receipt_topics(receipts uuid[]) RETURNS SETOF text
         SELECT fee.id, fee.payee_id
         FROM receipt JOIN prompt ON prompt.id = receipt.prompt_id JOIN fee ON fee.id = prompt.fee_id
         WHERE receipt.id = ANY(receipts)
-        UNION
-        SELECT fee.id, fee.payee_id FROM receipt JOIN fee ON fee.id = receipt.names_id WHERE receipt.id = ANY(receipts)
     )
     SELECT rufaa_topic('fee', id) FROM of_fee
     UNION SELECT rufaa_topic('money', payee_id) FROM of_fee
@@ -1388,7 +1385,7 @@ DECLARE
     change bigint := CASE
         WHEN TG_OP = 'INSERT' THEN -NEW.amount_cents
         WHEN NEW.state IN ('withdrawn', 'failed') AND OLD.state NOT IN ('withdrawn', 'failed') THEN NEW.amount_cents
-        WHEN NEW.state = 'done' AND OLD.state = 'failed' THEN -NEW.amount_cents  -- it was free in between
+        WHEN NEW.state = 'done' AND OLD.state IN ('withdrawn', 'failed') THEN -NEW.amount_cents  -- it was free in between
         ELSE 0
     END;
 BEGIN
@@ -1412,7 +1409,7 @@ BEGIN
         SELECT FROM application JOIN fee ON fee.id = application.fee_id
         WHERE application.fee_id = NEW.fee_id AND application.receipt_id = NEW.receipt_id
             AND application.amount_cents = NEW.amount_cents AND fee.state = 'paid'
-    )) OR (NEW.state IN ('proposed', 'approved', 'sending', 'done') AND EXISTS (
+    )) OR (NEW.state IN ('proposed', 'approved', 'sending', 'resending', 'done') AND EXISTS (
         SELECT FROM refund AS other
         WHERE other.receipt_id = NEW.receipt_id AND other.fee_id = NEW.fee_id AND other.state = 'done'
     )) THEN
@@ -1569,6 +1566,16 @@ BEGIN
     PERFORM rufaa_tell(ARRAY(SELECT DISTINCT rufaa_topic('talk', referral_id) FROM changed));
     RETURN NULL;
 END $$;
+
+CREATE FUNCTION public.task_closes_by_hand(kind text, refund uuid, prompt uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $_$
+    SELECT CASE kind
+        WHEN 'refund' THEN EXISTS (SELECT FROM refund WHERE id = $2 AND state IN ('failed', 'withdrawn'))
+        WHEN 'review' THEN EXISTS (SELECT FROM prompt WHERE id = $3 AND next_at IS NULL)
+        ELSE kind IN ('contradiction', 'stray', 'claim', 'unread', 'unserved')
+    END
+$_$;
 
 CREATE FUNCTION public.task_is_live() RETURNS trigger
     LANGUAGE plpgsql
@@ -4665,6 +4672,7 @@ INSERT INTO public.django_migrations (app, name, applied) VALUES
     ('notices', '0002_facts', now()),
     ('payments', '0015_rings_by_the_thousand', now()),
     ('payments', '0016_whose', now()),
+    ('payments', '0017_overtaken', now()),
     ('paypage', '0001_initial', now()),
     ('referrals', '0011_onward', now()),
     ('sessions', '0001_initial', now()),

@@ -65,7 +65,7 @@ def approve(caller: Caller, *, refundId: str) -> shapes.RefundAnswer:
 
 @register.mutation
 def withdraw(caller: Caller, *, refundId: str, reason: str) -> shapes.RefundAnswer:
-    """Before anybody agreed: the money waits again."""
+    """Before M-Pesa took an order of it: the money waits again."""
     finance.withdraw_refund(caller.tx, caller.actor, refundId, why=reason)
     return {"refundId": refundId, "status": RefundState.WITHDRAWN}
 

@@ -50,8 +50,8 @@ def countOpen(caller: Caller) -> shapes.Counts:
 
 @register.mutation
 def close(caller: Caller, *, taskId: str, outcome: str) -> bool:
-    """Say what came of a contradiction, a stray, a claim, or a fee that nothing was given for, which somebody looked
-    into. False: there is no such task."""
+    """Say what came of a contradiction, a stray, a claim, a fee that nothing was given for, a refund that did not go,
+    or a prompt that M-Pesa is not asked about any more, which somebody looked into. False: there is no such task."""
     if not outcome.strip():
         raise InvalidArgument("Say what came of it: it is kept for ever.", argument="outcome")
     return finance.close_task(caller.tx, caller.actor, taskId, outcome=outcome)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -168,11 +167,6 @@ def next_sending_s(tx: Tx) -> float | None:
     return tx.seconds(_SQL["next_due"])
 
 
-def _uptime_s() -> float:
-    """A clock that runs on while the machine is suspended, where there is one."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-
-
 class Dispatcher:
     """Sends what is due, many at a time, within the accounts' rates."""
 
@@ -202,10 +196,10 @@ class Dispatcher:
         room = await self._room()
         if room <= 0:
             return 0.0
-        stale = _uptime_s() - self._tidied_at > TIDY_FOR_S
+        stale = clock.uptime_s() - self._tidied_at > TIDY_FOR_S
         if stale:
             await self._tidy()
-        claimed_at = _uptime_s()
+        claimed_at = clock.uptime_s()
         claimed, accounts, wait_s = await self._aside.run(
             lambda: unit(lambda tx: self._claim(tx, limit=room), step=Step.DISPATCH_CLAIM)
         )
@@ -229,7 +223,7 @@ class Dispatcher:
         return self._at_once - len(self._flying)
 
     async def _tidy(self) -> None:
-        began = _uptime_s()
+        began = clock.uptime_s()
         await self._aside.run(lambda: unit(tidy, step=Step.DISPATCH_TIDY))
         self._tidied_at = began
 
@@ -274,7 +268,7 @@ class Dispatcher:
             return NotSent(
                 "account-unusable", f"The M-Pesa account cannot be used: {type(account).__name__}.", 30, nothing
             )
-        if _uptime_s() - claimed_at > LATEST_START_S:
+        if clock.uptime_s() - claimed_at > LATEST_START_S:
             # This process was frozen. Its lease may have run out, and a person may have asked anew meanwhile.
             return NotSent("late", "The worker was held up for too long to send it.", 0.0, nothing)
         try:
@@ -325,7 +319,7 @@ class Records:
 
     def add(self, prompt: Claimed, outcome: PushOutcome) -> None:
         """It is written soon, in a task of its own."""
-        self._waiting.append(_Answer(prompt, outcome, until=_uptime_s() + _RECORD_FOR_S))
+        self._waiting.append(_Answer(prompt, outcome, until=clock.uptime_s() + _RECORD_FOR_S))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
 
@@ -346,7 +340,7 @@ class Records:
                 _log.exception("prompt.outcome_not_recorded", prompt=_named(answers))
                 if not self.draining:
                     await asyncio.sleep(_RECORD_AGAIN_S)
-                    self._again([each for each in answers if _uptime_s() <= each.until])
+                    self._again([each for each in answers if clock.uptime_s() <= each.until])
             except Exception:  # noqa: BLE001
                 _log.exception("prompt.outcome_not_recorded", prompt=_named(answers))
                 if count > 1:  # one of them spoils it: each is tried by itself

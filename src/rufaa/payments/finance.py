@@ -162,8 +162,8 @@ def conclude_refund(tx: Tx, actor: Actor, refund: str, *, went: bool, number: st
 
 
 def close_task(tx: Tx, actor: Actor, task: str, *, outcome: str) -> bool:
-    """A contradiction, a stray, a claim, or a fee that nothing was given for, once a person looked into it. Money that
-    waits closes its task by itself."""
+    """A contradiction, a stray, a claim, a fee that nothing was given for, a refund that did not go, or a prompt that
+    is not asked about any more, once a person looked into it. Money that waits closes its task by itself."""
     mine = _facilities(actor, Right.UNAPPLIED)
     identifier = from_wire(task)
     values = {"id": identifier, "facilities": mine, "by": actor.user, "as": outcome.strip()}

@@ -17,7 +17,8 @@ WITH first AS MATERIALIZED (
 )
 SELECT task.id, task.opened_at, task.kind, task.why, task.fee_id, task.prompt_id, task.receipt_id, task.refund_id,
     task.claim_id, task.proposed_fee_id, fee.account_code, proposed.account_code AS proposed_code,
-    receipt.number AS receipt_number, receipt.free_cents
+    receipt.number AS receipt_number, receipt.free_cents,
+    task_closes_by_hand(task.kind, task.refund_id, task.prompt_id) AS closes
 FROM first AS task
 LEFT JOIN fee ON fee.id = task.fee_id
 LEFT JOIN fee AS proposed ON proposed.id = task.proposed_fee_id AND proposed.state IN ('due', 'deferred')
@@ -78,4 +79,4 @@ SELECT id FROM refund WHERE id = %(id)s AND receipt_payee(receipt_id) = ANY(%(fa
 -- name: close_task
 UPDATE task SET closed_at = rufaa_now(), closed_by = %(by)s, closed_as = %(as)s
 WHERE id = %(id)s AND closed_at IS NULL AND facility_id = ANY(%(facilities)s::uuid[])
-    AND kind IN ('contradiction', 'stray', 'claim', 'unread', 'unserved')
+    AND task_closes_by_hand(kind, refund_id, prompt_id)

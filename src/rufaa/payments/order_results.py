@@ -137,6 +137,10 @@ def _paid_out(tx: Tx, row: dict[str, Any], standing: refunds.Standing, result: A
 
 def _went(tx: Tx, row: dict[str, Any], standing: refunds.Standing, number: str | None) -> str:
     state = RefundState(row["state"])
+    if row["approved_by"] is None:
+        refunds.ask_person(tx, row, kind="contradiction", why="A result says that this went, and nobody agreed to it.")
+        return "contradicts"
+    standing = refunds.make_room(tx, row, standing)
     if refunds.is_spent(tx, row, standing):
         # It was free again, and pays something else or went back otherwise: that cannot be undone here.
         refunds.ask_person(
@@ -145,6 +149,7 @@ def _went(tx: Tx, row: dict[str, Any], standing: refunds.Standing, number: str |
             kind="contradiction",
             why="M-Pesa gave this money back after it had said that it did not, and it was used meanwhile.",
         )
+        refunds.doubt_others(tx, row)
         return "contradicts"
     if state is RefundState.DONE and number is not None and row["number"] not in {None, number}:
         refunds.ask_person(

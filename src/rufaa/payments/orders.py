@@ -12,7 +12,7 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, assert_never
+from typing import Any, Final, Protocol, assert_never
 
 import structlog
 
@@ -43,6 +43,12 @@ RESEND_AFTER_S: Final = 120
 """When an order whose answer was lost is given again; its result may come by itself before."""
 MOST_ORDERS: Final = 5
 """How often an order is given before a person looks."""
+LONGEST_ORDERS_S: Final = 24 * 3600
+"""How long an order whose answer was lost is given again: what M-Pesa remembers of it longer than that is not known."""
+PATIENCE_S: Final = 3600
+"""How long an order that M-Pesa does not take is tried before a person is told. It is tried on."""
+LATEST_START_S: Final = 30
+"""As a push's: with the client's whole deadline still within the lease."""
 _ASK_AFTER_S: Final = (0, 60, 300, 900, 3600, 3600 * 6, 3600 * 24)
 """Waits between the questions for what became of an order; after the last one a person looks."""
 REMARKS: Final = "Referral fee refund"  # no name, no diagnosis
@@ -90,17 +96,29 @@ def tidy(tx: Tx) -> None:
         _unknown(tx, row["id"], RefundEvent.LEASE_EXPIRED, next_s=RESEND_AFTER_S, code="lease-expired")
     for row in tx.rows(_SQL["silent"]):
         _unknown(tx, row["id"], RefundEvent.SILENT, next_s=0, code="no-result")
+    for row in tx.rows(_SQL["not_taken"], {"patience_s": PATIENCE_S}):
+        locked, _ = refunds.lock(tx, row["id"])
+        if RefundState(locked["state"]) is RefundState.APPROVED:
+            refunds.ask_person(tx, locked, kind="refund", why=_NOT_TAKEN.format(code=locked["code"] or "no answer"))
     claims.hand_over(tx)
 
 
 def _unknown(tx: Tx, refund: uuid.UUID, event: RefundEvent, *, next_s: float, code: str) -> None:
     row, _ = refunds.lock(tx, refund)
-    refunds.move(tx, row, event, next_s=next_s, code=code)
+    if refunds.move(tx, row, event, next_s=next_s, code=code) and refunds.is_overtaken(tx, row):
+        refunds.ask_whether_both(tx, row)
+
+
+_NOT_TAKEN: Final = (
+    "M-Pesa does not take the order to give this money back ({code}). It is tried on; to do otherwise, withdraw the"
+    " refund."
+)
 
 
 def claim_orders(tx: Tx, *, limit: int) -> list[Order]:
     """Refunds that are to be ordered: agreed to, or of an answer that was lost and can safely be given again."""
-    rows = tx.rows(_SQL["claim"], {"limit": limit, "lease_s": LEASE_S, "most": MOST_ORDERS})
+    bounds = {"most": MOST_ORDERS, "longest_s": LONGEST_ORDERS_S}
+    rows = tx.rows(_SQL["claim"], {"limit": limit, "lease_s": LEASE_S, **bounds})
     return [
         Order(
             refund=row["id"],
@@ -118,7 +136,8 @@ def claim_orders(tx: Tx, *, limit: int) -> list[Order]:
 def claim_inquiries(tx: Tx, *, limit: int) -> list[Inquiry]:
     """Orders in doubt and claims whose time to be asked about has come; each gets a question of its own."""
     asked: list[Inquiry] = []
-    for row in tx.rows(_SQL["unclear_refunds"], {"limit": limit, "most": MOST_ORDERS}):
+    bounds = {"most": MOST_ORDERS, "longest_s": LONGEST_ORDERS_S}
+    for row in tx.rows(_SQL["unclear_refunds"], {"limit": limit, **bounds}):
         if row["asked"] >= len(_ASK_AFTER_S) or row["originator_conversation_id"] is None:
             tx.execute(_SQL["ask_no_more"], {"refund": row["id"]})
             locked, _ = refunds.lock(tx, row["id"])
@@ -159,6 +178,12 @@ def _ask(
         },
     )
     return Inquiry(inquiry, account, number, conversation)
+
+
+def put_off(tx: Tx) -> None:
+    """Where M-Pesa has nowhere to post an answer to, nothing is asked: what is due is looked at again later."""
+    for name in ("put_off", "put_off_claims"):
+        tx.execute(_SQL[name], {"s": RESEND_AFTER_S})
 
 
 def next_order_s(tx: Tx) -> float | None:
@@ -211,10 +236,24 @@ def record(tx: Tx, order: Order, outcome: B2cOutcome) -> None:
         tx.execute(_SQL["not_ordered"], {"id": order.refund})
         if state is RefundState.RESENDING:  # this one was not taken; one before may have been
             next_s = float(RESEND_AFTER_S)
-    if event is RefundEvent.DECLINED and state is RefundState.SENDING:
+    if event is not RefundEvent.ACCEPTED and refunds.is_overtaken(tx, row):
+        _overtaken(tx, row, event, code=code, message=message)
+    elif event is RefundEvent.DECLINED and state is RefundState.SENDING:
         refunds.fail(tx, row, code=code, message=message)
     else:
         refunds.move(tx, row, event, next_s=next_s, code=code, message=message)
+
+
+def _overtaken(tx: Tx, row: dict[str, Any], event: RefundEvent, *, code: str, message: str) -> None:
+    """Another refund of this money went while this one was being ordered: it is not ordered again."""
+    state = RefundState(row["state"])
+    if state is RefundState.SENDING and event in {RefundEvent.DECLINED, RefundEvent.NOT_SENT}:
+        refunds.move(tx, row, RefundEvent.REJECTED, code=code, message=message, reason=_WENT_OTHERWISE)
+    elif refunds.move(tx, row, event, code=code, message=message):
+        refunds.ask_whether_both(tx, row)
+
+
+_WENT_OTHERWISE: Final = "Another refund of this money, which was called failed, went after all."
 
 
 def note(tx: Tx, inquiry: Inquiry, outcome: B2cOutcome) -> None:
@@ -233,6 +272,11 @@ def note(tx: Tx, inquiry: Inquiry, outcome: B2cOutcome) -> None:
 
 
 # --- the worker ----------------------------------------------------------------------------------------------------
+
+
+_NO_ADDRESS: Final = (
+    "This server has no address for what M-Pesa answers (MPESA_CALLBACKS=none): give it back in the M-Pesa portal."
+)
 
 
 class Orders:
@@ -256,13 +300,15 @@ class Orders:
     async def round(self) -> float | None:
         """One round; returns None, since nothing here is held back by a rate."""
         await self._aside.run(lambda: unit(tidy, step=Step.ORDER_TIDY))
-        if self._addresses is None:
-            return None  # nobody would tell what became of an order: none is given
+        began = clock.uptime_s()
         orders = await self._aside.run(
             lambda: unit(lambda tx: claim_orders(tx, limit=self._at_once), step=Step.ORDER_CLAIM)
         )
-        inquiries = await self._claimed_inquiries()
-        await asyncio.gather(*map(self._order, orders), *map(self._inquire, inquiries))
+        inquiries = [] if self._addresses is None else await self._claimed_inquiries()
+        ordering = (self._order(order, claimed_at=began) for order in orders)
+        await asyncio.gather(*ordering, *map(self._inquire, inquiries))
+        if self._addresses is None:
+            await self._aside.run(lambda: unit(put_off))
         return None
 
     async def ask(self) -> None:
@@ -276,20 +322,24 @@ class Orders:
             lambda: unit(lambda tx: claim_inquiries(tx, limit=self._at_once), step=Step.INQUIRY_CLAIM)
         )
 
-    async def _order(self, order: Order) -> None:
+    async def _order(self, order: Order, *, claimed_at: float) -> None:
         try:
-            outcome = await self._send(order)
+            outcome = await self._send(order, claimed_at=claimed_at)
             await self._aside.run(lambda: unit(lambda tx: record(tx, order, outcome), step=Step.ORDER_RECORD))
             _log.info("refund.ordered", refund=order.refund.hex, outcome=type(outcome).__name__)
         except Exception:  # noqa: BLE001 - its lease runs out, and it is asked about; the others must not wait
             _log.exception("refund.failed", refund=order.refund.hex)
 
-    async def _send(self, order: Order) -> B2cOutcome:
-        assert self._addresses is not None
+    async def _send(self, order: Order, *, claimed_at: float) -> B2cOutcome:
         nothing = Exchange(None, b"", clock.now(), 0.0)
+        if self._addresses is None:
+            return Declined("no-callbacks", _NO_ADDRESS, Because.BAD_REQUEST, nothing)
         try:
             account = await self._accounts.get(order.account)
             where = self._addresses(order.refund)
+            if clock.uptime_s() - claimed_at > LATEST_START_S:
+                # This process was held up. Its lease may have run out, and a person may have given it back otherwise.
+                return NotSent("late", "The worker was held up for too long to order it.", 0.0, nothing)
             with around(Step.ORDER_CALL):
                 if order.method is RefundMethod.REVERSAL:
                     return await self._daraja.reverse(

@@ -4,6 +4,13 @@ SELECT id FROM refund WHERE lease_until < rufaa_now() AND state IN ('sending', '
 -- name: silent
 SELECT id FROM refund WHERE next_at <= rufaa_now() AND state = 'ordered' ORDER BY id
 
+-- name: not_taken
+-- Agreed to, and tried for so long; nobody was asked yet.
+SELECT id FROM refund
+WHERE state = 'approved' AND next_at IS NOT NULL AND lease > 0 AND approved_at <= rufaa_now() - %(patience_s)s * interval '1 second'
+    AND NOT EXISTS (SELECT FROM task WHERE task.refund_id = refund.id AND kind = 'refund' AND closed_at IS NULL)
+ORDER BY id
+
 -- name: claim
 -- Agreed to; or of an answer that was lost, with no word since: B2C knows its id again, a reversal says R000001.
 WITH due AS MATERIALIZED (
@@ -11,7 +18,12 @@ WITH due AS MATERIALIZED (
     FROM refund JOIN receipt ON receipt.id = refund.receipt_id
     WHERE refund.next_at <= rufaa_now() AND (
         refund.state = 'approved'
-        OR (refund.state = 'unknown' AND refund.originator_conversation_id IS NULL AND refund.orders < %(most)s)
+        OR (refund.state = 'unknown' AND refund.originator_conversation_id IS NULL AND refund.orders < %(most)s
+            AND coalesce(refund.sent_at, refund.approved_at) > rufaa_now() - %(longest_s)s * interval '1 second')
+    )
+    AND NOT EXISTS ( -- the database refuses it, and would refuse all others with it
+        SELECT FROM refund AS other
+        WHERE other.receipt_id = refund.receipt_id AND other.fee_id = refund.fee_id AND other.state = 'done'
     )
     ORDER BY refund.next_at, refund.id
     LIMIT %(limit)s
@@ -30,7 +42,14 @@ SELECT refund.id, refund.originator_conversation_id, receipt.account_id,
     (SELECT count(*) FROM inquiry WHERE inquiry.refund_id = refund.id) AS asked
 FROM refund JOIN receipt ON receipt.id = refund.receipt_id
 WHERE refund.next_at <= rufaa_now() AND refund.state = 'unknown'
-    AND (refund.originator_conversation_id IS NOT NULL OR refund.orders >= %(most)s)
+    AND (
+        refund.originator_conversation_id IS NOT NULL OR refund.orders >= %(most)s
+        OR coalesce(refund.sent_at, refund.approved_at) <= rufaa_now() - %(longest_s)s * interval '1 second'
+        OR EXISTS (
+            SELECT FROM refund AS other
+            WHERE other.receipt_id = refund.receipt_id AND other.fee_id = refund.fee_id AND other.state = 'done'
+        )
+    )
 ORDER BY refund.next_at, refund.id
 LIMIT %(limit)s
 FOR NO KEY UPDATE OF refund SKIP LOCKED
@@ -40,6 +59,12 @@ UPDATE refund SET next_at = rufaa_now() + %(again_s)s * interval '1 second' WHER
 
 -- name: ask_no_more
 UPDATE refund SET next_at = NULL WHERE id = %(refund)s
+
+-- name: put_off
+UPDATE refund SET next_at = rufaa_now() + %(s)s * interval '1 second' WHERE state = 'unknown' AND next_at <= rufaa_now()
+
+-- name: put_off_claims
+UPDATE claim SET next_at = rufaa_now() + %(s)s * interval '1 second' WHERE next_at <= rufaa_now()
 
 -- name: due_claims
 -- At most hourly once half an hour is over, and for a day (claims.next_ask_s).
@@ -67,7 +92,7 @@ UPDATE refund SET conversation_id = coalesce(%(conversation)s, conversation_id),
 WHERE id = %(id)s AND lease = %(lease)s
 
 -- name: not_ordered
-UPDATE refund SET orders = orders - 1 WHERE id = %(id)s
+UPDATE refund SET orders = orders - 1, sent_at = CASE WHEN orders > 1 THEN sent_at END WHERE id = %(id)s
 
 -- name: next_due
 SELECT extract(epoch FROM least(

@@ -19,7 +19,7 @@ class RefundMethod(StrEnum):
 
 class RefundState(StrEnum):
     PROPOSED = "proposed"  # one person wants it; the money is promised
-    WITHDRAWN = "withdrawn"
+    WITHDRAWN = "withdrawn"  # before M-Pesa took an order: the money is free again
     APPROVED = "approved"  # a second person agreed; not yet claimed by a worker
     SENDING = "sending"  # claimed: from here on the order may have been given
     ORDERED = "ordered"  # Daraja queued it; a result will come
@@ -57,6 +57,7 @@ REFUND: Final = Machine(
     transitions={
         (_S.PROPOSED, _SE.WITHDRAW): _S.WITHDRAWN,
         (_S.PROPOSED, _SE.APPROVE): _S.APPROVED,
+        (_S.APPROVED, _SE.WITHDRAW): _S.WITHDRAWN,  # M-Pesa took no order of it
         (_S.APPROVED, _SE.CLAIM): _S.SENDING,
         (_S.APPROVED, _SE.RESTORED): _S.UNKNOWN,
         (_S.SENDING, _SE.ACCEPTED): _S.ORDERED,
@@ -75,7 +76,7 @@ REFUND: Final = Machine(
             for event in (_SE.DECLINED, _SE.NOT_SENT, _SE.ANSWER_LOST, _SE.LEASE_EXPIRED, _SE.SILENT)
         },
         # Safaricom is the authority: money that went back is gone, whatever we thought of the order.
-        **{(state, _SE.SUCCEEDED): _S.DONE for state in (*_ORDERABLE, _S.FAILED)},
+        **{(state, _SE.SUCCEEDED): _S.DONE for state in (*_ORDERABLE, _S.FAILED, _S.WITHDRAWN)},
         **{(state, _SE.REJECTED): _S.FAILED for state in _ORDERABLE},
     },
     ignored={
@@ -84,6 +85,8 @@ REFUND: Final = Machine(
         (_S.DONE, _SE.SILENT): "it is known to be done",
         (_S.FAILED, _SE.REJECTED): "already known to have failed",
         (_S.FAILED, _SE.SILENT): "it is known to have failed",
+        (_S.WITHDRAWN, _SE.REJECTED): "nobody wants it any more",
+        (_S.WITHDRAWN, _SE.SILENT): "nobody wants it any more",
         (_S.UNKNOWN, _SE.SILENT): "already unknown",
         **{
             (state, event): "settled before the answer to the order came"

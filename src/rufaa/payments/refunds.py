@@ -7,6 +7,7 @@ its amount is promised: it can be neither applied nor promised again. Locks: the
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ from rufaa.payments.refund_machine import LIVE_REFUND, REFUND, RefundEvent, Refu
 from rufaa.phone import Phone
 
 _SQL: Final = sql.load(__file__, "refunds.sql")
+UNORDERED: Final = frozenset({RefundState.PROPOSED, RefundState.APPROVED})
+"""M-Pesa was not asked for it, or did not take the order."""
+_FREE_AGAIN: Final = frozenset({RefundState.FAILED, RefundState.WITHDRAWN})
 
 
 class NoSuchReceipt(RufaaError):
@@ -204,23 +208,25 @@ def approve(tx: Tx, refund: uuid.UUID, *, by: uuid.UUID) -> None:
 
 
 def withdraw(tx: Tx, refund: uuid.UUID, *, why: str) -> None:
-    """Before anybody agreed: the money is free again."""
+    """Before M-Pesa took an order of it: the money is free again."""
     row, _ = lock(tx, refund)
-    if RefundState(row["state"]) is not RefundState.PROPOSED:
+    if RefundState(row["state"]) not in UNORDERED:
         raise RefundNotOpen(
             sentence(
-                "The refund is %(state)s: only one that nobody has agreed to can be withdrawn.",
+                "The refund is %(state)s: only one that M-Pesa was not asked for can be withdrawn.",
                 state=RefundState(row["state"]),
             ),
             status=row["state"],
         )
-    tx.execute(_SQL["withdraw"], {"id": refund, "why": why.strip()})
+    move(tx, row, RefundEvent.WITHDRAW, reason=why.strip())
+    tx.execute(_SQL["close_own"], {"refund": refund, "as": "withdrawn"})
 
 
 def conclude(tx: Tx, refund: uuid.UUID, *, went: bool, number: str | None, why: str, by: uuid.UUID) -> None:
     """What nobody could find out, as a person saw it in the M-Pesa statement: it went, or it did not.
 
-    Not by whoever proposed it.
+    Not by whoever proposed it; and that it did not go only once M-Pesa is not asked any more: a statement may lag, and
+    what is free then would be given back again.
     """
     row, standing = lock(tx, refund)
     if RefundState(row["state"]) is not RefundState.UNKNOWN:
@@ -232,6 +238,10 @@ def conclude(tx: Tx, refund: uuid.UUID, *, went: bool, number: str | None, why: 
         raise SamePerson("You proposed this. Another person has to say what became of it.")
     if not why.strip():
         raise InvalidArgument("Say where you saw it: the reason is kept for ever.", argument="reason")
+    if not went and row["next_at"] is not None:
+        raise RefundUnderWay(
+            "M-Pesa is still being asked what became of it. Say that it did not go when that has ended."
+        )
     if went and is_spent(tx, row, standing):
         raise RefundNotOpen("What this receipt pays was given back by another refund.", status=row["state"])
     if went:
@@ -279,7 +289,7 @@ def move(tx: Tx, row: dict[str, Any], event: RefundEvent, *, next_s: float | Non
 
 def succeed(tx: Tx, row: dict[str, Any], standing: Standing, *, number: str | None, reason: str = "") -> bool:
     """The money went back: the refund is done, and so is what it was for. Never where ``is_spent``."""
-    late = RefundState(row["state"]) is RefundState.FAILED and row["fee_id"] is not None
+    late = RefundState(row["state"]) in _FREE_AGAIN and row["fee_id"] is not None
     if not move(tx, row, RefundEvent.SUCCEEDED, code="0", message="", reason=reason):
         return False
     tx.execute(_SQL["done"], {"id": row["id"], "number": number})
@@ -289,6 +299,7 @@ def succeed(tx: Tx, row: dict[str, Any], standing: Standing, *, number: str | No
         tx.execute(_SQL["fee_refunded"], {"fee": row["fee_id"], "reason": row["why"]})
     if late:
         _end_others(tx, row)
+        doubt_others(tx, row)
     tx.execute(_SQL["close_tasks"], {"receipt": standing.row["id"], "fee": row["fee_id"], "refund": row["id"]})
     return True
 
@@ -297,21 +308,54 @@ def is_spent(tx: Tx, row: dict[str, Any], standing: Standing) -> bool:
     """Whether the money of a refund that is not done is gone for something else by now: it cannot be gone twice."""
     state = RefundState(row["state"])
     if row["fee_id"] is None:
-        return state is RefundState.FAILED and standing.row["free_cents"] < row["amount_cents"]
+        return state in _FREE_AGAIN and standing.row["free_cents"] < row["amount_cents"]
     about = {"receipt": row["receipt_id"], "fee": row["fee_id"]}
     return state is not RefundState.DONE and tx.row(_SQL["applied_to"], about) is None
 
 
+def make_room(tx: Tx, row: dict[str, Any], standing: Standing) -> Standing:
+    """Money that waited went although it was called failed: others to whom it was promised since, and of which M-Pesa
+    was not asked, go without. Returns how the receipt stands then."""
+    late = RefundState(row["state"]) in _FREE_AGAIN and row["fee_id"] is None
+    if not late or standing.row["free_cents"] >= row["amount_cents"]:
+        return standing
+    _end_others(tx, row)
+    return lock_receipt(tx, row["receipt_id"])
+
+
 def _end_others(tx: Tx, row: dict[str, Any]) -> None:
     """It was called failed, and proposed anew; now it went after all. What was not ordered yet is not ordered."""
-    for other in tx.rows(_SQL["lock_unordered"], {"id": row["id"], "receipt": row["receipt_id"], "fee": row["fee_id"]}):
-        proposed = RefundState(other["state"]) is RefundState.PROPOSED
-        move(
-            tx,
-            other,
-            RefundEvent.WITHDRAW if proposed else RefundEvent.REJECTED,
-            reason="The refund before, which was called failed, went after all.",
-        )
+    for other in _others(tx, row, UNORDERED):
+        move(tx, other, RefundEvent.WITHDRAW, reason="The refund before, which was called failed, went after all.")
+        tx.execute(_SQL["close_own"], {"refund": other["id"], "as": "withdrawn"})
+
+
+def doubt_others(tx: Tx, row: dict[str, Any]) -> None:
+    """As above; an order whose answer was lost is not given again: a person finds out whether that went, too."""
+    for other in _others(tx, row, {RefundState.UNKNOWN}):
+        ask_whether_both(tx, other)
+
+
+def _others(tx: Tx, row: dict[str, Any], states: Collection[RefundState]) -> list[dict[str, Any]]:
+    about = {"id": row["id"], "receipt": row["receipt_id"], "fee": row["fee_id"]}
+    return tx.rows(_SQL["lock_others"], {**about, "states": sorted(states)})
+
+
+def is_overtaken(tx: Tx, row: dict[str, Any]) -> bool:
+    """Whether another refund of this money went, though it had been called failed, so that this one must not."""
+    found = tx.row(_SQL["overtaken"], {"id": row["id"], "receipt": row["receipt_id"], "fee": row["fee_id"]})
+    return found is not None and bool(found["overtaken"])
+
+
+def ask_whether_both(tx: Tx, row: dict[str, Any]) -> None:
+    tx.execute(_SQL["ask_no_more"], {"id": row["id"]})
+    ask_person(tx, row, kind="refund", why=_BOTH)
+
+
+_BOTH: Final = (
+    "Another refund of this money, which was called failed, went after all, and nobody knows whether this one went,"
+    " too. Look in the M-Pesa statement, and say what you found; it is not ordered again."
+)
 
 
 def _after(standing: Standing, amount: int, *, of_fee: bool) -> tuple[ReceiptEvent, ReceiptState]:
@@ -330,11 +374,12 @@ def _after(standing: Standing, amount: int, *, of_fee: bool) -> tuple[ReceiptEve
 
 
 def fail(tx: Tx, row: dict[str, Any], *, code: str, message: str, reason: str = "") -> bool:
-    """It certainly did not go: the money is free again, and a person decides anew."""
+    """It certainly did not go: the money is free again, and a person decides anew, about this alone."""
     declined = RefundState(row["state"]) is RefundState.SENDING and not reason
     event = RefundEvent.DECLINED if declined else RefundEvent.REJECTED
     if not move(tx, row, event, code=code, message=message, reason=reason):
         return False
+    tx.execute(_SQL["close_own"], {"refund": row["id"], "as": ""})
     why = f"M-Pesa did not give {Money(row['amount_cents'])} back ({code}). Propose it anew, or otherwise."
     ask_person(tx, row, kind="refund", why=why)
     return True

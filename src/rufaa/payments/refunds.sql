@@ -23,10 +23,25 @@ WHERE receipt_id = %(receipt)s AND fee_id = %(fee)s AND NOT EXISTS (
     SELECT FROM refund WHERE refund.receipt_id = %(receipt)s AND refund.fee_id = %(fee)s AND refund.state = 'done'
 )
 
--- name: lock_unordered
+-- name: lock_others
+-- Of the same money.
 SELECT * FROM refund
-WHERE receipt_id = %(receipt)s AND fee_id = %(fee)s AND id <> %(id)s AND state IN ('proposed', 'approved')
+WHERE receipt_id = %(receipt)s AND fee_id IS NOT DISTINCT FROM %(fee)s AND id <> %(id)s AND state = ANY(%(states)s)
 ORDER BY id FOR NO KEY UPDATE
+
+-- name: overtaken
+-- Another refund of the same money went, though it had been called failed: of a fee it is done, and of what waited it
+-- is a contradiction that nobody has looked into yet.
+SELECT EXISTS (
+    SELECT FROM refund AS other
+    WHERE other.receipt_id = %(receipt)s AND other.fee_id IS NOT DISTINCT FROM %(fee)s AND other.id <> %(id)s AND (
+        (other.fee_id IS NOT NULL AND other.state = 'done')
+        OR (other.fee_id IS NULL AND other.state IN ('failed', 'withdrawn') AND EXISTS (
+            SELECT FROM task
+            WHERE task.refund_id = other.id AND task.kind = 'contradiction' AND task.closed_at IS NULL
+        ))
+    )
+) AS overtaken
 
 -- name: payer
 -- The phone that its prompt rang; C2B shows none whole.
@@ -47,9 +62,6 @@ SELECT * FROM refund WHERE id = %(id)s FOR NO KEY UPDATE
 UPDATE refund SET state = 'approved', event = 'approve', reason = '', approved_by = %(by)s, approved_at = rufaa_now(),
     next_at = rufaa_now()
 WHERE id = %(id)s
-
--- name: withdraw
-UPDATE refund SET state = 'withdrawn', event = 'withdraw', reason = %(why)s, next_at = NULL WHERE id = %(id)s
 
 -- name: move
 UPDATE refund SET state = %(state)s, event = %(event)s, reason = %(reason)s, code = %(code)s, message = %(message)s,
@@ -74,10 +86,20 @@ WHERE id = %(fee)s AND state = 'paid'
 UPDATE task SET closed_at = rufaa_now(), closed_as = 'refunded'
 WHERE closed_at IS NULL AND (
     refund_id = %(refund)s
-    OR (kind = 'refund' AND refund_id IS NULL AND receipt_id = %(receipt)s AND fee_id IS NOT DISTINCT FROM %(fee)s)
+    OR (kind = 'refund' AND receipt_id = %(receipt)s AND fee_id IS NOT DISTINCT FROM %(fee)s
+        AND (%(fee)s::uuid IS NOT NULL OR EXISTS (SELECT FROM receipt WHERE id = %(receipt)s AND state <> 'unapplied'))
+        AND (refund_id IS NULL OR EXISTS (
+            SELECT FROM refund WHERE refund.id = task.refund_id AND refund.state IN ('failed', 'withdrawn'))))
     OR (kind = 'unapplied' AND receipt_id = %(receipt)s AND %(fee)s::uuid IS NULL
         AND EXISTS (SELECT FROM receipt WHERE id = %(receipt)s AND state <> 'unapplied'))
 )
+
+-- name: close_own
+UPDATE task SET closed_at = rufaa_now(), closed_as = %(as)s
+WHERE closed_at IS NULL AND refund_id = %(refund)s AND kind = 'refund'
+
+-- name: ask_no_more
+UPDATE refund SET next_at = NULL WHERE id = %(id)s
 
 -- name: open_task
 INSERT INTO task (id, kind, facility_id, fee_id, receipt_id, refund_id, account_id, why)

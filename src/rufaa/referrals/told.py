@@ -69,7 +69,7 @@ MOVES: Final[Mapping[tuple[str, str], str]] = {
     ("receipt", ReceiptEvent.RETURN): _("What {receipt} paid was given back: nothing of it is left here."),
     ("receipt", ReceiptEvent.PART_RETURN): _("What {receipt} paid of a fee was given back; the rest stays."),
     ("refund", RefundEvent.PROPOSE): _("To give {amount} of {receipt} back was proposed."),
-    ("refund", RefundEvent.WITHDRAW): _("The refund of {amount} was withdrawn before anybody agreed to it."),
+    ("refund", RefundEvent.WITHDRAW): _("The refund of {amount} was withdrawn before M-Pesa was asked for it."),
     ("refund", RefundEvent.APPROVE): _("A second person agreed to the refund of {amount}."),
     ("refund", RefundEvent.CLAIM): _("The refund of {amount} is being ordered."),
     ("refund", RefundEvent.ACCEPTED): _("M-Pesa took the order to give {amount} back; its result will come."),

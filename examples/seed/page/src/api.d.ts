@@ -437,11 +437,11 @@ export declare const api: {
     listUnderWay: FunctionReference<"query", "public", { demoUserId?: string | null }, Array<Refund>>;
     /** The first of two people. With `accountCode` it is what paid a cancelled referral, else money that waits. */
     propose: FunctionReference<"mutation", "public", { receiptId: string; reason: string; amount?: number | null; phoneNumber?: string | null; accountCode?: string | null; demoUserId?: string | null }, RefundAnswer>;
-    /** Before anybody agreed: the money waits again. */
+    /** Before M-Pesa took an order of it: the money waits again. */
     withdraw: FunctionReference<"mutation", "public", { refundId: string; reason: string; demoUserId?: string | null }, RefundAnswer>;
   };
   tasks: {
-    /** Say what came of a contradiction, a stray, a claim, or a fee that nothing was given for, which somebody looked into. False: there is no such task. */
+    /** Say what came of a contradiction, a stray, a claim, a fee that nothing was given for, a refund that did not go, or a prompt that M-Pesa is not asked about any more, which somebody looked into. False: there is no such task. */
     close: FunctionReference<"mutation", "public", { taskId: string; outcome: string; demoUserId?: string | null }, boolean>;
     /** How many tasks about this person's money are open, by kind. For finance people. */
     countOpen: FunctionReference<"query", "public", { demoUserId?: string | null }, Counts>;
