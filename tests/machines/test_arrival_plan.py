@@ -145,7 +145,6 @@ def test_what_a_report_does_not_say_contradicts_nothing(report: Arrival, receipt
 @pytest.mark.parametrize(
     "other",
     [
-        {"amount": None},
         {"amount": Money(0)},
         {"outcome": Outcome.NOT_COMPLETED},
         {"outcome": Outcome.UNCLEAR},
@@ -155,6 +154,25 @@ def test_what_a_report_does_not_say_contradicts_nothing(report: Arrival, receipt
 @pytest.mark.parametrize("trusted", [True, False])
 def test_what_is_no_completed_payment_brings_no_money(other: dict[str, Any], *, trusted: bool) -> None:
     plan = plan_arrivals([arrival(**other, trusted=trusted)], facts(fee(), awaiting=[awaiting()]))
+
+    assert verdicts(plan) == [ArrivalVerdict.NO_MONEY]
+    assert plan.claims == []
+    assert changed_nothing(plan)
+
+
+@pytest.mark.parametrize("channel", [Channel.C2B, Channel.PULL])
+def test_of_a_payment_whose_amount_cannot_be_read_m_pesa_is_asked(channel: Channel) -> None:
+    """It is told once, and somebody paid."""
+    plan = plan_arrivals([arrival(amount=None, channel=channel)] * 2, facts(fee(), awaiting=[awaiting()]))
+
+    assert verdicts(plan) == [ArrivalVerdict.ASK] * 2
+    assert [(row.number, row.amount, row.channel) for row in plan.claims] == [(NUMBER, None, Channel.C2B)]
+    assert changed_nothing(replace(plan, claims=[]))
+
+
+@pytest.mark.parametrize("other", [{"trusted": False}, {"channel": Channel.STATUS}])
+def test_an_amount_that_is_not_told_by_a_stranger_or_a_status_brings_nothing(other: dict[str, Any]) -> None:
+    plan = plan_arrivals([arrival(amount=None, **other)], facts(fee(), awaiting=[awaiting()]))
 
     assert verdicts(plan) == [ArrivalVerdict.NO_MONEY]
     assert plan.claims == []

@@ -181,8 +181,8 @@ def test_a_forged_notice_is_told_as_a_claim(counter: Counter, database: str) -> 
 
     assert story[:2] == ["Receipt UKS6UBBB8A, which is claimed", "  No receipt of this number is in the books."]
     assert (
-        "  (time)  A notice from an address that may not speak for Safaricom told of receipt UKS6UBBB8A with KES"
-        " 1,000.00. It is money only when M-Pesa says so." in story
+        "  (time)  A notice told of receipt UKS6UBBB8A with KES 1,000.00, and cannot be believed alone."
+        " It is money only when M-Pesa says so." in story
     )
     assert story[-1].startswith(
         "  Receipt UKS6UBBB8A is claimed, and nobody who may say so has confirmed it. M-Pesa was asked 0 times; next"

@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 
+from reports import c2b_body
 from rufaa.ingest.address import confirmation_url
 from rufaa.money import Money
 from rufaa.simulator.config import DEMO_SHORT_CODE
@@ -21,6 +22,7 @@ from support import (
     World,
     advance,
     check_books,
+    give_operator,
     inbox_outcomes,
     open_tasks,
     post,
@@ -218,3 +220,26 @@ def test_a_notice_from_an_unlisted_address_is_a_claim_and_credits_nobody(
     assert rows("SELECT id FROM receipt") == []
     (claim,) = rows("SELECT number, channel, amount_cents, ended_at FROM claim")
     assert claim == {"number": "UKS6UBBB8A", "channel": "c2b", "amount_cents": 100_000, "ended_at": None}
+
+
+def test_a_payment_whose_amount_cannot_be_read_is_asked_about_and_lost_nowhere(
+    paybill: World, simulator: RunningSimulator, gateway: Running, worker: Worker
+) -> None:
+    """Another form of amounts, say: the notice comes once."""
+    give_operator(paybill, simulator)
+    simulator.script(Fault(FaultKind.CONFIRMATION_LOST))
+    number = simulator.pay(PAYER, DEMO_SHORT_CODE, "RENT", 1000)
+    body = c2b_body(number, amount="KES 1,000", BillRefNumber="RENT")
+    assert post(confirmation_url(gateway.url, paybill.account.pk, keys=KEYS), body).status == 200
+
+    worker.settle()
+    assert inbox_outcomes() == ["ask"]
+    assert rows("SELECT id FROM receipt") == []
+    worker.order()  # it asks for the status
+    told(worker, simulator)
+
+    assert rows("SELECT number, amount_cents, state FROM receipt") == [
+        {"number": number, "amount_cents": 100_000, "state": "unapplied"}
+    ]
+    assert open_tasks() == ["unapplied"]
+    check_books(simulator)

@@ -288,7 +288,7 @@ def test_an_answer_that_cannot_be_settled_does_not_hold_up_the_others(
     with monkeypatch.context() as patched:
         patched.setattr(
             "support.Reconciler",
-            lambda daraja, accounts, aside, **_: Reconciler(daraja, accounts, aside, hand_on=hand_on),
+            lambda accounts, aside, **_: Reconciler(accounts, aside, hand_on=hand_on),
         )
         advance(20, simulator)
         for _ in range(3):
@@ -319,6 +319,23 @@ def test_an_answer_about_another_prompt_is_no_news(
     assert verdicts(prompt) == ["query:no-news"]
     assert town.prompt(prompt)["state"] == "pending"
     assert rows("SELECT id FROM receipt") == []
+
+
+def test_a_prompt_whose_accounts_keys_cannot_be_read_any_more_is_a_persons_in_the_end(
+    town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
+) -> None:
+    _, prompt = town.prompted(RINGS)
+    simulator.script(Fault(FaultKind.CALLBACK_LOST))
+    worker.dispatch()
+    execute("UPDATE mpesa_account SET sealed_keys = 'of another key'")
+
+    for _ in range(11):
+        advance(int(value("SELECT extract(epoch FROM next_at - rufaa_now()) FROM prompt")) + 1, simulator)
+        worker.query()
+
+    assert (town.prompt(prompt)["state"], open_tasks()) == ("review", ["review"])
+    assert asked(simulator) == 0
+    assert verdicts(prompt) == ["query:no-news"] * 11
 
 
 @pytest.mark.fault(25)

@@ -26,6 +26,7 @@ from support import (
     advance,
     check_books,
     credentials,
+    execute,
     inbox_outcomes,
     open_tasks,
     post,
@@ -118,10 +119,13 @@ def test_the_account_that_has_the_money_is_found_among_several(
     check_books(simulator)
 
 
+@pytest.mark.parametrize("keys", ["at hand", "of another secret"])
 def test_what_no_account_confirms_becomes_a_persons_task_and_nothing_in_the_books(
-    town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
+    town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, keys: str
 ) -> None:
-    """Somebody who knows the secret invents a payment."""
+    """Somebody who knows the secret invents a payment; and of an account whose keys cannot be read nobody can ask."""
+    if keys != "at hand":
+        execute("UPDATE mpesa_account SET sealed_keys = 'of another secret'")
     url = gateway.callback_url(uuid.uuid4())
     assert post(url, success_body("ws_CO_23112026101010123708374149")).status == 200
     worker.settle()

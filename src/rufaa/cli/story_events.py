@@ -232,7 +232,7 @@ def _claims(tx: Tx, params: Mapping[str, Any]) -> Iterator[Event]:
             told = f"Receipt {row['number']} was typed in{fee}.{_by(row['username'])}"
         else:
             money = f" with {Money(row['amount_cents'])}" if row["amount_cents"] is not None else ""
-            told = f"A notice from an address that may not speak for Safaricom told of receipt {row['number']}{money}."
+            told = f"A notice told of receipt {row['number']}{money}, and cannot be believed alone."
         yield row["created_at"], f"{told} It is money only when M-Pesa says so."
         if row["ended_at"] is not None:
             yield row["ended_at"], f"The claim of receipt {row['number']} {words.CLAIM_ENDS[row['ended_as']]}."

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from rufaa import ids
 from rufaa.money import Money
@@ -256,9 +257,14 @@ class _Batch:
             return ArrivalVerdict.CONTRADICTS, None
         if arrival.outcome is not Outcome.COMPLETED or not _is_money(arrival, typed=True):
             return ArrivalVerdict.NO_MONEY, None
+        return self._claim(arrival)
+
+    def _claim(self, arrival: Arrival) -> tuple[ArrivalVerdict, uuid.UUID | None]:
+        """M-Pesa is asked; where it does not tell, a person looks."""
         key = arrival.account, arrival.number
         if key not in self._claims:
-            claim = NewClaim(ids.new_id(), *key, arrival.amount, arrival.channel)
+            channel = Channel.TYPED if arrival.channel is Channel.TYPED else Channel.C2B
+            claim = NewClaim(ids.new_id(), *key, arrival.amount, channel)
             self.plan.claims.append(claim)
             self._claims[key] = OpenClaim(claim.id)
         return ArrivalVerdict.ASK, None
@@ -267,6 +273,8 @@ class _Batch:
         known = self._receipts.get(arrival.number)
         if known is not None:
             return self._compare(arrival, known)
+        if arrival.outcome is Outcome.COMPLETED and arrival.amount is None and arrival.channel in _TOLD_ONCE:
+            return self._claim(arrival)  # somebody paid, and how much cannot be read
         if arrival.outcome is not Outcome.COMPLETED or not _is_money(arrival):
             if arrival.outcome is Outcome.NOT_COMPLETED:
                 self._end_claim(arrival, None)
@@ -402,6 +410,10 @@ class _Batch:
         claim = self._claims.pop((arrival.account, arrival.number), None)
         if claim is not None:
             self.plan.claims_ended.append(ClaimEnd(claim.id, receipt))
+
+
+_TOLD_ONCE: Final = frozenset({Channel.C2B, Channel.PULL})
+"""What these tell is not told again; of what a status does not tell it is asked again anyway."""
 
 
 def _is_money(arrival: Arrival, *, typed: bool = False) -> bool:

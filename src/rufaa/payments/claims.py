@@ -177,6 +177,9 @@ def hand_over(tx: Tx) -> None:
     tx.execute(_SQL["close_confirmed"])
 
 
+_A_NOTICE: Final = "A notice from an address that is not Safaricom's, or whose amount cannot be read, tells of"
+
+
 def _why(row: dict[str, object]) -> str:
-    who = "A clerk typed" if row["channel"] == "typed" else "A notice from an address that is not Safaricom's tells of"
+    who = "A clerk typed" if row["channel"] == "typed" else _A_NOTICE
     return f"{who} receipt {row['number']}, and M-Pesa does not confirm it. Look for it in the M-Pesa statement."
