@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import pytest
 
+from reports import result_body
+from rufaa import clock
 from rufaa.db.atomic import Tx, unit
 from rufaa.facilities import operations as facilities
 from rufaa.facilities.queries import Actor
 from rufaa.facilities.rights import Role
+from rufaa.ingest.address import result_url
 from rufaa.money import Money
+from rufaa.payments import restored
 from rufaa.simulator.config import DEMO_SHORT_CODE
 from rufaa.simulator.testing import RunningSimulator
 from support import (
+    KEYS,
     PAYS,
     Running,
     Worker,
     World,
     advance,
     check_books,
+    inbox_outcomes,
     open_tasks,
+    post,
     register_c2b,
     rows,
     someone,
@@ -202,3 +210,42 @@ def test_what_pays_a_referral_that_goes_on_stays(office: Office, simulator: Runn
     assert office.refused("propose", {"receiptId": receipt, "reason": "x", "accountCode": code}) == "fee-not-open"
     assert office.refused("propose", {"receiptId": receipt, "reason": "x", "accountCode": "NOPE"}) == "fee-not-open"
     check_books(simulator)
+
+
+# --- after a restore -------------------------------------------------------------------------------------------------
+
+
+def test_money_of_before_a_restore_is_paid_out_to_nobody_until_it_was_compared(
+    office: Office, simulator: RunningSimulator
+) -> None:
+    """In the time that is lost it may have been, under an id that is not here. A reversal cannot be made twice."""
+    whole, part = office.waits(), office.waits()
+    told_after = simulator.pay(PAYER, DEMO_SHORT_CODE, "RENT", 1000)
+    advance(1, simulator)
+    backup_at = clock.now() - timedelta(hours=8)
+    unit(lambda tx: restored.note(tx, restoration=uuid.uuid4(), backup_at=backup_at))
+    advance(120, simulator)
+    paid_after = office.waits()
+    part_of = {"reason": "not ours", "amount": 400, "phoneNumber": PAYER}
+
+    for receipt in (part, value("SELECT id FROM receipt WHERE number = %(n)s", n=told_after).hex):
+        assert office.refused("propose", {"receiptId": receipt, **part_of}) == "refunded-meanwhile"
+    office.propose(whole)
+    office.propose(paid_after, amount=400, phoneNumber=PAYER)
+
+    unit(lambda tx: restored.compared(tx, "Njeri: all is here"))
+    office.propose(part, amount=400, phoneNumber=PAYER)
+    check_books(simulator)
+
+
+@pytest.mark.parametrize(("code", "asked"), [(0, ["stray"]), ("1", [])])
+def test_an_order_that_is_not_known_here_and_went_is_a_persons_to_find_out(
+    office: Office, gateway: Running, code: object, asked: list[str]
+) -> None:
+    lost = uuid.uuid4()
+    for _ in range(2):
+        assert post(result_url(gateway.url, lost, keys=KEYS), result_body(code)).status == 200
+        office.worker.settle()
+
+    assert inbox_outcomes() == ["unknown-order"] * 2
+    assert open_tasks() == asked

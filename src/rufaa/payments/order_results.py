@@ -25,7 +25,7 @@ from rufaa.daraja.results import (
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.money import Money
-from rufaa.payments import refunds
+from rufaa.payments import refunds, strays
 from rufaa.payments.inbound import OrderItem
 from rufaa.payments.orders import RESEND_AFTER_S
 from rufaa.payments.refund_machine import RefundEvent, RefundMethod, RefundState
@@ -50,6 +50,8 @@ def _take(tx: Tx, item: OrderItem, of_claim: TakeStatus) -> str:
     try:
         row, standing = refunds.lock(tx, item.order)
     except refunds.NoSuchRefund:
+        if item.trusted and result is not None and result.result_code == "0":
+            strays.hand_over_order(tx, item.order, inbox=item.inbox)
         return "unknown-order"
     word = _refund_result(tx, row, standing, result, item)
     _evidence(tx, item, word, result, refund=row["id"])

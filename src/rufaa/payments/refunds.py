@@ -77,6 +77,13 @@ class RefundNotOpen(RufaaError):
     code = "refund-not-open"
 
 
+class RefundedMeanwhile(RufaaError):
+    """The server was restored from a backup, and the money may have been paid out in the time that is lost."""
+
+    kind = Kind.CONFLICT
+    code = "refunded-meanwhile"
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A locked receipt and what became of its money so far. All in cents but ``row``."""
@@ -137,6 +144,8 @@ def propose(
             free=free.shillings,
         )
     method, to = _method(tx, standing, wanted, phone)
+    if method is RefundMethod.B2C:  # M-Pesa reverses nothing twice
+        _check_not_restored(tx, receipt)
     refund = ids.new_id()
     tx.execute(
         _SQL["insert"],
@@ -152,6 +161,19 @@ def propose(
         },
     )
     return refund
+
+
+def _check_not_restored(tx: Tx, receipt: uuid.UUID) -> None:
+    found = tx.row(_SQL["restored"], {"receipt": receipt})
+    if found is not None and found["backup_at"] is not None:
+        raise RefundedMeanwhile(
+            sentence(
+                "This server was restored from a backup of %(backup_at)s UTC, and this money may have been paid out"
+                " since. Compare with the M-Pesa statement first; an operator then says so (rufaa restored).",
+                backup_at=f"{found['backup_at']:%Y-%m-%d %H:%M}",
+            ),
+            since=found["backup_at"].isoformat(),
+        )
 
 
 def _lock_fee(tx: Tx, fee: uuid.UUID) -> FeeState:

@@ -4,6 +4,12 @@ SELECT state FROM fee WHERE id = %(fee)s FOR NO KEY UPDATE
 -- name: lock_receipt
 SELECT * FROM receipt WHERE id = %(receipt)s FOR NO KEY UPDATE
 
+-- name: restored
+-- The backup of a restore that nobody has compared with the statement yet, where the money came before that restore.
+SELECT min(restoration.backup_at) AS backup_at
+FROM receipt JOIN restoration ON least(receipt.created_at, receipt.paid_at) <= restoration.restored_at
+WHERE receipt.id = %(receipt)s AND restoration.compared_at IS NULL
+
 -- name: standing
 SELECT
     (SELECT coalesce(sum(amount_cents), 0)::bigint FROM application WHERE receipt_id = %(receipt)s) AS pays,

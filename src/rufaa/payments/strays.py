@@ -80,6 +80,16 @@ def hand_over_notice(tx: Tx, account: uuid.UUID, *, inbox: int) -> None:
     _open_task(tx, stray, account=None, why=why)
 
 
+def hand_over_order(tx: Tx, order: uuid.UUID, *, inbox: int) -> None:
+    """A result says that something went which this server has not ordered: before a restore it has, perhaps."""
+    if tx.row(_SQL["about"], {"subject": order}) is None:  # copies come
+        why = (
+            "M-Pesa carried out an order that this server does not know: money may have been given back in the time"
+            " before a restore that is lost. Look for it in the M-Pesa statement."
+        )
+        _open_task(tx, _keep(tx, order, inbox=inbox), account=None, why=why)
+
+
 def replayed(tx: Tx, *, inbox: int) -> int:
     """The report that a person was to read was taken in after all. How many tasks it closes."""
     return tx.execute(_SQL["close_replayed"], {"inbox": inbox})

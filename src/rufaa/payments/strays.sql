@@ -9,6 +9,9 @@ SELECT %(id)s, %(prompt)s, %(inbox)s, %(checkout)s, %(number)s, %(amount)s, %(pa
 ON CONFLICT DO NOTHING
 RETURNING id, next_at
 
+-- name: about
+SELECT id FROM stray WHERE prompt = %(subject)s
+
 -- name: find
 SELECT id FROM stray WHERE checkout_request_id = %(checkout)s AND receipt_number = %(number)s
 
