@@ -517,7 +517,7 @@ class Worker:
         """Ask what is due, settle the answers, hand over what is overdue."""
 
         async def once(daraja: Daraja, accounts: Accounts, aside: Aside) -> None:
-            await Reconciler(accounts, aside, hand_on=fees_paid).round()
+            await Reconciler(daraja, accounts, aside, hand_on=fees_paid).round()
 
         self._run(once)
 
@@ -525,7 +525,7 @@ class Worker:
         """Ask about the strays that are due."""
 
         async def once(daraja: Daraja, accounts: Accounts, aside: Aside) -> None:
-            await Strays(accounts, aside).round()
+            await Strays(daraja, accounts, aside).round()
 
         self._run(once)
 

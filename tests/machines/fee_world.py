@@ -19,7 +19,13 @@ from rufaa.law import Moved
 from rufaa.money import Money
 from rufaa.payments import arrival_plan, machine, refund_machine
 from rufaa.payments import plan as planning
-from rufaa.payments.arrival_plan import Arrival, ArrivalFacts, AwaitingReceipt, KnownReceipt, OwedFee
+from rufaa.payments.arrival_rows import (
+    Arrival,
+    ArrivalFacts,
+    AwaitingReceipt,
+    KnownReceipt,
+    OwedFee,
+)
 from rufaa.payments.holding import Holding
 from rufaa.payments.machine import Channel, FeeEvent, FeeState, PromptEvent, PromptState, ReceiptState, Report, Verdict
 from rufaa.payments.plan import FeeRow, Item, LooseReceipt, PromptRow, Sibling

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from rufaa.ids import check_character
 from rufaa.money import Money
-from rufaa.payments.arrival_plan import (
+from rufaa.payments.arrival_plan import codes_of, plan_arrivals
+from rufaa.payments.arrival_rows import (
     Application,
     Arrival,
     ArrivalFacts,
@@ -24,8 +25,6 @@ from rufaa.payments.arrival_plan import (
     OpenClaim,
     Outcome,
     OwedFee,
-    codes_of,
-    plan_arrivals,
 )
 from rufaa.payments.machine import ArrivalVerdict, Channel, FeeState
 from rufaa.phone import Phone, hashes

@@ -288,7 +288,7 @@ def test_an_answer_that_cannot_be_settled_does_not_hold_up_the_others(
     with monkeypatch.context() as patched:
         patched.setattr(
             "support.Reconciler",
-            lambda accounts, aside, **_: Reconciler(accounts, aside, hand_on=hand_on),
+            lambda daraja, accounts, aside, **_: Reconciler(daraja, accounts, aside, hand_on=hand_on),
         )
         advance(20, simulator)
         for _ in range(3):

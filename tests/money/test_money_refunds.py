@@ -476,7 +476,7 @@ def test_without_an_address_for_answers_nothing_is_ordered_or_asked_and_nobody_w
     row = office.refund(refund)
     assert (row["state"], row["code"]) == ("failed", "no-callbacks")
     assert "give it back in the M-Pesa portal" in row["message"]
-    assert open_tasks() == ["refund", "unapplied", "unapplied"]
+    assert open_tasks() == ["refund", "refund", "unapplied", "unapplied"]
     assert office.state(doubtful) == "unknown"
     assert (unit(orders.next_order_s) or 0) > 60  # and not at once, again and again
 

@@ -239,8 +239,8 @@ class Worker:
         accounts = Accounts(daraja, aside, keys=keys)
         url = partial(callback_url, network.public_url, keys=keys)
         dispatcher = Dispatcher(daraja, accounts, aside, callback_url=url)
-        reconciler = Reconciler(accounts, aside, hand_on=fees_paid)
-        strays = Strays(accounts, aside)
+        reconciler = Reconciler(daraja, accounts, aside, hand_on=fees_paid)
+        strays = Strays(daraja, accounts, aside)
 
         def addresses(order: uuid.UUID) -> OrderUrls:
             where = network.public_url

@@ -89,8 +89,8 @@ async def _one_pass(config: Config, asked: Sequence[Item], before: Now, *, wait_
         async with new_session() as session:
             daraja = Daraja(session)
             accounts = Accounts(daraja, aside, keys=config.secret_keys)
-            reconciler = Reconciler(accounts, aside, hand_on=fees_paid)
-            strays = Strays(accounts, aside)
+            reconciler = Reconciler(daraja, accounts, aside, hand_on=fees_paid)
+            strays = Strays(daraja, accounts, aside)
             orders = Orders(daraja, accounts, aside, addresses=order_urls(config))
             pulls = Pulls(daraja, accounts, aside, hand_on=fees_paid)
 

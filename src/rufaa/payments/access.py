@@ -18,7 +18,7 @@ from rufaa import clock, metrics, secret
 from rufaa.daraja import rate
 from rufaa.daraja.client import Daraja
 from rufaa.daraja.credentials import Credentials
-from rufaa.daraja.outcomes import Exchange, NoNews, QueryOutcome
+from rufaa.daraja.outcomes import Exchange, NoNews
 from rufaa.daraja.tokens import RENEW_AHEAD_S, TokenSource, TokenUnavailable
 from rufaa.db import sql
 from rufaa.db.aside import Aside
@@ -141,17 +141,13 @@ class Accounts:
         """Raises ``CannotUnseal`` where the keys cannot be read."""
         return self._of(await self._aside.run(lambda: look(lambda _: MpesaAccount.objects.get(pk=account))))
 
-    async def stk_query(self, account: uuid.UUID, *, checkout_request_id: str, step: Step) -> QueryOutcome:
-        """What M-Pesa says of a push. Where the keys cannot be read it is no news, so that a schedule of questions goes
-        on to its end, which is a person."""
+    async def to_ask(self, account: uuid.UUID) -> Account | NoNews:
+        """As ``get``. Where the keys cannot be read nothing is learned, and a schedule of questions goes on to its end,
+        which is a person."""
         try:
-            used = await self.get(account)
+            return await self.get(account)
         except secret.CannotUnseal as error:
             return NoNews(error.code, error.message, None, Exchange(None, b"", clock.now(), 0.0))
-        with around(step):
-            return await self._daraja.stk_query(
-                used.credentials, used.tokens, checkout_request_id=checkout_request_id, at=clock.now()
-            )
 
     def at_hand(self, tx: Tx, account: uuid.UUID) -> AtHand:
         """For what is sent at once. Raises ``CannotUnseal`` as ``get`` does."""

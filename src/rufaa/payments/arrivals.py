@@ -20,7 +20,8 @@ from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.money import Money
 from rufaa.payments import account_codes
-from rufaa.payments.arrival_plan import (
+from rufaa.payments.arrival_plan import codes_of, plan_arrivals
+from rufaa.payments.arrival_rows import (
     Arrival,
     ArrivalFacts,
     ArrivalPlan,
@@ -29,8 +30,6 @@ from rufaa.payments.arrival_plan import (
     OpenClaim,
     Outcome,
     OwedFee,
-    codes_of,
-    plan_arrivals,
 )
 from rufaa.payments.inbound import C2bItem
 from rufaa.payments.machine import Channel, FeeState

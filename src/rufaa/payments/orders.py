@@ -139,9 +139,7 @@ def claim_inquiries(tx: Tx, *, limit: int) -> list[Inquiry]:
     bounds = {"most": MOST_ORDERS, "longest_s": LONGEST_ORDERS_S}
     for row in tx.rows(_SQL["unclear_refunds"], {"limit": limit, **bounds}):
         if row["asked"] >= len(_ASK_AFTER_S) or row["originator_conversation_id"] is None:
-            tx.execute(_SQL["ask_no_more"], {"refund": row["id"]})
-            locked, _ = refunds.lock(tx, row["id"])
-            refunds.ask_person(tx, locked, kind="refund", why=_NOT_TOLD)
+            refunds.ask_no_more(tx, row, why=_NOT_TOLD)
             continue
         tx.execute(_SQL["ask_refund_again"], {"refund": row["id"], "again_s": _ASK_AFTER_S[row["asked"]] or 60})
         asked.append(_ask(tx, row["account_id"], refund=row["id"], conversation=row["originator_conversation_id"]))
@@ -180,10 +178,13 @@ def _ask(
     return Inquiry(inquiry, account, number, conversation)
 
 
-def put_off(tx: Tx) -> None:
-    """Where M-Pesa has nowhere to post an answer to, nothing is asked: what is due is looked at again later."""
-    for name in ("put_off", "put_off_claims"):
-        tx.execute(_SQL[name], {"s": RESEND_AFTER_S})
+def hand_over_unasked(tx: Tx) -> None:
+    """Where M-Pesa has nowhere to post an answer to, nothing is asked: a person looks at once."""
+    for row in tx.rows(_SQL["unknown_due"]):
+        locked, _ = refunds.lock(tx, row["id"])
+        if RefundState(locked["state"]) is RefundState.UNKNOWN:
+            refunds.ask_no_more(tx, locked, why=_NOT_TOLD)
+    tx.execute(_SQL["put_off_claims"], {"s": RESEND_AFTER_S})
 
 
 def next_order_s(tx: Tx) -> float | None:
@@ -299,7 +300,7 @@ class Orders:
 
     async def round(self) -> float | None:
         """One round; returns None, since nothing here is held back by a rate."""
-        await self._aside.run(lambda: unit(tidy, step=Step.ORDER_TIDY))
+        await self._aside.run(lambda: unit(self._tidy, step=Step.ORDER_TIDY))
         began = clock.uptime_s()
         orders = await self._aside.run(
             lambda: unit(lambda tx: claim_orders(tx, limit=self._at_once), step=Step.ORDER_CLAIM)
@@ -307,9 +308,12 @@ class Orders:
         inquiries = [] if self._addresses is None else await self._claimed_inquiries()
         ordering = (self._order(order, claimed_at=began) for order in orders)
         await asyncio.gather(*ordering, *map(self._inquire, inquiries))
-        if self._addresses is None:
-            await self._aside.run(lambda: unit(put_off))
         return None
+
+    def _tidy(self, tx: Tx) -> None:
+        tidy(tx)
+        if self._addresses is None:
+            hand_over_unasked(tx)
 
     async def ask(self) -> None:
         """One round of the questions alone: nothing is ordered."""

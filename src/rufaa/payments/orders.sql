@@ -57,11 +57,8 @@ FOR NO KEY UPDATE OF refund SKIP LOCKED
 -- name: ask_refund_again
 UPDATE refund SET next_at = rufaa_now() + %(again_s)s * interval '1 second' WHERE id = %(refund)s
 
--- name: ask_no_more
-UPDATE refund SET next_at = NULL WHERE id = %(refund)s
-
--- name: put_off
-UPDATE refund SET next_at = rufaa_now() + %(s)s * interval '1 second' WHERE state = 'unknown' AND next_at <= rufaa_now()
+-- name: unknown_due
+SELECT id FROM refund WHERE next_at <= rufaa_now() AND state = 'unknown' ORDER BY id
 
 -- name: put_off_claims
 UPDATE claim SET next_at = rufaa_now() + %(s)s * interval '1 second' WHERE next_at <= rufaa_now()

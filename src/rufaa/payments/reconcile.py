@@ -13,13 +13,14 @@ from typing import Final, assert_never
 
 import structlog
 
-from rufaa import metrics
+from rufaa import clock, metrics
 from rufaa.daraja import codes
+from rufaa.daraja.client import Daraja
 from rufaa.daraja.outcomes import Answered, NoNews, QueryOutcome
 from rufaa.db import sql
 from rufaa.db.aside import Aside
 from rufaa.db.atomic import Tx, unit
-from rufaa.db.failpoints import Step
+from rufaa.db.failpoints import Step, around
 from rufaa.payments import access
 from rufaa.payments.access import Accounts, Budget
 from rufaa.payments.machine import UNKNOWN_WITHOUT_ID_S, Channel, Report
@@ -68,7 +69,8 @@ def next_question_s(tx: Tx) -> float | None:
 class Reconciler:
     """Asks what is due."""
 
-    def __init__(self, accounts: Accounts, aside: Aside, *, hand_on: HandOn, at_once: int = 20) -> None:
+    def __init__(self, daraja: Daraja, accounts: Accounts, aside: Aside, *, hand_on: HandOn, at_once: int = 20) -> None:
+        self._daraja = daraja
         self._accounts = accounts
         self._aside = aside
         self._hand_on = hand_on
@@ -97,10 +99,19 @@ class Reconciler:
             _log.exception("query.not_settled", prompt=item.prompt.hex)
 
     async def _ask(self, question: Question) -> Item | None:
+        outcome: QueryOutcome
         try:
-            outcome = await self._accounts.stk_query(
-                question.account, checkout_request_id=question.checkout_request_id, step=Step.QUERY_CALL
-            )
+            account = await self._accounts.to_ask(question.account)
+            if isinstance(account, NoNews):
+                outcome = account
+            else:
+                with around(Step.QUERY_CALL):
+                    outcome = await self._daraja.stk_query(
+                        account.credentials,
+                        account.tokens,
+                        checkout_request_id=question.checkout_request_id,
+                        at=clock.now(),
+                    )
         except Exception:  # noqa: BLE001 - this prompt is asked about again later; the others must not wait for it
             _log.exception("query.failed", prompt=question.prompt.hex)
             metrics.QUERIES.labels(outcome="failed").inc()

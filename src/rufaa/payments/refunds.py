@@ -370,8 +370,13 @@ def is_overtaken(tx: Tx, row: dict[str, Any]) -> bool:
 
 
 def ask_whether_both(tx: Tx, row: dict[str, Any]) -> None:
+    ask_no_more(tx, row, why=_BOTH)
+
+
+def ask_no_more(tx: Tx, row: dict[str, Any], *, why: str) -> None:
+    """M-Pesa does not tell: a person says what became of it."""
     tx.execute(_SQL["ask_no_more"], {"id": row["id"]})
-    ask_person(tx, row, kind="refund", why=_BOTH)
+    ask_person(tx, row, kind="refund", why=why)
 
 
 _BOTH: Final = (

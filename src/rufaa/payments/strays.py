@@ -16,13 +16,14 @@ from typing import Any, Final
 
 import structlog
 
-from rufaa import ids
+from rufaa import clock, ids
 from rufaa.daraja import codes
-from rufaa.daraja.outcomes import Answered, QueryOutcome
+from rufaa.daraja.client import Daraja
+from rufaa.daraja.outcomes import Answered, NoNews, QueryOutcome
 from rufaa.db import sql
 from rufaa.db.aside import Aside
 from rufaa.db.atomic import Tx, unit
-from rufaa.db.failpoints import Step
+from rufaa.db.failpoints import Step, around
 from rufaa.money import Money
 from rufaa.payments import access
 from rufaa.payments.access import Accounts, Budget
@@ -251,7 +252,8 @@ def _evidence(stray: uuid.UUID, channel: Channel, verdict: Verdict, *, code: str
 class Strays:
     """Asks about what is due."""
 
-    def __init__(self, accounts: Accounts, aside: Aside, *, at_once: int = 5) -> None:
+    def __init__(self, daraja: Daraja, accounts: Accounts, aside: Aside, *, at_once: int = 5) -> None:
+        self._daraja = daraja
         self._accounts = accounts
         self._aside = aside
         self._at_once = at_once
@@ -266,9 +268,18 @@ class Strays:
 
     async def _ask(self, stray: Stray) -> None:
         try:
-            outcome = await self._accounts.stk_query(
-                stray.account, checkout_request_id=stray.checkout_request_id, step=Step.STRAY_CALL
-            )
+            outcome: QueryOutcome
+            account = await self._accounts.to_ask(stray.account)
+            if isinstance(account, NoNews):
+                outcome = account
+            else:
+                with around(Step.STRAY_CALL):
+                    outcome = await self._daraja.stk_query(
+                        account.credentials,
+                        account.tokens,
+                        checkout_request_id=stray.checkout_request_id,
+                        at=clock.now(),
+                    )
             await self._aside.run(lambda: unit(lambda tx: note(tx, stray, outcome), step=Step.STRAY_NOTE))
         except Exception:  # noqa: BLE001 - it is asked about again later; the others must not wait for it
             _log.exception("stray.failed", stray=stray.id.hex)
