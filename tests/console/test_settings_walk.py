@@ -38,6 +38,8 @@ RIGHT: Final = {
 }
 """Which right a page needs, and the forms below it."""
 NOBODY: Final = "0" * 32
+EACH_WAY: Final = ("admin", "stranger")
+"""Who tries every ill-formed id; the others try one."""
 
 
 def kept() -> list[list[dict[str, Any]]]:
@@ -84,12 +86,12 @@ def test_every_route_has_its_right_and_only_administrators_have_it() -> None:
 @pytest.mark.parametrize("name", PEOPLE)
 def test_pages_and_forms_open_by_the_rights_table(world: World, desk: At, name: str) -> None:
     actor, who = getattr(world, name), desk(getattr(world, name))
+    before = kept()
     for facility in (world.uhuru, world.tumaini, world.elsewhere):
         for route in ROUTES:
             here = address(route, facility.pk.hex, NOBODY)
             may, about_somebody = has(actor, facility, RIGHT[part(route)]), "<str:person>" in route
             closed = 403 if works_at(actor, facility) else 404
-            before = kept()
             assert who.get(here).status_code == (closed if not may else 404 if about_somebody else 200), here
             answer = who.post(here).status_code
             if not is_form(route):
@@ -98,7 +100,7 @@ def test_pages_and_forms_open_by_the_rights_table(world: World, desk: At, name: 
                 assert answer == closed, here
             else:  # empty, or about nobody
                 assert answer in {404, 422}, here
-            assert kept() == before, here
+        assert kept() == before, facility
 
 
 @pytest.mark.parametrize("name", PEOPLE)
@@ -125,8 +127,10 @@ def test_people_and_accounts_of_others_are_nobody_and_nothing(world: World, desk
 
 @pytest.mark.parametrize("name", PEOPLE)
 def test_facilities_of_nothing_are_not_found(world: World, desk: At, name: str) -> None:
+    """By everybody for an id that might be one; what else is none is told before anybody is looked at."""
     who, before = desk(getattr(world, name)), kept()
-    for facility in (NOBODY, "f" * 32, "x", "a" * 300, world.admin.user.hex, world.account.pk.hex):
+    nothing = (NOBODY, "f" * 32, "x", "a" * 300, world.admin.user.hex, world.account.pk.hex)
+    for facility in nothing if name in EACH_WAY else nothing[:1]:
         for route in ROUTES:
             here = address(route, facility, world.physician.user.hex)
             assert who.get(here).status_code == 404, here
@@ -181,8 +185,8 @@ def desk_routes() -> Iterator[str]:
     yield from below(site.url_patterns, "operator/")  # type: ignore[union-attr]
 
 
-def desk_addresses(world: World) -> list[str]:
-    subjects = (world.uhuru.pk.hex, world.admin.user.hex, world.account.pk.hex, NOBODY, "x")
+def desk_addresses(world: World, *, each_way: bool = True) -> list[str]:
+    subjects = (world.uhuru.pk.hex, world.admin.user.hex, world.account.pk.hex, NOBODY, "x")[: 5 if each_way else 2]
     found = []
     for route in desk_routes():
         if "<" not in route and "(?P" not in route:
@@ -201,7 +205,7 @@ def test_the_desk_has_many_addresses(world: World) -> None:
 @pytest.mark.parametrize("name", [each for each in PEOPLE if each != "operator"])
 def test_nobody_but_operators_opens_the_desk(world: World, desk: At, name: str) -> None:
     who, before = desk(getattr(world, name)), kept()
-    for here in desk_addresses(world):
+    for here in desk_addresses(world, each_way=name in EACH_WAY):
         for answer in (who.get(here), who.post(here, username="x", name="x", post="yes")):
             opened = answer.status_code == 200
             assert not opened or "jsi18n" in here, here  # Django's words for dates, which are no secret
