@@ -51,9 +51,10 @@ class Finance:
                     await self._refund(row)
             return
         waiting = self._look(finance.waiting, who)
-        telling = [row for row in waiting if row["proposed_code"] or row["free_cents"] < row["amount_cents"]]
+        parts = [row for row in waiting if self._is_more(row)]  # few, and each is worked on
+        proposed = [row for row in waiting if row["proposed_code"]]
         jobs = [
-            *[lambda row=row: self._waits(who, row) for row in (*self._some(telling), *self._some(waiting))],
+            *[lambda row=row: self._waits(who, row) for row in (*parts, *self._some(proposed), *self._some(waiting))],
             *[lambda row=row: self._task(who, row) for row in self._look(self._to_give_back, who)[:40]],
             *[lambda row=row: self._refund(row) for row in self._look(finance.under_way, who)[:40]],
         ]
@@ -65,6 +66,13 @@ class Finance:
 
     def _some(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return self._chance.sample(rows, min(4, len(rows)))
+
+    @staticmethod
+    def _is_more(row: dict[str, Any]) -> bool:
+        """A part of it waits, or will when the rest has paid."""
+        return row["free_cents"] < row["amount_cents"] or row["free_cents"] > (
+            row["proposed_cents"] or row["free_cents"]
+        )
 
     def _to_give_back(self, tx: Tx, who: Actor) -> list[dict[str, Any]]:
         return finance.tasks(tx, who, kind="refund")
