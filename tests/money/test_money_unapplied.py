@@ -221,6 +221,22 @@ def test_a_typed_code_of_another_amount_is_finances_to_decide(desk: Desk, simula
     check_books(simulator)
 
 
+def test_a_code_that_is_typed_when_the_proposed_fee_takes_no_money_any_more_is_proposed_anew(
+    desk: Desk, simulator: RunningSimulator
+) -> None:
+    first, second = desk.world.waiting(), desk.world.waiting()
+    number = str(value("SELECT number FROM receipt WHERE id = %(id)s", id=uuid.UUID(desk.comes(1200))))
+    assert type_code(desk, first, number)["status"] == "for-finance"
+    desk.world.move(first, "cancelled", reason="went elsewhere")
+
+    assert type_code(desk, second, number)["status"] == "for-finance"
+
+    (waiting,) = desk.gateway.do("query", "receipts:listUnapplied", {}, by=desk.world.finance)
+    assert waiting["proposedAccountCode"] == code_of(second)
+    assert open_tasks() == ["unapplied"]
+    check_books(simulator)
+
+
 def test_a_typed_code_that_nobody_has_seen_is_asked_about(desk: Desk, simulator: RunningSimulator) -> None:
     referral, other = desk.world.waiting(), desk.world.waiting()
     today = simulator.pay(PAYER, DEMO_SHORT_CODE, NO_CODE, 1000)  # its notice has not come yet

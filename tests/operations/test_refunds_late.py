@@ -14,13 +14,16 @@ from operations.law_ground import CENTS, Town
 from rufaa import clock
 from rufaa.daraja.outcomes import Because, Declined, Exchange, NotSent, Unknown
 from rufaa.daraja.outcomes_orders import B2cOutcome
-from rufaa.db.atomic import unit
+from rufaa.db.atomic import Tx, unit
 from rufaa.ids import wire
 from rufaa.ingest.loop import settle_inbox
 from rufaa.money import Money
-from rufaa.payments import finance, orders, refunds
+from rufaa.payments import finance, orders, refunds, restored
+from rufaa.payments.operations import SamePerson
 from rufaa.payments.orders import Order
 from rufaa.payments.refund_machine import RefundMethod
+from rufaa.payments.refund_refusals import RefundedMeanwhile, RefundNotOpen, RefundUnderWay
+from rufaa.phone import Phone
 from support import HANDLERS, World, advance, check_books, execute, inbox_outcomes, open_tasks, rows, value
 
 
@@ -101,9 +104,12 @@ def test_what_is_ordered_already_is_a_persons_when_both_went(town: Town) -> None
     assert goes(first, "UKS7BBBBB1") == "refunded"
     assert goes(again, "UKS7BBBBB2") == "contradicts"
 
-    assert (town.state("refund", first), town.state("refund", again)) == ("done", "ordered")
+    assert (town.state("refund", first), town.state("refund", again)) == ("done", "unknown")
+    assert unit(orders.next_order_s) is None  # M-Pesa has told all of it
     assert open_tasks() == ["contradiction"]
     assert value("SELECT count(*) FROM transfer WHERE kind = 'refunded'") == 1
+    unit(lambda tx: refunds.conclude(tx, again, went=False, number=None, why="x", by=town.second))
+    assert open_tasks() == ["contradiction"]  # and nobody is told to propose it anew
 
 
 def test_the_one_that_went_first_counts_when_the_failed_one_went_too(town: Town) -> None:
@@ -126,7 +132,7 @@ def test_a_person_cannot_say_that_it_went_twice(town: Town) -> None:
     goes(first, "UKS7BBBBB1")
     before = rows("SELECT * FROM refund ORDER BY id")
 
-    with pytest.raises(refunds.RefundNotOpen, match="given back by another refund"):
+    with pytest.raises(RefundNotOpen, match="given back by another refund"):
         unit(
             lambda tx: refunds.conclude(tx, again, went=True, number="UKS7BBBBB2", why="seen in M-Pesa", by=town.second)
         )
@@ -201,8 +207,102 @@ def test_a_result_of_what_nobody_agreed_to_is_a_persons(town: Town) -> None:
     assert open_tasks() == ["contradiction", "unapplied"]
 
 
+def test_of_a_part_that_went_after_all_and_was_proposed_anew_nothing_goes_twice(town: Town) -> None:
+    """The rest of the receipt would be enough for both."""
+    receipt = waits(town)
+    first = town.refund(receipt, amount_cents=CENTS // 10)
+    town.fail(first)
+    again = town.refund(receipt, amount_cents=CENTS // 10)
+    town.move("refund", again, "approve", "approved", approved_by=town.second, next_at="2026-01-01")
+
+    assert goes(first, "UKS7BBBBB1") == "refunded"
+
+    assert town.state("refund", again) == "withdrawn"
+    assert town.free(receipt) == CENTS // 10 * 9
+    check_books()
+
+
+def test_what_waited_went_after_it_had_paid_a_fee_and_the_fees_refund_is_not_ordered(town: Town) -> None:
+    receipt = waits(town)
+    first = all_of_it(town, receipt, "failed")
+    with town.sql.transaction():
+        fee = town.fee()
+        town.pay(fee, receipt)
+    again = town.refund(receipt, fee=fee)
+    town.move("refund", again, "approve", "approved", approved_by=town.second, next_at="2026-01-01")
+
+    assert goes(first, "UKS7BBBBB1") == "contradicts"
+
+    assert (town.state("refund", first), town.state("refund", again)) == ("failed", "withdrawn")
+    assert "contradiction" in open_tasks()
+    with pytest.raises(RefundUnderWay, match="Another refund of this money went after all"):
+        unit(lambda tx: proposed(tx, receipt, fee))
+
+
+def proposed(tx: Tx, receipt: uuid.UUID, fee: uuid.UUID | None = None) -> uuid.UUID:
+    return refunds.propose(tx, receipt, fee=fee, amount=None, phone=PHONE, why="again", by=uuid.uuid4())
+
+
+@pytest.mark.parametrize("state", ["approved", "failed", "withdrawn"])
+def test_what_was_given_back_in_the_portal_is_said_so_by_another_person(town: Town, state: str) -> None:
+    receipt = waits(town)
+    refund = all_of_it(town, receipt, "approved" if state == "withdrawn" else state)
+    if state == "withdrawn":
+        unit(lambda tx: refunds.withdraw(tx, refund, why="M-Pesa does not take it"))
+
+    def conclude(by: uuid.UUID, *, went: bool = True) -> None:
+        unit(lambda tx: refunds.conclude(tx, refund, went=went, number="UKS7PORTAL", why="in the portal", by=by))
+
+    with pytest.raises(SamePerson):
+        conclude(town.user)
+    with pytest.raises(RefundNotOpen):
+        conclude(town.second, went=False)
+    conclude(town.second)
+
+    assert (town.state("refund", refund), town.state("receipt", receipt)) == ("done", "refunded")
+    assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []
+    assert open_tasks() == []
+    check_books()
+
+
+def test_what_nobody_agreed_to_cannot_be_said_to_have_gone(town: Town) -> None:
+    receipt = waits(town)
+    for state in ("proposed", "withdrawn"):
+        refund = all_of_it(town, receipt, "proposed")
+        if state == "withdrawn":
+            unit(lambda tx, it=refund: refunds.withdraw(tx, it, why="no"))
+        with pytest.raises(RefundNotOpen):
+            unit(lambda tx, it=refund: refunds.conclude(tx, it, went=True, number=None, why="x", by=town.second))
+        if state == "proposed":
+            unit(lambda tx, it=refund: refunds.withdraw(tx, it, why="no"))
+
+
+@pytest.mark.parametrize("state", ["proposed", "approved"])
+def test_a_refund_of_before_a_restore_is_ordered_by_nobody_until_it_was_compared(town: Town, state: str) -> None:
+    """It may have been withdrawn, or done otherwise, in the time that is lost."""
+    receipt = waits(town)
+    refund = all_of_it(town, receipt, state)
+    unit(lambda tx: restored.note(tx, restoration=uuid.uuid4(), backup_at=clock.now()))
+    if state == "proposed":
+        with pytest.raises(RefundedMeanwhile):
+            unit(lambda tx: refunds.approve(tx, refund, by=town.second))
+        unit(lambda tx: restored.compared(tx, "all is here"))
+        unit(lambda tx: refunds.approve(tx, refund, by=town.second))
+        assert len(unit(lambda tx: orders.claim_orders(tx, limit=5))) == 1
+        return
+    town.move("refund", refund, "restored", "unknown", next_at="2026-01-01", sent_at=clock.now())
+
+    assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []
+    assert unit(lambda tx: orders.claim_inquiries(tx, limit=5)) == []
+    assert unit(orders.next_order_s) is None
+    assert open_tasks() == ["refund", "unapplied"]
+    unit(lambda tx: refunds.conclude(tx, refund, went=False, number=None, why="not in the statement", by=town.second))
+    assert town.free(receipt) == CENTS
+
+
 # --- what is being ordered when the one before is told to have gone ---------------------------------------------------
 
+PHONE = Phone("254708374149")
 NOTHING = Exchange(None, b"", clock.now(), 0.0)
 OF = pytest.mark.parametrize("of", ["fee", "what waits"])
 
@@ -249,6 +349,15 @@ def test_an_order_that_was_not_taken_is_not_given_again(town: Town, of: str, out
     advance(orders.RESEND_AFTER_S)
     assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []
     check_books()
+    if of == "what waits":  # its money is free again, though it went: nobody gives it back once more
+        (receipt,) = (row["receipt_id"] for row in rows("SELECT receipt_id FROM refund WHERE id = %(id)s", id=first))
+        assert town.free(receipt) == CENTS
+        with pytest.raises(RefundUnderWay):
+            unit(lambda tx: proposed(tx, receipt))
+        unit(lambda tx: refunds.conclude(tx, first, went=True, number="UKS7BBBBB1", why="statement", by=town.second))
+        assert (town.state("refund", first), town.state("receipt", receipt)) == ("done", "refunded")
+        assert open_tasks() == []
+        check_books()
 
 
 @OF
@@ -257,7 +366,9 @@ def test_an_order_whose_answer_was_lost_is_a_persons_and_not_given_again(town: T
     """The answer is lost before the first is told to have gone, after that, or with the worker."""
     first, again = twice(town, of, "unknown" if when == "before" else "sending")
     goes(first, "UKS7BBBBB1")
-    if when == "after":
+    if when == "before":  # at once, so that no worker that claims at this moment takes it
+        assert value("SELECT next_at FROM refund WHERE id = %(id)s", id=again) is None
+    elif when == "after":
         answers(town, again, Unknown("timeout", "no answer", NOTHING))
     elif when == "never":
         advance(orders.LEASE_S + 1)
@@ -265,7 +376,9 @@ def test_an_order_whose_answer_was_lost_is_a_persons_and_not_given_again(town: T
 
     assert town.state("refund", again) == "unknown"
     advance(orders.RESEND_AFTER_S)
+    town.do("UPDATE refund SET next_at = rufaa_now() WHERE id = %(id)s", id=again)  # somebody posted to its address
     assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []
+    assert unit(lambda tx: orders.claim_inquiries(tx, limit=5)) == []
     assert unit(orders.next_order_s) is None
     assert "refund" in open_tasks()
     unit(lambda tx: refunds.conclude(tx, again, went=False, number=None, why="not in the statement", by=town.second))

@@ -659,15 +659,11 @@ GUARDS: Final = (
     ),
     Guard(
         "overtaken-order-in-the-queue",
-        "an order of a fee whose money went waits for ever",
+        "an order of money that went otherwise stands in the queue",
         f"{PAYMENTS}/orders.sql",
-        """        OR EXISTS (
-            SELECT FROM refund AS other
-            WHERE other.receipt_id = refund.receipt_id AND other.fee_id = refund.fee_id AND other.state = 'done'
-        )
-""",
+        "    AND NOT refund_overtaken(refund.id, refund.receipt_id, refund.fee_id)\n",
         "",
-        (f"{REFUNDS_LATE}::test_of_a_fee_whose_money_went_nothing_is_ordered_whatever_stands_in_the_queue",),
+        (f"{REFUNDS_LATE}::test_an_order_whose_answer_was_lost_is_a_persons_and_not_given_again",),
     ),
     Guard(
         "resend-of-what-went",
@@ -692,6 +688,30 @@ GUARDS: Final = (
         '    if not went and row["next_at"] is not None:\n',
         "    if not row:\n",
         (f"{REFUNDS}::test_nobody_says_that_it_did_not_go_while_m_pesa_is_asked",),
+    ),
+    Guard(
+        "proposed-beside-what-went",
+        "money that went after all, and is free in the books, is given back once more",
+        f"{PAYMENTS}/refunds.py",
+        "    if is_overtaken(tx, row):\n        raise RefundUnderWay(",
+        "    if not row:\n        raise RefundUnderWay(",
+        (f"{REFUNDS_LATE}::test_an_order_that_was_not_taken_is_not_given_again",),
+    ),
+    Guard(
+        "refund-after-a-restore",
+        "money of before a restore is given back, though it may have been in the time that is lost",
+        f"{PAYMENTS}/refunds.py",
+        '    if found is not None and found["backup_at"] is not None:\n',
+        "    if not row:\n",
+        (f"{PEOPLE}::test_money_of_before_a_restore_is_given_back_to_nobody_until_it_was_compared",),
+    ),
+    Guard(
+        "order-after-a-restore",
+        "a refund of before a restore is ordered, though it may have been in the time that is lost",
+        f"{PAYMENTS}/orders.sql",
+        "\n            AND receipt_restored(refund.receipt_id) IS NULL)",
+        ")",
+        (f"{REFUNDS_LATE}::test_a_refund_of_before_a_restore_is_ordered_by_nobody_until_it_was_compared",),
     ),
     Guard(
         "late-order",

@@ -54,7 +54,7 @@ def told(tx: Tx) -> Iterator[str]:
 def _to_do(found: ToFindOut) -> Iterator[str]:
     yield "  Money between the two may be missing here, and so may referrals. Compare with the M-Pesa statement:"
     yield f"  {found.open_fees} open fees may have been paid meanwhile: no phone is asked for one without a reason."
-    yield "  Money may have been given back meanwhile: what came before the restore is paid out to no phone until then."
+    yield "  Money may have been given back meanwhile: what came before the restore goes back to nobody until then."
     yield f"  {found.unclear_prompts} prompts are being asked about, or wait for a person."
     yield f"  {found.unknown_callbacks} callbacks are kept whose prompts are not here: each may be money."
     yield '  Then: rufaa restored --compared "who, and what was found"'

@@ -20,7 +20,7 @@ from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.money import Money, stk_amount
 from rufaa.payments import finance
 from rufaa.payments.refund_machine import LIVE_REFUND, RefundMethod, RefundState
-from rufaa.payments.refunds import UNORDERED
+from rufaa.payments.refunds import BY_HAND, UNORDERED
 from rufaa.phone import masked
 from rufaa.referrals import queries
 from rufaa.referrals.operations import fees_paid
@@ -127,7 +127,8 @@ def _refund(acting: Acting, row: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "may_agree": state is RefundState.PROPOSED and not mine,
         "may_withdraw": state in UNORDERED,
-        "may_conclude": state is RefundState.UNKNOWN and not mine,
+        "may_conclude": not mine
+        and (state is RefundState.UNKNOWN or (state in BY_HAND and row["approved_by"] is not None)),
     }  # fmt: skip
 
 

@@ -1105,6 +1105,14 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.receipt_restored(receipt uuid) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    AS $_$
+    SELECT min(restoration.backup_at)
+    FROM receipt JOIN restoration ON least(receipt.created_at, receipt.paid_at) <= restoration.restored_at
+    WHERE receipt.id = $1 AND restoration.compared_at IS NULL
+$_$;
+
 CREATE FUNCTION public.receipt_says_what_waits() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1377,6 +1385,21 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+
+CREATE FUNCTION public.refund_overtaken(refund uuid, receipt uuid, fee uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $_$
+    SELECT EXISTS (
+        SELECT FROM refund AS other
+        WHERE other.receipt_id = $2 AND other.id <> $1 AND (
+            (other.fee_id = $3 AND other.state = 'done')
+            OR (other.fee_id IS NULL AND other.state IN ('failed', 'withdrawn') AND EXISTS (
+                SELECT FROM task
+                WHERE task.refund_id = other.id AND task.kind = 'contradiction' AND task.closed_at IS NULL
+            ))
+        )
+    )
+$_$;
 
 CREATE FUNCTION public.refund_promises() RETURNS trigger
     LANGUAGE plpgsql

@@ -100,17 +100,17 @@ def type_code(tx: Tx, fee: uuid.UUID, text: str, *, by: uuid.UUID, hand_on: Hand
     if receipt["free_cents"] == due.cents:
         unapplied.apply(tx, fee, [receipt["id"]], by=by, hand_on=hand_on)
         return Answer(Typed.PAYS, f"Paid by receipt {code}.")
-    tx.execute(_SQL["propose"], {"receipt": receipt["id"], "fee": fee})
-    tx.execute(
-        _SQL["open_task"],
-        {
-            "id": ids.new_id(),
-            "receipt": receipt["id"],
-            "fee": fee,
-            "why": f"A clerk typed {code} for a fee of {due}; {Money(receipt['free_cents'])} of it are free.",
-        },
-    )
+    why = f"A clerk typed {code} for a fee of {due}; {Money(receipt['free_cents'])} of it are free."
+    _propose(tx, receipt["id"], fee, why=why, anew=True)
     return Answer(Typed.FOR_FINANCE, "The payment is there, but not of the fee's amount. The finance office decides.")
+
+
+def _propose(tx: Tx, receipt: uuid.UUID, fee: uuid.UUID, *, why: str, anew: bool = False) -> None:
+    """In the task of the receipt, or in a new one: ``anew``, or where the old one's fee takes no money any more."""
+    stale = tx.execute(_SQL["close_stale"], {"receipt": receipt})
+    tx.execute(_SQL["propose"], {"receipt": receipt, "fee": fee})
+    if anew or stale:
+        tx.execute(_SQL["open_task"], {"id": ids.new_id(), "receipt": receipt, "fee": fee, "why": why})
 
 
 def _check_day(tx: Tx, code: str, *, raised: date) -> None:
@@ -170,13 +170,14 @@ def hand_over(tx: Tx) -> None:
     """
     for row in tx.rows(_SQL["known"]):
         if row["fee_id"] is not None:
-            tx.execute(_SQL["propose"], {"receipt": row["receipt_id"], "fee": row["fee_id"]})
+            _propose(tx, row["receipt_id"], row["fee_id"], why=_TYPED)
     for row in tx.rows(_SQL["unconfirmed"]):
         tx.execute(_SQL["open_claim_task"], {"id": ids.new_id(), "claim": row["id"], "why": _why(row)})
     tx.execute(_SQL["give_up"])
     tx.execute(_SQL["close_confirmed"])
 
 
+_TYPED: Final = "A clerk typed the code of this payment for a fee before it was told of."
 _A_NOTICE: Final = "A notice from an address that is not Safaricom's, or whose amount cannot be read, tells of"
 
 

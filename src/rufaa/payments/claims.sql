@@ -11,6 +11,12 @@ VALUES ('typed', %(account)s, %(receipt)s, 'known', %(number)s)
 UPDATE task SET proposed_fee_id = %(fee)s
 WHERE kind = 'unapplied' AND receipt_id = %(receipt)s AND closed_at IS NULL AND proposed_fee_id IS NULL
 
+-- name: close_stale
+-- A task keeps what it says; one whose fee takes no money any more makes room for one that does.
+UPDATE task SET closed_at = rufaa_now()
+WHERE kind = 'unapplied' AND receipt_id = %(receipt)s AND closed_at IS NULL
+    AND proposed_fee_id IN (SELECT id FROM fee WHERE id = proposed_fee_id AND state NOT IN ('due', 'deferred'))
+
 -- name: open_task
 INSERT INTO task (id, kind, facility_id, account_id, receipt_id, proposed_fee_id, why)
 SELECT %(id)s, 'unapplied', (SELECT payee_id FROM fee WHERE id = %(fee)s), receipt.account_id, receipt.id, %(fee)s, %(why)s

@@ -19,7 +19,7 @@ from rufaa.ids import from_wire
 from rufaa.money import Money
 from rufaa.payments import refunds, unapplied
 from rufaa.payments.operations import FeeNotOpen
-from rufaa.payments.refunds import NoSuchReceipt, NoSuchRefund
+from rufaa.payments.refund_refusals import NoSuchReceipt, NoSuchRefund
 from rufaa.payments.settle import HandOn
 from rufaa.phone import Phone
 
@@ -62,6 +62,7 @@ def tasks(
         **_range(after, until),
     )
     _note_proposed(rows)
+    reads.note(*(reads.topic("fee", row["fee_id"]) for row in rows if row["prompt_id"] is not None))
     return rows
 
 

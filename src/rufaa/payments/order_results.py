@@ -29,6 +29,7 @@ from rufaa.payments import refunds, strays
 from rufaa.payments.inbound import OrderItem
 from rufaa.payments.orders import RESEND_AFTER_S
 from rufaa.payments.refund_machine import RefundEvent, RefundMethod, RefundState
+from rufaa.payments.refund_refusals import NoSuchRefund
 
 _SQL: Final = sql.load(__file__, "order_results.sql")
 
@@ -49,13 +50,18 @@ def _take(tx: Tx, item: OrderItem, of_claim: TakeStatus) -> str:
         return _answer(tx, inquiry, result, item, of_claim)
     try:
         row, standing = refunds.lock(tx, item.order)
-    except refunds.NoSuchRefund:
-        if item.trusted and result is not None and result.result_code == "0":
+    except NoSuchRefund:
+        if item.trusted and result is not None and result.result_code == "0" and not _is_status(result):
             strays.hand_over_order(tx, item.order, inbox=item.inbox)
         return "unknown-order"
     word = _refund_result(tx, row, standing, result, item)
     _evidence(tx, item, word, result, refund=row["id"])
     return word
+
+
+def _is_status(result: AsyncResult) -> bool:
+    """It answers a question, and is no order that was carried out."""
+    return "TransactionStatus" in result.parameters
 
 
 def _refund_result(
@@ -151,7 +157,7 @@ def _went(tx: Tx, row: dict[str, Any], standing: refunds.Standing, number: str |
             kind="contradiction",
             why="M-Pesa gave this money back after it had said that it did not, and it was used meanwhile.",
         )
-        refunds.doubt_others(tx, row)
+        refunds.is_told(tx, row)
         return "contradicts"
     if state is RefundState.DONE and number is not None and row["number"] not in {None, number}:
         refunds.ask_person(

@@ -100,6 +100,8 @@ def tidy(tx: Tx) -> None:
         locked, _ = refunds.lock(tx, row["id"])
         if RefundState(locked["state"]) is RefundState.APPROVED:
             refunds.ask_person(tx, locked, kind="refund", why=_NOT_TAKEN.format(code=locked["code"] or "no answer"))
+    for row in tx.rows(_SQL["overtaken"]):
+        refunds.let_go(tx, row["id"])
     claims.hand_over(tx)
 
 
@@ -249,12 +251,9 @@ def _overtaken(tx: Tx, row: dict[str, Any], event: RefundEvent, *, code: str, me
     """Another refund of this money went while this one was being ordered: it is not ordered again."""
     state = RefundState(row["state"])
     if state is RefundState.SENDING and event in {RefundEvent.DECLINED, RefundEvent.NOT_SENT}:
-        refunds.move(tx, row, RefundEvent.REJECTED, code=code, message=message, reason=_WENT_OTHERWISE)
+        refunds.reject(tx, row, code=code, message=message, reason=refunds.WENT_OTHERWISE)
     elif refunds.move(tx, row, event, code=code, message=message):
         refunds.ask_whether_both(tx, row)
-
-
-_WENT_OTHERWISE: Final = "Another refund of this money, which was called failed, went after all."
 
 
 def note(tx: Tx, inquiry: Inquiry, outcome: B2cOutcome) -> None:

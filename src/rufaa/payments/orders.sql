@@ -11,6 +11,12 @@ WHERE state = 'approved' AND next_at IS NOT NULL AND lease > 0 AND approved_at <
     AND NOT EXISTS (SELECT FROM task WHERE task.refund_id = refund.id AND kind = 'refund' AND closed_at IS NULL)
 ORDER BY id
 
+-- name: overtaken
+-- Agreed to, while another refund of the same money was told to have gone after all.
+SELECT id FROM refund WHERE state = 'approved' AND next_at <= rufaa_now()
+    AND refund_overtaken(refund.id, refund.receipt_id, refund.fee_id)
+ORDER BY id
+
 -- name: claim
 -- Agreed to; or of an answer that was lost, with no word since: B2C knows its id again, a reversal says R000001.
 WITH due AS MATERIALIZED (
@@ -19,12 +25,10 @@ WITH due AS MATERIALIZED (
     WHERE refund.next_at <= rufaa_now() AND (
         refund.state = 'approved'
         OR (refund.state = 'unknown' AND refund.originator_conversation_id IS NULL AND refund.orders < %(most)s
-            AND coalesce(refund.sent_at, refund.approved_at) > rufaa_now() - %(longest_s)s * interval '1 second')
+            AND coalesce(refund.sent_at, refund.approved_at) > rufaa_now() - %(longest_s)s * interval '1 second'
+            AND receipt_restored(refund.receipt_id) IS NULL)
     )
-    AND NOT EXISTS ( -- the database refuses it, and would refuse all others with it
-        SELECT FROM refund AS other
-        WHERE other.receipt_id = refund.receipt_id AND other.fee_id = refund.fee_id AND other.state = 'done'
-    )
+    AND NOT refund_overtaken(refund.id, refund.receipt_id, refund.fee_id)
     ORDER BY refund.next_at, refund.id
     LIMIT %(limit)s
     FOR UPDATE OF refund SKIP LOCKED
@@ -45,10 +49,8 @@ WHERE refund.next_at <= rufaa_now() AND refund.state = 'unknown'
     AND (
         refund.originator_conversation_id IS NOT NULL OR refund.orders >= %(most)s
         OR coalesce(refund.sent_at, refund.approved_at) <= rufaa_now() - %(longest_s)s * interval '1 second'
-        OR EXISTS (
-            SELECT FROM refund AS other
-            WHERE other.receipt_id = refund.receipt_id AND other.fee_id = refund.fee_id AND other.state = 'done'
-        )
+        OR receipt_restored(refund.receipt_id) IS NOT NULL
+        OR refund_overtaken(refund.id, refund.receipt_id, refund.fee_id)
     )
 ORDER BY refund.next_at, refund.id
 LIMIT %(limit)s

@@ -7,7 +7,7 @@ its amount is promised: it can be neither applied nor promised again. Locks: the
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,73 +15,31 @@ from rufaa import ids
 from rufaa.daraja.orders import MIN_B2C_SHILLINGS
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
-from rufaa.errors import InvalidArgument, Kind, RufaaError, sentence
+from rufaa.errors import InvalidArgument, sentence
 from rufaa.law import Moved
 from rufaa.money import Money
 from rufaa.payments.machine import RECEIPT, FeeState, ReceiptEvent, ReceiptState
 from rufaa.payments.operations import SamePerson
 from rufaa.payments.refund_machine import LIVE_REFUND, REFUND, RefundEvent, RefundMethod, RefundState
+from rufaa.payments.refund_refusals import (
+    NoSuchReceipt,
+    NoSuchRefund,
+    NothingToRefund,
+    RefundedMeanwhile,
+    RefundNeedsPhone,
+    RefundNotOpen,
+    RefundTooMuch,
+    RefundUnderWay,
+)
 from rufaa.phone import Phone
 
 _SQL: Final = sql.load(__file__, "refunds.sql")
+WENT_OTHERWISE: Final = "Another refund of this money, which was called failed, went after all."
 UNORDERED: Final = frozenset({RefundState.PROPOSED, RefundState.APPROVED})
 """M-Pesa was not asked for it, or did not take the order."""
 _FREE_AGAIN: Final = frozenset({RefundState.FAILED, RefundState.WITHDRAWN})
-
-
-class NoSuchReceipt(RufaaError):
-    """No receipt that this person may see has this id."""
-
-    kind = Kind.NOT_FOUND
-    code = "no-such-receipt"
-
-
-class NoSuchRefund(RufaaError):
-    """No refund that this person may see has this id."""
-
-    kind = Kind.NOT_FOUND
-    code = "no-such-refund"
-
-
-class NothingToRefund(RufaaError):
-    """The money pays a fee that stands, was given back, or is promised already."""
-
-    kind = Kind.CONFLICT
-    code = "nothing-to-refund"
-
-
-class RefundTooMuch(RufaaError):
-    """More than what is there to give back. ``data.free`` says how much is."""
-
-    kind = Kind.CONFLICT
-    code = "refund-too-much"
-
-
-class RefundUnderWay(RufaaError):
-    """Another refund of this money is proposed or under way."""
-
-    kind = Kind.CONFLICT
-    code = "refund-under-way"
-
-
-class RefundNeedsPhone(InvalidArgument):
-    """A part of a receipt, or one without a number, can be paid out only, and nobody knows to whom."""
-
-    code = "refund-needs-phone"
-
-
-class RefundNotOpen(RufaaError):
-    """The refund is past the state in which this can be done."""
-
-    kind = Kind.CONFLICT
-    code = "refund-not-open"
-
-
-class RefundedMeanwhile(RufaaError):
-    """The server was restored from a backup, and the money may have been paid out in the time that is lost."""
-
-    kind = Kind.CONFLICT
-    code = "refunded-meanwhile"
+BY_HAND: Final = frozenset({RefundState.APPROVED, *_FREE_AGAIN})
+"""Somebody may have given it back in the M-Pesa portal, if two people had agreed to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +101,9 @@ def propose(
             else sentence("%(wanted)s cannot be given back: it is at most %(free)s.", wanted=wanted, free=free),
             free=free.shillings,
         )
-    method, to = _method(tx, standing, wanted, phone)
-    if method is RefundMethod.B2C:  # M-Pesa reverses nothing twice
-        _check_not_restored(tx, receipt)
     refund = ids.new_id()
+    _check_once(tx, {"id": refund, "receipt_id": receipt, "fee_id": fee})
+    method, to = _method(tx, standing, wanted, phone)
     tx.execute(
         _SQL["insert"],
         {
@@ -163,8 +120,14 @@ def propose(
     return refund
 
 
-def _check_not_restored(tx: Tx, receipt: uuid.UUID) -> None:
-    found = tx.row(_SQL["restored"], {"receipt": receipt})
+def _check_once(tx: Tx, row: Mapping[str, Any]) -> None:
+    """Raises ``RefundUnderWay`` or ``RefundedMeanwhile`` where the money may have gone otherwise."""
+    if is_overtaken(tx, row):
+        raise RefundUnderWay(
+            "Another refund of this money went after all, though it was called failed. Say so of that one, or close"
+            " its question, first."
+        )
+    found = tx.row(_SQL["restored"], {"receipt": row["receipt_id"]})
     if found is not None and found["backup_at"] is not None:
         raise RefundedMeanwhile(
             sentence(
@@ -225,6 +188,7 @@ def approve(tx: Tx, refund: uuid.UUID, *, by: uuid.UUID) -> None:
         )
     if row["proposed_by"] == by:
         raise SamePerson("You proposed this. Another person has to agree.")
+    _check_once(tx, row)
     tx.execute(_SQL["approve"], {"id": refund, "by": by})
     tx.wake_workers()
 
@@ -248,13 +212,15 @@ def conclude(tx: Tx, refund: uuid.UUID, *, went: bool, number: str | None, why: 
     """What nobody could find out, as a person saw it in the M-Pesa statement: it went, or it did not.
 
     Not by whoever proposed it; and that it did not go only once M-Pesa is not asked any more: a statement may lag, and
-    what is free then would be given back again.
+    what is free then would be given back again. That it went can be said, too, of one that was agreed to and not
+    ordered, or that did not go: somebody gave it back in the M-Pesa portal.
     """
     row, standing = lock(tx, refund)
-    if RefundState(row["state"]) is not RefundState.UNKNOWN:
+    state = RefundState(row["state"])
+    by_hand = went and row["approved_by"] is not None and state in BY_HAND
+    if state is not RefundState.UNKNOWN and not by_hand:
         raise RefundNotOpen(
-            sentence("The refund is %(state)s: M-Pesa has told what became of it.", state=RefundState(row["state"])),
-            status=row["state"],
+            sentence("The refund is %(state)s: M-Pesa has told what became of it.", state=state), status=state
         )
     if row["proposed_by"] == by:
         raise SamePerson("You proposed this. Another person has to say what became of it.")
@@ -264,6 +230,8 @@ def conclude(tx: Tx, refund: uuid.UUID, *, went: bool, number: str | None, why: 
         raise RefundUnderWay(
             "M-Pesa is still being asked what became of it. Say that it did not go when that has ended."
         )
+    if went:
+        standing = make_room(tx, row, standing)
     if went and is_spent(tx, row, standing):
         raise RefundNotOpen("What this receipt pays was given back by another refund.", status=row["state"])
     if went:
@@ -336,20 +304,31 @@ def is_spent(tx: Tx, row: dict[str, Any], standing: Standing) -> bool:
 
 
 def make_room(tx: Tx, row: dict[str, Any], standing: Standing) -> Standing:
-    """Money that waited went although it was called failed: others to whom it was promised since, and of which M-Pesa
+    """Money that waited went although it was called failed: others that were proposed of it since, and of which M-Pesa
     was not asked, go without. Returns how the receipt stands then."""
-    late = RefundState(row["state"]) in _FREE_AGAIN and row["fee_id"] is None
-    if not late or standing.row["free_cents"] >= row["amount_cents"]:
+    if RefundState(row["state"]) not in _FREE_AGAIN or row["fee_id"] is not None:
         return standing
     _end_others(tx, row)
+    doubt_others(tx, row)
     return lock_receipt(tx, row["receipt_id"])
 
 
 def _end_others(tx: Tx, row: dict[str, Any]) -> None:
     """It was called failed, and proposed anew; now it went after all. What was not ordered yet is not ordered."""
     for other in _others(tx, row, UNORDERED):
-        move(tx, other, RefundEvent.WITHDRAW, reason="The refund before, which was called failed, went after all.")
-        tx.execute(_SQL["close_own"], {"refund": other["id"], "as": "withdrawn"})
+        _let_go(tx, other)
+
+
+def let_go(tx: Tx, refund: uuid.UUID) -> None:
+    """What is not ordered yet is not ordered any more: another refund of its money went."""
+    row, _ = lock(tx, refund)
+    if RefundState(row["state"]) in UNORDERED:
+        _let_go(tx, row)
+
+
+def _let_go(tx: Tx, row: dict[str, Any]) -> None:
+    move(tx, row, RefundEvent.WITHDRAW, reason=WENT_OTHERWISE)
+    tx.execute(_SQL["close_own"], {"refund": row["id"], "as": "withdrawn"})
 
 
 def doubt_others(tx: Tx, row: dict[str, Any]) -> None:
@@ -363,10 +342,16 @@ def _others(tx: Tx, row: dict[str, Any], states: Collection[RefundState]) -> lis
     return tx.rows(_SQL["lock_others"], {**about, "states": sorted(states)})
 
 
-def is_overtaken(tx: Tx, row: dict[str, Any]) -> bool:
+def is_overtaken(tx: Tx, row: Mapping[str, Any]) -> bool:
     """Whether another refund of this money went, though it had been called failed, so that this one must not."""
     found = tx.row(_SQL["overtaken"], {"id": row["id"], "receipt": row["receipt_id"], "fee": row["fee_id"]})
     return found is not None and bool(found["overtaken"])
+
+
+def is_told(tx: Tx, row: dict[str, Any]) -> None:
+    """All that M-Pesa can tell of it is told: nobody is asked any more."""
+    move(tx, row, RefundEvent.SILENT, code=row["code"])
+    tx.execute(_SQL["ask_no_more"], {"id": row["id"]})
 
 
 def ask_whether_both(tx: Tx, row: dict[str, Any]) -> None:
@@ -402,13 +387,22 @@ def _after(standing: Standing, amount: int, *, of_fee: bool) -> tuple[ReceiptEve
 
 def fail(tx: Tx, row: dict[str, Any], *, code: str, message: str, reason: str = "") -> bool:
     """It certainly did not go: the money is free again, and a person decides anew, about this alone."""
+    if not reject(tx, row, code=code, message=message, reason=reason):
+        return False
+    if is_overtaken(tx, row):
+        return True  # there is another question about this money already
+    why = f"M-Pesa did not give {Money(row['amount_cents'])} back ({code}). Propose it anew, or otherwise."
+    ask_person(tx, row, kind="refund", why=why)
+    return True
+
+
+def reject(tx: Tx, row: dict[str, Any], *, code: str, message: str, reason: str) -> bool:
+    """It did not go, and nobody is asked to propose it anew. What was asked about it is answered."""
     declined = RefundState(row["state"]) is RefundState.SENDING and not reason
     event = RefundEvent.DECLINED if declined else RefundEvent.REJECTED
     if not move(tx, row, event, code=code, message=message, reason=reason):
         return False
     tx.execute(_SQL["close_own"], {"refund": row["id"], "as": ""})
-    why = f"M-Pesa did not give {Money(row['amount_cents'])} back ({code}). Propose it anew, or otherwise."
-    ask_person(tx, row, kind="refund", why=why)
     return True
 
 

@@ -5,10 +5,7 @@ SELECT state FROM fee WHERE id = %(fee)s FOR NO KEY UPDATE
 SELECT * FROM receipt WHERE id = %(receipt)s FOR NO KEY UPDATE
 
 -- name: restored
--- The backup of a restore that nobody has compared with the statement yet, where the money came before that restore.
-SELECT min(restoration.backup_at) AS backup_at
-FROM receipt JOIN restoration ON least(receipt.created_at, receipt.paid_at) <= restoration.restored_at
-WHERE receipt.id = %(receipt)s AND restoration.compared_at IS NULL
+SELECT receipt_restored(%(receipt)s) AS backup_at
 
 -- name: standing
 SELECT
@@ -30,24 +27,14 @@ WHERE receipt_id = %(receipt)s AND fee_id = %(fee)s AND NOT EXISTS (
 )
 
 -- name: lock_others
--- Of the same money.
+-- Of the same money: of a fee's, or, since a fee may have been paid by it since, all of a receipt that waited.
 SELECT * FROM refund
-WHERE receipt_id = %(receipt)s AND fee_id IS NOT DISTINCT FROM %(fee)s AND id <> %(id)s AND state = ANY(%(states)s)
+WHERE receipt_id = %(receipt)s AND (%(fee)s::uuid IS NULL OR fee_id = %(fee)s) AND id <> %(id)s
+    AND state = ANY(%(states)s)
 ORDER BY id FOR NO KEY UPDATE
 
 -- name: overtaken
--- Another refund of the same money went, though it had been called failed: of a fee it is done, and of what waited it
--- is a contradiction that nobody has looked into yet.
-SELECT EXISTS (
-    SELECT FROM refund AS other
-    WHERE other.receipt_id = %(receipt)s AND other.fee_id IS NOT DISTINCT FROM %(fee)s AND other.id <> %(id)s AND (
-        (other.fee_id IS NOT NULL AND other.state = 'done')
-        OR (other.fee_id IS NULL AND other.state IN ('failed', 'withdrawn') AND EXISTS (
-            SELECT FROM task
-            WHERE task.refund_id = other.id AND task.kind = 'contradiction' AND task.closed_at IS NULL
-        ))
-    )
-) AS overtaken
+SELECT refund_overtaken(%(id)s, %(receipt)s, %(fee)s) AS overtaken
 
 -- name: payer
 -- The phone that its prompt rang; C2B shows none whole.

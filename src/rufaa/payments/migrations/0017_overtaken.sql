@@ -46,6 +46,29 @@ BEGIN
     RETURN NEW;
 END $$;
 
+-- Whether another refund of the same money went, though it had been called failed, so that this one must not: of a fee it
+-- is done; of what waited, which this one's fee may have been paid from since, it is a contradiction that nobody has
+-- looked into yet.
+CREATE FUNCTION refund_overtaken(refund uuid, receipt uuid, fee uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT FROM refund AS other
+        WHERE other.receipt_id = $2 AND other.id <> $1 AND (
+            (other.fee_id = $3 AND other.state = 'done')
+            OR (other.fee_id IS NULL AND other.state IN ('failed', 'withdrawn') AND EXISTS (
+                SELECT FROM task
+                WHERE task.refund_id = other.id AND task.kind = 'contradiction' AND task.closed_at IS NULL
+            ))
+        )
+    )
+$$;
+
+-- The backup of a restore that nobody has compared with the statement yet, where the money came before that restore.
+CREATE FUNCTION receipt_restored(receipt uuid) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT min(restoration.backup_at)
+    FROM receipt JOIN restoration ON least(receipt.created_at, receipt.paid_at) <= restoration.restored_at
+    WHERE receipt.id = $1 AND restoration.compared_at IS NULL
+$$;
+
 -- What a person may close who has looked into it. All else is closed by what it asks for: of a refund that did not go by
 -- another one, and of a prompt in review while M-Pesa is asked about it.
 CREATE FUNCTION task_closes_by_hand(kind text, refund uuid, prompt uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
