@@ -46,6 +46,8 @@ NOT_FOR_PAGES: Final = {
     "issuers.py",
     "tokens.py",
     "dispatch.py",
+    "orders.py",
+    "unassigned.py",
     "arriving.py",
     "gateways.py",
 }

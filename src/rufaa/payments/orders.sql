@@ -7,7 +7,8 @@ SELECT id FROM refund WHERE next_at <= rufaa_now() AND state = 'ordered' ORDER B
 -- name: not_taken
 -- Agreed to, and tried for so long; nobody was asked yet.
 SELECT id FROM refund
-WHERE state = 'approved' AND next_at IS NOT NULL AND lease > 0 AND approved_at <= rufaa_now() - %(patience_s)s * interval '1 second'
+WHERE state = 'approved' AND next_at IS NOT NULL AND lease > 0
+    AND approved_at <= rufaa_now() - %(patience_s)s * interval '1 second'
     AND NOT EXISTS (SELECT FROM task WHERE task.refund_id = refund.id AND kind = 'refund' AND closed_at IS NULL)
 ORDER BY id
 
