@@ -666,6 +666,14 @@ GUARDS: Final = (
         (f"{REFUNDS_LATE}::test_an_order_whose_answer_was_lost_is_a_persons_and_not_given_again",),
     ),
     Guard(
+        "overtaken-part",
+        "of a part that went after all and was proposed anew the second is ordered again",
+        f"{PAYMENTS}/migrations/0017_overtaken.sql",
+        "                AND other.done_at >= (SELECT created_at FROM refund WHERE id = $1))\n",
+        "                AND other.done_at IS NULL)\n",
+        (f"{REFUNDS_LATE}::test_an_order_that_was_not_taken_is_not_given_again",),
+    ),
+    Guard(
         "resend-of-what-went",
         "the database lets an order of a fee whose money went be given again",
         f"{PAYMENTS}/migrations/0017_overtaken.sql",

@@ -1393,6 +1393,8 @@ CREATE FUNCTION public.refund_overtaken(refund uuid, receipt uuid, fee uuid) RET
         SELECT FROM refund AS other
         WHERE other.receipt_id = $2 AND other.id <> $1 AND (
             (other.fee_id = $3 AND other.state = 'done')
+            OR (other.fee_id IS NULL AND $3 IS NULL AND other.state = 'done'
+                AND other.done_at >= (SELECT created_at FROM refund WHERE id = $1))
             OR (other.fee_id IS NULL AND other.state IN ('failed', 'withdrawn') AND EXISTS (
                 SELECT FROM task
                 WHERE task.refund_id = other.id AND task.kind = 'contradiction' AND task.closed_at IS NULL

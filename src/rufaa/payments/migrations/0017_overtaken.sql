@@ -47,13 +47,15 @@ BEGIN
 END $$;
 
 -- Whether another refund of the same money went, though it had been called failed, so that this one must not: of a fee it
--- is done; of what waited, which this one's fee may have been paid from since, it is a contradiction that nobody has
--- looked into yet.
+-- is done; of what waited it is done since this one was proposed (one is live at a time), or, where its money was used
+-- since, a contradiction that nobody has looked into yet.
 CREATE FUNCTION refund_overtaken(refund uuid, receipt uuid, fee uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT EXISTS (
         SELECT FROM refund AS other
         WHERE other.receipt_id = $2 AND other.id <> $1 AND (
             (other.fee_id = $3 AND other.state = 'done')
+            OR (other.fee_id IS NULL AND $3 IS NULL AND other.state = 'done'
+                AND other.done_at >= (SELECT created_at FROM refund WHERE id = $1))
             OR (other.fee_id IS NULL AND other.state IN ('failed', 'withdrawn') AND EXISTS (
                 SELECT FROM task
                 WHERE task.refund_id = other.id AND task.kind = 'contradiction' AND task.closed_at IS NULL
