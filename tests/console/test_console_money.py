@@ -180,6 +180,15 @@ def test_what_nobody_can_tell_is_concluded_by_another_person(
     assert "Written down." in told
     assert rows("SELECT state FROM refund") == [{"state": "failed"}]
 
+    # and the portal did it after all
+    assert "It was given back in the M-Pesa portal" not in one.text("/money/")  # who proposed it does not say so
+    page = two.text("/money/")
+    assert "It was given back in the M-Pesa portal" in page
+    assert '<input type="hidden" name="went" value="yes">' in page
+    two.does(f"/money/{refund}/conclude/", went="yes", number="ukn7xy1234", reason="the portal")
+    assert rows("SELECT state, number FROM refund") == [{"state": "done", "number": "UKN7XY1234"}]
+    assert "Went back" in two.text("/money/")
+
 
 def test_a_contradiction_is_closed_with_what_came_of_it(world: World, desk: At) -> None:
     referral, task = world.waiting(), uuid.uuid4()
