@@ -85,6 +85,7 @@ PEOPLE: Final = (
     "finance proposed to give back",
     "finance proposed to give a fee back",
     "finance withdrew a refund",
+    "operator assigned a task",
     "finance withdrew what was agreed to",
     "money moved: stk",
     "money moved: by-hand",

@@ -14,9 +14,10 @@ from django.db import DatabaseError, InterfaceError
 
 from rufaa.db.atomic import Tx, unit
 from rufaa.errors import RufaaError
+from rufaa.facilities.models import Facility
 from rufaa.facilities.queries import Actor
 from rufaa.money import Money
-from rufaa.payments import finance, hold
+from rufaa.payments import finance, hold, unassigned
 from rufaa.phone import Phone
 from rufaa.referrals import operations as referrals
 from rufaa.referrals.machine import Status
@@ -43,8 +44,13 @@ class Finance:
             await self.work()
 
     async def work(self) -> None:
-        chance, people = self._chance, self._simulation.town.finance
-        who = chance.choice(people)
+        chance = self._chance
+        for payee, *people in self._simulation.town.finance:
+            await self._work(payee, chance.choice(people))
+        await self._assign()
+
+    async def _work(self, payee: Facility, who: Actor) -> None:
+        chance = self._chance
         if self.only_looks:
             for row in self._look(finance.under_way, who):
                 if row["state"] == "unknown":
@@ -54,7 +60,10 @@ class Finance:
         parts = [row for row in waiting if self._is_more(row)]  # few, and each is worked on
         proposed = [row for row in waiting if row["proposed_code"]]
         jobs = [
-            *[lambda row=row: self._waits(who, row) for row in (*parts, *self._some(proposed), *self._some(waiting))],
+            *[
+                lambda row=row: self._waits(payee, who, row)
+                for row in (*parts, *self._some(proposed), *self._some(waiting))
+            ],
             *[lambda row=row: self._task(who, row) for row in self._look(self._to_give_back, who)[:40]],
             *[lambda row=row: self._refund(row) for row in self._look(finance.under_way, who)[:40]],
         ]
@@ -80,11 +89,18 @@ class Finance:
     def _look(self, what: Callable[[Tx, Actor], list[dict[str, Any]]], who: Actor) -> list[dict[str, Any]]:
         return self._simulation.hub.quietly(lambda: unit(lambda tx: what(tx, who)))
 
-    async def _waits(self, who: Actor, row: dict[str, Any]) -> None:
+    async def _assign(self) -> None:
+        """The operator looks through what is nobody's, and says whose each is."""
+        for task in self._simulation.hub.quietly(lambda: unit(unassigned.tasks)):
+            payee, *_ = self._chance.choice(self._simulation.town.finance)
+            self._count("operator assigned a task")
+            await self._do(None, lambda tx, it=task.id, whose=payee: unassigned.assign(tx, it, whose, by="operator"))
+
+    async def _waits(self, payee: Facility, who: Actor, row: dict[str, Any]) -> None:
         """Money that waits: it pays the fee that is proposed, or another that is open, or goes back, maybe in parts."""
         receipt, drawn = row["id"].hex, self._chance.random()
         part = row["free_cents"] < row["amount_cents"]  # the payer meant it for two
-        code = row["proposed_code"] or (self._open_code(row) if part or drawn < 0.35 else None)
+        code = row["proposed_code"] or (self._open_code(payee, row) if part or drawn < 0.35 else None)
         if code is not None and drawn < 0.7:
             self._count("finance applied a receipt")
             await self._do(who, lambda tx: finance.apply(tx, who, [receipt], account_code=code, hand_on=fees_paid))
@@ -115,12 +131,12 @@ class Finance:
             ),
         )
 
-    def _open_code(self, row: dict[str, Any]) -> str | None:
+    def _open_code(self, payee: Facility, row: dict[str, Any]) -> str | None:
         """A fee that this money could pay: the payer rang, and said whose."""
         codes = self._simulation.hub.peek(
             "SELECT account_code FROM fee WHERE state IN ('due', 'deferred') AND account_id = %(account)s"
-            " AND amount_cents <= %(free)s ORDER BY id DESC LIMIT 1",
-            {"account": row["account_id"], "free": row["free_cents"]},
+            " AND payee_id = %(payee)s AND amount_cents <= %(free)s ORDER BY id DESC LIMIT 1",
+            {"account": row["account_id"], "payee": payee.pk, "free": row["free_cents"]},
         )
         return str(codes[0][0]) if codes else None
 
@@ -138,8 +154,11 @@ class Finance:
 
     async def _refund(self, row: dict[str, Any]) -> None:
         """The other one agrees, mostly; what M-Pesa does not tell is looked up in the statement."""
-        first, second = self._simulation.town.finance
-        other = second if row["proposed_by"] == first.user else first
+        ((first, other),) = (
+            people if row["proposed_by"] == people[0].user else people[::-1]
+            for _, *people in self._simulation.town.finance
+            if row["proposed_by"] in {each.user for each in people}
+        )
         refund = row["id"].hex
         if row["state"] == "proposed":
             if self._chance.random() < 0.1:
@@ -167,12 +186,12 @@ class Finance:
         """Whether nobody asks M-Pesa about it any more."""
         return row["next_at"] is None
 
-    async def _do(self, who: Actor, work: Callable[[Tx], Any]) -> None:
+    async def _do(self, who: Actor | None, work: Callable[[Tx], Any]) -> None:
         gateway = self._simulation.a_gateway(self._chance)
         if gateway is None:
             return
         try:
-            await gateway.do(work, actor=who.user)
+            await gateway.do(work, actor=None if who is None else who.user)
         except RufaaError as refusal:
             self._count(f"refused: {refusal.code}")
         except (Broken, DatabaseError, InterfaceError):

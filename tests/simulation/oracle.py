@@ -335,7 +335,8 @@ def _everything(tx: Tx) -> dict[str, list[dict[str, Any]]]:
             " FROM refund JOIN receipt ON receipt.id = receipt_id ORDER BY 1"
         ),
         "task": tx.rows(
-            "SELECT prompt_id, receipt_id, refund_id, claim_id, kind FROM task WHERE closed_at IS NULL ORDER BY id"
+            "SELECT prompt_id, receipt_id, refund_id, claim_id, kind FROM task"
+            " WHERE closed_at IS NULL AND facility_id IS NOT NULL ORDER BY id"
         ),
         "inbox": tx.rows("SELECT id FROM inbox WHERE settled_at IS NULL ORDER BY id"),
         "stray": tx.rows("SELECT id FROM stray WHERE next_at IS NOT NULL ORDER BY id"),

@@ -1,4 +1,5 @@
-"""The places and people of one seed: three facilities that refer to a hospital, two M-Pesa accounts, and phones."""
+"""The places and people of one seed: three facilities that refer to a hospital, two M-Pesa accounts, one of which takes
+the fees of two payees, and phones."""
 
 from __future__ import annotations
 
@@ -35,6 +36,8 @@ STORE: Final = Merchant(
 MERCHANTS: Final = (DEMO_MERCHANT, STORE)
 NOMINATED: Final = "254708374149"
 _AMOUNTS: Final = (1000, 350, 1000)
+_OF_THE_MISSION: Final = 2
+"""The facility whose fees are the mission's, on the account of the first one's."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,15 @@ class Town:
     houses: tuple[House, ...]
     hospital: Facility
     reception: Actor
-    finance: tuple[Actor, Actor]
+    finance: tuple[tuple[Facility, Actor, Actor], ...]
+    """By payee, two people each."""
     accounts: dict[uuid.UUID, str]
     """The short code of each account."""
 
 
 def build(tx: Tx, *, certificate: str) -> Town:
     hospital = facilities.add_facility(tx, "Tumaini Referral Hospital")
+    mission = facilities.add_facility(tx, "Amani Mission Laboratory")
     accounts = [
         facilities.keep_account(tx, _credentials(each, certificate), keys=KEYS, pushes_per_s=5, queries_per_min=120)
         for each in MERCHANTS
@@ -77,7 +82,8 @@ def build(tx: Tx, *, certificate: str) -> Town:
         facility = facilities.add_facility(tx, f"Health Centre {number}")
         amount, account = Money.from_shillings(shillings), accounts[number % len(accounts)]
         merchant = MERCHANTS[number % len(accounts)]
-        facilities.set_price(tx, facility, amount=amount, payee=hospital, account=account)
+        payee = mission if number == _OF_THE_MISSION else hospital
+        facilities.set_price(tx, facility, amount=amount, payee=payee, account=account)
         clerk = person(f"clerk{number}", (facility, Role.ADMINISTRATOR))
         second = person(f"second{number}", (facility, Role.ADMINISTRATOR))
         houses.append(House(facility, account, merchant, amount, clerk, second))
@@ -85,7 +91,10 @@ def build(tx: Tx, *, certificate: str) -> Town:
         houses=tuple(houses),
         hospital=hospital,
         reception=person("reception", (hospital, Role.RECEPTION)),
-        finance=(person("finance", (hospital, Role.FINANCE)), person("treasurer", (hospital, Role.FINANCE))),
+        finance=tuple(
+            (payee, *(person(name, (payee, Role.FINANCE)) for name in names))
+            for payee, names in ((hospital, ("finance", "treasurer")), (mission, ("cashier", "bursar")))
+        ),
         accounts={each.pk: each.short_code for each in accounts},
     )
 
