@@ -8,9 +8,7 @@ from typing import Any
 from rufaa.db.atomic import unit
 from rufaa.money import Money
 from rufaa.payments import arrivals, refunds
-from rufaa.payments.arrival_rows import (
-    Arrival,
-)
+from rufaa.payments.arrival_rows import Arrival
 from rufaa.payments.machine import Channel
 from rufaa.referrals.operations import fees_paid
 from support import Running, World, advance, number_of_today, value

@@ -18,9 +18,7 @@ from rufaa.facilities.rights import Role
 from rufaa.functions import load
 from rufaa.money import Money
 from rufaa.payments import arrivals, refunds
-from rufaa.payments.arrival_rows import (
-    Arrival,
-)
+from rufaa.payments.arrival_rows import Arrival
 from rufaa.payments.machine import Channel
 from rufaa.referrals.operations import fees_paid
 from support import Running, World, execute, number_of_today, rows, someone, unchanged, value

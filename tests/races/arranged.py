@@ -16,9 +16,7 @@ from rufaa.errors import RufaaError
 from rufaa.ingest.address import Kind
 from rufaa.ingest.loop import settle_inbox
 from rufaa.money import Money
-from rufaa.payments.arrival_rows import (
-    Arrival,
-)
+from rufaa.payments.arrival_rows import Arrival
 from rufaa.payments.arrivals import take_in
 from rufaa.payments.machine import Channel, Report, Verdict
 from rufaa.payments.plan import Item

@@ -45,6 +45,7 @@ MOST_ORDERS: Final = 5
 """How often an order is given before a person looks."""
 LONGEST_ORDERS_S: Final = 24 * 3600
 """How long an order whose answer was lost is given again: what M-Pesa remembers of it longer than that is not known."""
+_UNTIL_A_PERSON: Final = {"most": MOST_ORDERS, "longest_s": LONGEST_ORDERS_S}
 PATIENCE_S: Final = 3600
 """How long an order that M-Pesa does not take is tried before a person is told. It is tried on."""
 LATEST_START_S: Final = 30
@@ -119,8 +120,7 @@ _NOT_TAKEN: Final = (
 
 def claim_orders(tx: Tx, *, limit: int) -> list[Order]:
     """Refunds that are to be ordered: agreed to, or of an answer that was lost and can safely be given again."""
-    bounds = {"most": MOST_ORDERS, "longest_s": LONGEST_ORDERS_S}
-    rows = tx.rows(_SQL["claim"], {"limit": limit, "lease_s": LEASE_S, **bounds})
+    rows = tx.rows(_SQL["claim"], {"limit": limit, "lease_s": LEASE_S, **_UNTIL_A_PERSON})
     return [
         Order(
             refund=row["id"],
@@ -138,8 +138,7 @@ def claim_orders(tx: Tx, *, limit: int) -> list[Order]:
 def claim_inquiries(tx: Tx, *, limit: int) -> list[Inquiry]:
     """Orders in doubt and claims whose time to be asked about has come; each gets a question of its own."""
     asked: list[Inquiry] = []
-    bounds = {"most": MOST_ORDERS, "longest_s": LONGEST_ORDERS_S}
-    for row in tx.rows(_SQL["unclear_refunds"], {"limit": limit, **bounds}):
+    for row in tx.rows(_SQL["unclear_refunds"], {"limit": limit, **_UNTIL_A_PERSON}):
         if row["asked"] >= len(_ASK_AFTER_S) or row["originator_conversation_id"] is None:
             refunds.ask_no_more(tx, row, why=_NOT_TOLD)
             continue

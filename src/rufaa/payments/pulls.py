@@ -25,9 +25,7 @@ from rufaa.db.atomic import Tx, unit
 from rufaa.db.failpoints import Step, around
 from rufaa.payments import arrivals
 from rufaa.payments.access import Accounts
-from rufaa.payments.arrival_rows import (
-    Arrival,
-)
+from rufaa.payments.arrival_rows import Arrival
 from rufaa.payments.machine import Channel
 from rufaa.payments.settle import HandOn
 

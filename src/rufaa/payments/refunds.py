@@ -204,8 +204,7 @@ def withdraw(tx: Tx, refund: uuid.UUID, *, why: str) -> None:
             ),
             status=row["state"],
         )
-    move(tx, row, RefundEvent.WITHDRAW, reason=why.strip())
-    tx.execute(_SQL["close_own"], {"refund": refund, "as": "withdrawn"})
+    _let_go(tx, row, why=why.strip())
 
 
 def conclude(tx: Tx, refund: uuid.UUID, *, went: bool, number: str | None, why: str, by: uuid.UUID) -> None:
@@ -316,18 +315,18 @@ def make_room(tx: Tx, row: dict[str, Any], standing: Standing) -> Standing:
 def _end_others(tx: Tx, row: dict[str, Any]) -> None:
     """It was called failed, and proposed anew; now it went after all. What was not ordered yet is not ordered."""
     for other in _others(tx, row, UNORDERED):
-        _let_go(tx, other)
+        _let_go(tx, other, why=WENT_OTHERWISE)
 
 
 def let_go(tx: Tx, refund: uuid.UUID) -> None:
     """What is not ordered yet is not ordered any more: another refund of its money went."""
     row, _ = lock(tx, refund)
     if RefundState(row["state"]) in UNORDERED:
-        _let_go(tx, row)
+        _let_go(tx, row, why=WENT_OTHERWISE)
 
 
-def _let_go(tx: Tx, row: dict[str, Any]) -> None:
-    move(tx, row, RefundEvent.WITHDRAW, reason=WENT_OTHERWISE)
+def _let_go(tx: Tx, row: dict[str, Any], *, why: str) -> None:
+    move(tx, row, RefundEvent.WITHDRAW, reason=why)
     tx.execute(_SQL["close_own"], {"refund": row["id"], "as": "withdrawn"})
 
 
