@@ -287,8 +287,7 @@ def succeed(tx: Tx, row: dict[str, Any], standing: Standing, *, number: str | No
     if row["fee_id"] is not None:
         tx.execute(_SQL["fee_refunded"], {"fee": row["fee_id"], "reason": row["why"]})
     if late:
-        _end_others(tx, row)
-        doubt_others(tx, row)
+        _stop_others(tx, row)
     tx.execute(_SQL["close_tasks"], {"receipt": standing.row["id"], "fee": row["fee_id"], "refund": row["id"]})
     return True
 
@@ -307,15 +306,17 @@ def make_room(tx: Tx, row: dict[str, Any], standing: Standing) -> Standing:
     was not asked, go without. Returns how the receipt stands then."""
     if RefundState(row["state"]) not in _FREE_AGAIN or row["fee_id"] is not None:
         return standing
-    _end_others(tx, row)
-    doubt_others(tx, row)
+    _stop_others(tx, row)
     return lock_receipt(tx, row["receipt_id"])
 
 
-def _end_others(tx: Tx, row: dict[str, Any]) -> None:
-    """It was called failed, and proposed anew; now it went after all. What was not ordered yet is not ordered."""
+def _stop_others(tx: Tx, row: dict[str, Any]) -> None:
+    """It was called failed, and proposed anew; now it went after all. What was not ordered yet is not ordered, and an
+    order whose answer was lost is not given again: a person finds out whether that went, too."""
     for other in _others(tx, row, UNORDERED):
         _let_go(tx, other, why=WENT_OTHERWISE)
+    for other in _others(tx, row, {RefundState.UNKNOWN}):
+        ask_whether_both(tx, other)
 
 
 def let_go(tx: Tx, refund: uuid.UUID) -> None:
@@ -328,12 +329,6 @@ def let_go(tx: Tx, refund: uuid.UUID) -> None:
 def _let_go(tx: Tx, row: dict[str, Any], *, why: str) -> None:
     move(tx, row, RefundEvent.WITHDRAW, reason=why)
     tx.execute(_SQL["close_own"], {"refund": row["id"], "as": "withdrawn"})
-
-
-def doubt_others(tx: Tx, row: dict[str, Any]) -> None:
-    """As above; an order whose answer was lost is not given again: a person finds out whether that went, too."""
-    for other in _others(tx, row, {RefundState.UNKNOWN}):
-        ask_whether_both(tx, other)
 
 
 def _others(tx: Tx, row: dict[str, Any], states: Collection[RefundState]) -> list[dict[str, Any]]:
