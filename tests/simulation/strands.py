@@ -174,6 +174,7 @@ class Hub:
             raise errors.DeadlockDetected("deadlock detected (by the simulation)")
         self._tell(connection, signal.SIGSTOP)
         self._parked.append(strand)
+        self._open.add(connection)  # its first statement may hold locks already, and more before its answer is read
         timer = self.loop.call_later(LOCK_TIMEOUT_S, self._lock_timeout, strand)
         strand.switch_out()
         timer.cancel()
