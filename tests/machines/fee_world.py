@@ -377,6 +377,9 @@ def _report(world: World, item: Item) -> tuple[World, frozenset[int]]:
             row = replace(row, pays=True, holding=row.holding.apply(AMOUNT)[0])
         end = replace(end, receipts=tuple(row if each.id == row.id else each for each in end.receipts))
     tasks = {(task.kind, task.receipt) for task in decided.tasks}
+    for found in decided.adopted:
+        open_still = world.fee in machine.OPEN_FEE and not decided.paid_fees
+        must(not open_still or ("contradiction", found.receipt) in tasks, "who paid by a prompt is not forgotten")
     for new in decided.receipts:
         must((new.fee is None) == (("unapplied", new.id) in tasks), "money that waits is a person's task")
     end = _pay(end, decided.paid_fees)

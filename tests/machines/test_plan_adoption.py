@@ -116,6 +116,10 @@ def test_an_adopted_receipt_that_cannot_pay_the_fee_stays_as_it_is(receipt: Loos
 
     assert decided.adopted == [Adopted(LOOSE, PROMPT, None, None, AMOUNT)]
     assert (decided.receipts, decided.paid_fees) == ([], [])
+    used_otherwise = state is FeeState.DUE
+    assert [(task.kind, task.prompt, task.receipt) for task in decided.tasks] == (
+        [("contradiction", PROMPT, LOOSE)] if used_otherwise else []
+    )
 
 
 @pytest.mark.parametrize("receipt", [loose(account=OTHER), loose(amount=Money(500))])
@@ -165,6 +169,8 @@ def test_an_untrusted_number_that_pays_another_fee_is_not_adopted() -> None:
         loose(paid_at=SENT + timedelta(days=1)),  # as late as one likes with the fee's code
         loose(names=None, paid_at=SENT + LIFE + ASKED_ABOUT + SLACK),
         loose(pays=frozenset(), names=None, unreferenced=True, free=AMOUNT, paid_at=SENT + LIFE + ASKED_ABOUT + SLACK),
+        loose(pays=frozenset([FEES[1]]), names=None, unreferenced=True, paid_at=SENT + LIFE + SLACK),  # used otherwise
+        loose(pays=frozenset(), names=None, unreferenced=True, free=Money(0)),  # given back
     ],
 )
 def test_a_query_adopts_the_receipt_that_agrees_with_its_prompt(receipt: LooseReceipt) -> None:
@@ -196,7 +202,8 @@ def test_a_query_adopts_the_receipt_that_agrees_with_its_prompt(receipt: LooseRe
         loose(pays=frozenset(), names=None, unreferenced=True, free=AMOUNT, phone_shown=None),
         loose(pays=frozenset(), names=None, unreferenced=True, free=AMOUNT, phone_shown="****"),
         loose(pays=frozenset(), names=None, unreferenced=True, free=AMOUNT, paid_at=None),
-        loose(pays=frozenset([FEES[1]]), names=None, unreferenced=True),
+        loose(pays=frozenset([FEES[1]]), names=None),  # its reference was another
+        loose(pays=frozenset([FEES[1]]), names=None, unreferenced=True, paid_at=SENT + LIFE + SLACK * 2),
     ],
 )
 def test_a_query_makes_a_receipt_of_its_own_where_none_agrees(receipt: LooseReceipt) -> None:
@@ -212,6 +219,33 @@ def test_of_several_a_query_adopts_the_one_that_a_callback_told_else_the_nearest
     assert decide(query(1), receipts=(late, loose())).adopted[0].receipt == LOOSE
     told = prompt(asked_number=number_of(2))
     assert decide(query(1), row=told, receipts=(loose(), late)).adopted[0].receipt == OTHER
+
+
+def test_of_several_a_query_adopts_one_that_waits_before_one_that_pays_another_fee() -> None:
+    """Two payments of one phone, by hand and by the prompt, need no person then."""
+    by_hand = loose(pays=frozenset([FEES[1]]), names=None, unreferenced=True)
+    waits = loose(
+        id=OTHER,
+        number=number_of(2),
+        pays=frozenset(),
+        names=None,
+        unreferenced=True,
+        free=AMOUNT,
+        paid_at=SENT + timedelta(seconds=80),
+    )
+
+    decided = decide(query(1), receipts=(by_hand, waits), state=FeeState.DUE)
+
+    assert decided.adopted == [Adopted(OTHER, PROMPT, None, FEES[0], AMOUNT)]
+    assert (decided.paid_fees, decided.tasks) == ([FEES[0]], [])
+
+
+def test_the_number_that_a_callback_told_alone_is_not_believed_of_money_that_pays_another_fee() -> None:
+    told = prompt(asked_number=number_of(1))
+    elsewhere = loose(pays=frozenset([FEES[1]]), names=None)
+
+    assert decide(query(1), row=told, receipts=(elsewhere,)).adopted == []
+    assert decide(query(1), row=told, receipts=(replace(elsewhere, pays=frozenset()),)).adopted != []
 
 
 def test_money_in_the_life_of_another_prompt_is_adopted_since_that_one_may_never_be_paid() -> None:

@@ -7,6 +7,8 @@ import uuid
 import pytest
 
 from rufaa.db.atomic import unit
+from rufaa.facilities import operations as facilities
+from rufaa.facilities.rights import Role
 from rufaa.money import Money
 from rufaa.payments import claims
 from rufaa.simulator.config import DEMO_SHORT_CODE
@@ -24,6 +26,7 @@ from support import (
     open_tasks,
     register_c2b,
     rows,
+    someone,
     unchanged,
     value,
 )
@@ -302,6 +305,55 @@ def test_the_code_of_a_prompts_payment_typed_for_another_fee_is_no_second_paymen
     assert rows("SELECT number, state FROM receipt") == [{"number": number, "state": "applied"}]
     assert (town.status(paid), town.fee_state(other)) == ("paid", "due")
     assert open_tasks() == []
+    check_books(simulator)
+
+
+@pytest.mark.parametrize("use", ["goes back", "went back", "pays another"])
+def test_the_money_of_a_prompt_that_was_used_otherwise_before_m_pesa_told_is_a_persons(
+    town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, use: str
+) -> None:
+    """Its payer stands there with a message of M-Pesa, and the fee is open: somebody has to know."""
+    # given: neither callback nor notice comes; the code that the payer shows is confirmed, and finance decides
+    give_operator(town, simulator)
+    desk = Desk(town, simulator, gateway, worker)
+    simulator.script(Fault(FaultKind.CALLBACK_LOST))
+    referral, _ = town.prompted(PAYS)
+    other = town.waiting()
+    worker.dispatch()
+    advance(21, simulator)
+    number = str(simulator.prompts()[0].receipt)
+    type_code(desk, referral, number)
+    worker.order()
+    advance(5, simulator)
+    worker.settle()
+    receipt = desk.receipt(number)
+    if use == "pays another":
+        desk.apply([receipt], other)
+    else:
+        told = gateway.do("mutation", "refunds:propose", {"receiptId": receipt, "reason": "not ours"}, by=town.finance)
+        refund = {"refundId": str(told["refundId"])}
+    if use == "went back":
+        unit(lambda tx: facilities.add_member(tx, facilities.add_user(tx, "second"), town.tumaini, Role.FINANCE))
+        gateway.do("mutation", "refunds:approve", refund, by=someone("second"))
+        worker.order()
+        advance(5, simulator)
+        worker.settle()
+
+    # when: a query tells that the prompt was paid
+    worker.query()
+
+    # then: what was decided stands, and a person is asked
+    assert rows("SELECT number, prompt.state FROM receipt JOIN prompt ON prompt.id = prompt_id") == [
+        {"number": number, "state": "paid"}
+    ]
+    assert town.fee_state(referral) == "due"
+    assert open_tasks() == (["contradiction", "unapplied"] if use == "goes back" else ["contradiction"])
+    (why,) = rows("SELECT why, prompt_id IS NOT NULL AS of_prompt FROM task WHERE kind = 'contradiction'")
+    assert (why["of_prompt"], "Its fee is open" in why["why"]) == (True, True)
+    if use == "goes back":
+        gateway.do("mutation", "refunds:withdraw", {**refund, "reason": "it is ours"}, by=town.finance)
+        desk.apply([receipt], referral)
+        assert town.status(referral) == "paid"
     check_books(simulator)
 
 

@@ -354,6 +354,22 @@ GUARDS: Final = (
         (f"{PAYBILL}::test_a_prompt_and_its_notice_are_one_payment_whichever_comes_first",),
     ),
     Guard(
+        "used-otherwise",
+        "a prompt is paid with money that went back or pays another fee, and nobody is told",
+        f"{PAYMENTS}/plan.py",
+        "        elif not waits and self._fee_states[prompt.row.fee] in OPEN_FEE:",
+        "        elif False:",
+        (f"{UNAPPLIED}::test_the_money_of_a_prompt_that_was_used_otherwise_before_m_pesa_told_is_a_persons",),
+    ),
+    Guard(
+        "paid-then",
+        "a query pays a fee with money that went back, or pays another fee",
+        f"{PAYMENTS}/settle.py",
+        '"then": _paid_then(tx, silent),',
+        '"then": [],',
+        (f"{UNAPPLIED}::test_the_money_of_a_prompt_that_was_used_otherwise_before_m_pesa_told_is_a_persons",),
+    ),
+    Guard(
         "fill",
         "a query's payment and its C2B notice are two",
         f"{PAYMENTS}/arrival_plan.py",

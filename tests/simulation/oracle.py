@@ -310,7 +310,10 @@ class Oracle:
         for row in rows["receipt"]:
             if row["state"] == "unapplied" and row["id"] not in tasks and not row["promised"]:
                 self.violate(f"receipt {row['id']} waits, and nobody knows")
-        paid_fees = {row["fee_id"] for row in rows["prompt"] if row["state"] == "paid"}
+        asked = {
+            row["prompt_id"] for row in rows["asked"]
+        }  # of money that somebody used before M-Pesa told whose it is
+        paid_fees = {row["fee_id"] for row in rows["prompt"] if row["state"] == "paid" and row["id"] not in asked}
         for row in rows["fee"]:
             if row["id"] in paid_fees and row["state"] == "due":
                 self.violate(f"fee {row['id']} is due, and money came for it")
@@ -338,6 +341,7 @@ def _everything(tx: Tx) -> dict[str, list[dict[str, Any]]]:
             "SELECT prompt_id, receipt_id, refund_id, claim_id, kind FROM task"
             " WHERE closed_at IS NULL AND facility_id IS NOT NULL ORDER BY id"
         ),
+        "asked": tx.rows("SELECT prompt_id FROM task WHERE kind = 'contradiction' AND prompt_id IS NOT NULL"),
         "inbox": tx.rows("SELECT id FROM inbox WHERE settled_at IS NULL ORDER BY id"),
         "stray": tx.rows("SELECT id FROM stray WHERE next_at IS NOT NULL ORDER BY id"),
         "books": tx.rows(

@@ -3634,6 +3634,8 @@ CREATE INDEX prompt_to_send ON public.prompt USING btree (next_at) WHERE (state 
 
 CREATE INDEX receipt_awaiting ON public.receipt USING btree (account_id, amount_cents) WHERE (number IS NULL);
 
+CREATE INDEX receipt_by_whom_unknown ON public.receipt USING btree (account_id, amount_cents, paid_at) WHERE ((account_reference = ''::text) AND (prompt_id IS NULL));
+
 CREATE INDEX receipt_names ON public.receipt USING btree (names_id) WHERE (names_id IS NOT NULL);
 
 CREATE INDEX receipt_unreferenced ON public.receipt USING btree (account_id, amount_cents) WHERE ((account_reference = ''::text) AND (prompt_id IS NULL) AND (state = 'unapplied'::text));
@@ -4698,6 +4700,7 @@ INSERT INTO public.django_migrations (app, name, applied) VALUES
     ('payments', '0015_rings_by_the_thousand', now()),
     ('payments', '0016_whose', now()),
     ('payments', '0017_overtaken', now()),
+    ('payments', '0018_used_otherwise', now()),
     ('paypage', '0001_initial', now()),
     ('referrals', '0011_onward', now()),
     ('sessions', '0001_initial', now()),

@@ -165,6 +165,11 @@ class Receipt(models.Model):
                 condition=models.Q(prompt=None, account_reference="", state="unapplied"),
                 name="receipt_unreferenced",
             ),
+            models.Index(
+                fields=["account", "amount_cents", "paid_at"],
+                condition=models.Q(prompt=None, account_reference=""),
+                name="receipt_by_whom_unknown",
+            ),
             models.Index(fields=["names"], condition=models.Q(names__isnull=False), name="receipt_names"),
             models.Index(fields=["created_at"], condition=models.Q(state="unapplied"), name="receipt_waiting"),
             models.Index(fields=["account", "amount_cents"], condition=models.Q(number=None), name="receipt_awaiting"),

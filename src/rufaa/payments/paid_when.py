@@ -43,6 +43,12 @@ def can_be_of(paid_at: datetime, sent_at: datetime, *, doubt: timedelta, how_lat
     return how_late is None or out_of_life(paid_at, sent_at, doubt=doubt) <= CLOCKS_APART + how_late
 
 
+def can_be_within(*, doubt: timedelta) -> tuple[timedelta, timedelta]:
+    """How long before a prompt was sent, and after, a payment without the fee's code can have been its own at most."""
+    before = CLOCKS_APART + doubt
+    return before, timedelta(seconds=PROMPT_LIFE_S) + _ASKED_ABOUT + before
+
+
 def shows_somebody(phone_shown: str | None) -> bool:
     """Whether a phone as it is shown tells one payer from another; a wholly masked one agrees with everybody."""
     return phone_shown is not None and any(letter.isalnum() for letter in phone_shown)

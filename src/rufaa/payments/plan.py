@@ -85,7 +85,8 @@ def plan(
     * every receipt without prompt whose number is one of those in ``numbers`` (reported now, or ``asked_number``);
     * every receipt without prompt that was applied to a fee of the batch, or names one by its reports' reference, on
       the fee's account;
-    * every unreferenced one that was applied to no fee, on the account and of the amount of a prompt of the batch.
+    * every unreferenced one that waits, on the account and of the amount of a prompt of the batch, and of those that
+      somebody applied to another fee or gave back the ones of about the time of a prompt that is paid without number.
 
     An arrival that could make another such receipt locks the fee that its reference names before it looks for a
     receipt that awaits its number (see ``arrival_plan``). So of a query's success and the notice of the same payment
@@ -252,6 +253,7 @@ class _Batch:
             fitting,
             key=lambda loose: (
                 loose.number != prompt.asked_number,
+                loose.free != loose.amount and prompt.row.fee not in loose.pays,
                 abs(loose.paid_at - sent_at) if loose.paid_at is not None and sent_at is not None else timedelta.max,
                 loose.number,
             ),
@@ -267,17 +269,15 @@ class _Batch:
             return False
         if loose.phone_shown is not None and not agrees(loose.phone_shown, prompt.row.phone):
             return False
-        of_fee = prompt.row.fee in loose.pays
-        if loose.number == prompt.asked_number:
-            return of_fee or not loose.pays
-        told = loose.paid_at is not None and prompt.row.sent_at is not None
-        if not of_fee and loose.names != prompt.row.fee:
-            by_payer = loose.unreferenced and not loose.pays and told and shows_somebody(loose.phone_shown)
-            if not by_payer:
-                return False
-        if loose.paid_at is None or prompt.row.sent_at is None:
+        named = prompt.row.fee in {loose.names, *loose.pays}
+        of_another = bool(loose.pays) and prompt.row.fee not in loose.pays
+        if loose.number == prompt.asked_number and not of_another:
             return True
-        how_late = latest(referenced=loose.names == prompt.row.fee, noticed=loose.noticed)
+        if not named and not (loose.unreferenced and shows_somebody(loose.phone_shown)):
+            return False
+        if loose.paid_at is None or prompt.row.sent_at is None:
+            return named
+        how_late = latest(referenced=loose.names == prompt.row.fee, noticed=loose.noticed and not of_another)
         # A sibling's receipt may have this prompt's number: then this one is of the sibling's payment, and its time.
         exchanged = (each.sent_at for each in self._siblings(prompt) if each.number_from_arrival)
         return any(
@@ -305,14 +305,20 @@ class _Batch:
         ]
 
     def _adopt(self, prompt: Working, loose: LooseReceipt, item: Item) -> None:
-        """The prompt's money is in the books already; where it still waits whole, it pays the prompt's fee now."""
-        pays = self._fee_that_takes(prompt, loose.amount) if loose.free == loose.amount else None
+        """The prompt's money is in the books already; where it still waits whole, it pays the prompt's fee now.
+
+        Where somebody gave it another use before M-Pesa told whose it is, that stands, and a person looks.
+        """
+        waits = loose.free == loose.amount
+        pays = self._fee_that_takes(prompt, loose.amount) if waits else None
         self._plan.adopted.append(Adopted(loose.id, prompt.row.id, item.paid_at, pays, loose.amount))
         del self._loose[loose.id]
         prompt.receipt, prompt.number = loose.id, loose.number
         prompt.number_from_arrival = item.report.receipt_number is None
         if pays is not None:
             self._pay(pays)
+        elif not waits and self._fee_states[prompt.row.fee] in OPEN_FEE:
+            self._ask_person("contradiction", prompt, _USED_OTHERWISE)
 
     def _take_number(self, prompt: Working, item: Item, verdict: Verdict) -> uuid.UUID | None:
         """What a number means that is told of a prompt that is paid. Returns the receipt if it is not the prompt's.
@@ -402,6 +408,10 @@ class _Batch:
         self._plan.tasks.append(NewTask(kind, fee.id, fee.payee, prompt.row.id, prompt.receipt, why))
 
 
+_USED_OTHERWISE: Final = (
+    "It is paid, but its money pays another fee, or goes back: somebody decided so before M-Pesa told whose it is. Its"
+    " fee is open. Withdraw the refund if it is not ordered yet, and apply the money; or ask for the fee again."
+)
 _REVIEW_WHY: Final[Mapping[Verdict, str]] = {
     Verdict.AMOUNT_DIFFERS: "The callback reports another amount than the prompt asked for.",
     Verdict.PHONE_DIFFERS: "The callback reports another phone than the prompt rang.",

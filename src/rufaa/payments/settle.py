@@ -19,6 +19,7 @@ from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.money import Money
 from rufaa.payments.machine import LIVE, FeeState, PromptState, Verdict
+from rufaa.payments.paid_when import can_be_within
 from rufaa.payments.plan import plan
 from rufaa.payments.plan_rows import FeeRow, Item, LooseReceipt, NewReceipt, NumberFound, Plan, PromptRow, Sibling
 from rufaa.phone import Phone
@@ -40,7 +41,8 @@ def settle(tx: Tx, items: Sequence[Item], *, hand_on: HandOn) -> Mapping[int, Ve
     while round_items:
         prompts, fees = _lock(tx, {item.prompt for item in round_items})
         known = [item for item in round_items if item.prompt in prompts]
-        lock_accounts(tx, {prompts[item.prompt].account for item in known if _paid_without_number(item)})
+        silent = [prompts[item.prompt] for item in known if _paid_without_number(item)]
+        lock_accounts(tx, {row.account for row in silent})
         verdicts.update({places[id(item)]: None for item in round_items if item.prompt not in prompts})
         numbers = [item.report.receipt_number for item in known] + [row.asked_number for row in prompts.values()]
         decided = plan(
@@ -49,7 +51,7 @@ def settle(tx: Tx, items: Sequence[Item], *, hand_on: HandOn) -> Mapping[int, Ve
             known,
             checkout_ids=_owners(tx, "checkout_owners", [item.report.checkout_request_id for item in known]),
             numbers=_owners(tx, "number_owners", numbers),
-            loose=_lock_loose(tx, prompts.values(), numbers),
+            loose=_lock_loose(tx, prompts.values(), numbers, silent),
         )
         _write(tx, decided, hand_on)
         if any(row.verdict.asks for row in decided.evidence):
@@ -98,14 +100,17 @@ def _prompt_row(row: Mapping[str, Any], siblings: Sequence[Sibling]) -> PromptRo
     )
 
 
-def _lock_loose(tx: Tx, prompts: Iterable[PromptRow], numbers: Sequence[str | None]) -> list[LooseReceipt]:
-    """After fees and prompts: receipts, by id."""
+def _lock_loose(
+    tx: Tx, prompts: Iterable[PromptRow], numbers: Sequence[str | None], silent: Iterable[PromptRow]
+) -> list[LooseReceipt]:
+    """After fees and prompts: receipts, by id. ``silent``: the prompts that are paid without number."""
     rows = list(prompts)
     wanted = {
         "numbers": sorted({number for number in numbers if number}),
         "fees": list({row.fee for row in rows}),
         "accounts": [row.account for row in rows],
         "amounts": [row.amount.cents for row in rows],
+        "then": _paid_then(tx, silent),
     }
     return [
         LooseReceipt(
@@ -124,6 +129,25 @@ def _lock_loose(tx: Tx, prompts: Iterable[PromptRow], numbers: Sequence[str | No
         )
         for row in tx.rows(_SQL["lock_loose"], wanted)
     ]
+
+
+def _paid_then(tx: Tx, silent: Iterable[PromptRow]) -> list[uuid.UUID]:
+    """Receipts that came when prompts rang that are paid without number, or their siblings did."""
+    rang = [(row, at) for row in silent for at in (row.sent_at, *(each.sent_at for each in row.siblings)) if at]
+    if not rang:
+        return []
+    before, after = can_be_within(doubt=ZONE_DOUBT)
+    found = tx.tuples(
+        _SQL["paid_then"],
+        {
+            "accounts": [row.account for row, _ in rang],
+            "amounts": [row.amount.cents for row, _ in rang],
+            "sent": [at for _, at in rang],
+            "before": before,
+            "after": after,
+        },
+    )
+    return [receipt for (receipt,) in found]
 
 
 def lock_accounts(tx: Tx, accounts: Iterable[uuid.UUID]) -> None:

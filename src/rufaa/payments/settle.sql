@@ -50,6 +50,15 @@ SELECT number AS text, id AS owner FROM receipt WHERE number = ANY(%(texts)s)
 -- name: lock_account
 SELECT pg_advisory_xact_lock(hashtextextended(%(account)s::uuid::text, 0))
 
+-- name: paid_then
+-- Money of about the time of prompts that are paid without number, whatever somebody has used it for. Asked apart: in the
+-- next statement PostgreSQL would count on many, and make a hash of all receipts.
+SELECT DISTINCT receipt.id
+FROM unnest(%(accounts)s::uuid[], %(amounts)s::bigint[], %(sent)s::timestamptz[]) AS silent (account, amount, sent_at)
+JOIN receipt ON receipt.account_id = silent.account AND receipt.amount_cents = silent.amount
+    AND receipt.prompt_id IS NULL AND receipt.account_reference = ''
+    AND receipt.paid_at BETWEEN silent.sent_at - %(before)s::interval AND silent.sent_at + %(after)s::interval
+
 -- name: lock_loose
 -- Receipts without prompt that the prompts of the batch could adopt (plan.plan says which).
 SELECT receipt.id, receipt.account_id, receipt.amount_cents, receipt.number, receipt.paid_at, receipt.names_id,
@@ -68,6 +77,7 @@ WHERE receipt.prompt_id IS NULL AND receipt.number IS NOT NULL AND receipt.id IN
         FROM unnest(%(accounts)s::uuid[], %(amounts)s::bigint[]) AS wanted (account, amount)
         JOIN receipt ON receipt.account_id = wanted.account AND receipt.amount_cents = wanted.amount
             AND receipt.prompt_id IS NULL AND receipt.account_reference = '' AND receipt.state = 'unapplied'
+    UNION SELECT unnest(%(then)s::uuid[])
 )
 ORDER BY receipt.id
 FOR NO KEY UPDATE OF receipt
