@@ -46,6 +46,9 @@ CALM_S: Final = 34 * 3600.0
 """Longer than the latest callback and the hourly questions about a prompt in review."""
 FINANCE_S: Final = 6 * 3600.0
 """So long finance people go on giving back in the calm; then they only look up what M-Pesa does not tell."""
+_SELDOM_S: Final = 600.0
+"""After that workers sleep so long at least, or until they are woken: what is asked about hourly, for a day, is asked
+about together, which costs a fraction."""
 _EMPTY: Final = """
 SELECT 'TRUNCATE ' || string_agg(format('%I', tablename), ', ') || ' RESTART IDENTITY' FROM pg_tables
 WHERE schemaname = 'public' AND tablename NOT IN ('law', 'django_migrations', 'django_content_type', 'auth_permission')
@@ -233,6 +236,7 @@ class Simulation:
         await operator.release()
         await asyncio.wait({watching}, timeout=FINANCE_S)
         finance.only_looks = True
+        work._SHORTEST_S = _SELDOM_S  # type: ignore[misc]
         await self.end(watching)
         working.cancel()
         watching.cancel()
