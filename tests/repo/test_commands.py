@@ -41,6 +41,7 @@ def test_all_are_there_where_none_is_named(words: list[str]) -> None:
     ("words", "unwanted"),
     [
         (["token"], {"aiohttp", "uvicorn", "rufaa.simulator"}),
+        (["functions"], {"aiohttp", "uvicorn", "rufaa.simulator"}),  # with all operations, but nobody is called
         (["serve"], {"aiohttp", "uvicorn", "rufaa.simulator", "django", "cryptography", "rich.console"}),
     ],
 )

@@ -12,11 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from rufaa import clock, metrics, secret
 from rufaa.daraja import rate
-from rufaa.daraja.client import Daraja
 from rufaa.daraja.credentials import Credentials
 from rufaa.daraja.outcomes import Exchange, NoNews
 from rufaa.daraja.tokens import RENEW_AHEAD_S, TokenSource, TokenUnavailable
@@ -26,6 +25,9 @@ from rufaa.db.atomic import Tx, look, unit
 from rufaa.db.failpoints import Step, around
 from rufaa.facilities.models import MpesaAccount
 from rufaa.facilities.operations import credentials_of
+
+if TYPE_CHECKING:  # who only locks an account, as every command does, needs no HTTP client: a third of a start
+    from rufaa.daraja.client import Daraja
 
 T = TypeVar("T")
 

@@ -12,9 +12,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-import aiohttp
 import jwt
 import structlog
 
@@ -24,6 +23,9 @@ from rufaa.errors import Kind, RufaaError
 from rufaa.signin import compact, key_sets
 from rufaa.signin.compact import BadToken, Compact
 from rufaa.signin.key_sets import KeySet, NoKeySet
+
+if TYPE_CHECKING:  # commands ask no issuer, and most servers have none
+    import aiohttp
 
 _log = structlog.get_logger()
 
@@ -176,11 +178,15 @@ class Issuer:
 
 def session() -> aiohttp.ClientSession:
     """No cookies, and no proxy from the environment."""
+    import aiohttp  # noqa: PLC0415 - only where somebody is asked
+
     return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "rufaa"})
 
 
 async def keys_of(issuer: OpenIdIssuer, client: aiohttp.ClientSession) -> KeySet:
     """What the issuer publishes, by OpenID Connect Discovery. Raises ``Unusable``."""
+    import aiohttp  # noqa: PLC0415 - as above
+
     try:
         async with asyncio.timeout(ANSWER_S):
             told = await _json(client, issuer.url.rstrip("/") + "/.well-known/openid-configuration")
