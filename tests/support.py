@@ -53,8 +53,12 @@ from rufaa.ingest.address import (
 )
 from rufaa.ingest.loop import settle_inbox
 from rufaa.money import Money
+from rufaa.payments import unapplied
 from rufaa.payments.access import Accounts
+from rufaa.payments.arrival_rows import Arrival
+from rufaa.payments.arrivals import take_in
 from rufaa.payments.dispatch import Dispatcher
+from rufaa.payments.machine import Channel
 from rufaa.payments.orders import Orders
 from rufaa.payments.pulls import Pulls
 from rufaa.payments.reconcile import Reconciler
@@ -615,6 +619,27 @@ def call_back(prompt: uuid.UUID, *, code: int = 0) -> str:
     )
     settle_inbox(HANDLERS)
     return str(value("SELECT outcome FROM inbox ORDER BY id DESC LIMIT 1"))
+
+
+def use_otherwise(world: World, prompt: uuid.UUID) -> str:
+    """The money of ``prompt`` comes by its number and is applied to another fee, before its callback: the number."""
+    number = f"T{prompt.hex[-9:].upper()}"
+    told = Arrival(
+        account=world.account.pk,
+        channel=Channel.C2B,
+        trusted=True,
+        number=number,
+        amount=FEE,
+        paid_at=clock.now(),
+        reference="RENT",
+        phone_shown="",
+    )
+    unit(lambda tx: take_in(tx, [told], hand_on=fees_paid))
+    receipt = value("SELECT id FROM receipt WHERE number = %(number)s", number=number)
+    other = value("SELECT fee_id FROM referral WHERE id = %(id)s", id=uuid.UUID(world.waiting()))
+    unit(lambda tx: unapplied.apply(tx, other, [receipt], by=world.finance.user, hand_on=fees_paid))
+    assert call_back(prompt) == "confirms"
+    return number
 
 
 def referral_in(world: World, status: Status, *, priority: Priority = Priority.ROUTINE) -> str:

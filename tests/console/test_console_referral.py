@@ -19,7 +19,7 @@ from rufaa.referrals import queries
 from rufaa.referrals.actions import allowed_actions
 from rufaa.referrals.machine import Priority, Status
 from rufaa.referrals.queries import ReferralNotFound
-from support import RINGS, World, call_back, execute, referral_in, rows, unchanged, value
+from support import RINGS, World, call_back, execute, referral_in, rows, unchanged, use_otherwise, value
 
 At = Callable[[Actor], Desk]
 S = Status
@@ -266,6 +266,15 @@ def test_after_a_prompt_that_nobody_can_explain_a_reason_is_asked_for(world: Wor
     assert answer.status_code == 409
     told = admin.does(page_of(referral) + "prompt/", shown="pending-payment", phoneNumber=RINGS, reason="no money left")
     assert "on its way" in told
+
+
+def test_of_a_prompt_whose_money_was_used_otherwise_the_page_says_so_and_wants_a_reason(world: World, desk: At) -> None:
+    referral, prompt = world.prompted()
+    use_otherwise(world, prompt)
+    html = desk(world.admin).text(page_of(referral))
+
+    assert "M-Pesa says that it was paid, and the money was used for something else; a person is looking." in html
+    assert "Why ask again" in html
 
 
 def test_two_people_waive_a_fee(world: World, desk: At) -> None:

@@ -32,6 +32,7 @@ OTHER: Final = uuid.UUID(int=501)
 PROMPT: Final = uuid.UUID(int=1)
 LIFE: Final = timedelta(seconds=90)
 SLACK: Final = timedelta(minutes=5)
+ALIKE: Final = timedelta(minutes=1)
 ASKED_ABOUT: Final = timedelta(minutes=30)
 
 
@@ -107,6 +108,8 @@ def test_a_receipt_that_waited_whole_pays_the_fee_of_the_prompt_that_adopts_it()
     [
         (loose(pays=frozenset([FEES[1]])), FeeState.DUE),  # a person gave it to another fee
         (loose(pays=frozenset(), free=Money(500)), FeeState.DUE),  # a part is promised
+        (loose(pays=frozenset([FEES[1]])), FeeState.WAIVED),  # who paid in vain is owed it
+        (loose(pays=frozenset(), free=Money(0)), FeeState.WAIVED),  # it was given back
         (loose(pays=frozenset(), free=AMOUNT), FeeState.WAIVED),
         (loose(pays=frozenset(), free=AMOUNT), FeeState.PAID),
     ],
@@ -116,7 +119,7 @@ def test_an_adopted_receipt_that_cannot_pay_the_fee_stays_as_it_is(receipt: Loos
 
     assert decided.adopted == [Adopted(LOOSE, PROMPT, None, None, AMOUNT)]
     assert (decided.receipts, decided.paid_fees) == ([], [])
-    used_otherwise = state is FeeState.DUE
+    used_otherwise = state is FeeState.DUE or FEES[1] in receipt.pays
     assert [(task.kind, task.prompt, task.receipt) for task in decided.tasks] == (
         [("contradiction", PROMPT, LOOSE)] if used_otherwise else []
     )
@@ -170,7 +173,7 @@ def test_an_untrusted_number_that_pays_another_fee_is_not_adopted() -> None:
         loose(names=None, paid_at=SENT + LIFE + ASKED_ABOUT + SLACK),
         loose(pays=frozenset(), names=None, unreferenced=True, free=AMOUNT, paid_at=SENT + LIFE + ASKED_ABOUT + SLACK),
         loose(pays=frozenset([FEES[1]]), names=None, unreferenced=True, paid_at=SENT + LIFE + SLACK),  # used otherwise
-        loose(pays=frozenset(), names=None, unreferenced=True, free=Money(0)),  # given back
+        loose(pays=frozenset(), names=None, unreferenced=True, free=Money(0), paid_at=SENT - ALIKE),  # given back
     ],
 )
 def test_a_query_adopts_the_receipt_that_agrees_with_its_prompt(receipt: LooseReceipt) -> None:
@@ -203,7 +206,13 @@ def test_a_query_adopts_the_receipt_that_agrees_with_its_prompt(receipt: LooseRe
         loose(pays=frozenset(), names=None, unreferenced=True, free=AMOUNT, phone_shown="****"),
         loose(pays=frozenset(), names=None, unreferenced=True, free=AMOUNT, paid_at=None),
         loose(pays=frozenset([FEES[1]]), names=None),  # its reference was another
-        loose(pays=frozenset([FEES[1]]), names=None, unreferenced=True, paid_at=SENT + LIFE + SLACK * 2),
+        *(
+            loose(pays=pays, names=None, unreferenced=True, paid_at=at)
+            for pays in (frozenset(), frozenset([FEES[1]]))  # given back, and used otherwise
+            for at in (SENT - ALIKE - timedelta(seconds=1), SENT + LIFE + SLACK + timedelta(seconds=1))
+        ),
+        loose(pays=frozenset([FEES[1]]), names=None, unreferenced=True, doubt=timedelta(hours=3)),  # only Pull told it
+        loose(pays=frozenset(), names=FEES[1], unreferenced=True, free=AMOUNT),  # a callback told it of another fee
     ],
 )
 def test_a_query_makes_a_receipt_of_its_own_where_none_agrees(receipt: LooseReceipt) -> None:
@@ -245,7 +254,18 @@ def test_the_number_that_a_callback_told_alone_is_not_believed_of_money_that_pay
     elsewhere = loose(pays=frozenset([FEES[1]]), names=None)
 
     assert decide(query(1), row=told, receipts=(elsewhere,)).adopted == []
-    assert decide(query(1), row=told, receipts=(replace(elsewhere, pays=frozenset()),)).adopted != []
+    assert decide(query(1), row=told, receipts=(replace(elsewhere, pays=frozenset()),)).adopted == []  # given back
+    assert decide(query(1), row=told, receipts=(replace(elsewhere, pays=frozenset(), free=AMOUNT),)).adopted != []
+
+
+def test_the_payment_that_a_callback_names_after_all_pays_the_fee() -> None:
+    """A query had taken another payment of the payer for it, which pays another fee: then the fee is still open."""
+    decided = decide(callback(1, receipt_number=number_of(2)), row=paid_prompt(), state=FeeState.DUE)
+
+    (receipt,) = decided.receipts
+    assert (receipt.number, receipt.prompt, receipt.fee) == (number_of(2), None, FEES[0])
+    assert decided.paid_fees == [FEES[0]]
+    assert kinds(decided) == ["contradiction"]
 
 
 def test_money_in_the_life_of_another_prompt_is_adopted_since_that_one_may_never_be_paid() -> None:

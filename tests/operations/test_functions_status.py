@@ -15,7 +15,7 @@ from rufaa.payments.hold import HELD_FOR_S
 from rufaa.payments.machine import PROMPT_LIFE_S
 from rufaa.referrals import queries
 from rufaa.referrals.machine import Priority, Status
-from support import RINGS, Running, World, advance, call_back, execute, referral_in, value
+from support import RINGS, Running, World, advance, call_back, check_books, execute, referral_in, use_otherwise, value
 
 S = Status
 
@@ -117,6 +117,29 @@ def test_a_prompt_that_a_person_looks_at_wants_a_reason_whatever_came_after(worl
     assert (told["paymentId"], told["status"], told["reasonNeeded"]) == (second.hex, "not-paid", True)
     error = gateway.error("mutation", "referralPayments:retrySTKPush", {"referralId": referral}, by=world.admin)
     assert error["code"] == "prompt-in-review"
+
+
+def test_a_prompt_whose_money_was_used_otherwise_wants_a_reason(world: World, gateway: Running) -> None:
+    """Its payer paid: who asks again has to know why."""
+    referral, prompt = world.prompted(RINGS)
+    sent(prompt)
+    number = use_otherwise(world, prompt)
+
+    told = status(gateway, world.admin, referralId=referral)
+
+    assert (told["status"], told["feeStatus"], told["reasonNeeded"]) == ("paid", "due", True)
+    assert told["message"] == (
+        "M-Pesa says that it was paid, and the money was used for something else; a person is looking."
+    )
+    args = {"referralId": referral}
+    assert (
+        gateway.error("mutation", "referralPayments:retrySTKPush", args, by=world.admin)["code"] == "prompt-in-review"
+    )
+    (task,) = gateway.do("query", "tasks:listOpen", {"kind": "contradiction"}, by=world.finance)
+    assert number in task["why"]
+    world.ask(referral, reason="the money was given back")
+    assert status(gateway, world.admin, referralId=referral)["live"] is True
+    check_books()
 
 
 def test_after_a_code_that_wants_a_pause_the_pause_is_told(world: World, gateway: Running) -> None:

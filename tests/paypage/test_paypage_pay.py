@@ -17,7 +17,7 @@ from rufaa.paypage import proofs
 from rufaa.referrals import bearer
 from rufaa.referrals import operations as referrals
 from rufaa.referrals.machine import Status
-from support import PAYS, RINGS, World, advance, call_back, execute, referral_in, rows, unchanged, value
+from support import PAYS, RINGS, World, advance, call_back, execute, referral_in, rows, unchanged, use_otherwise, value
 
 OTHER = "254708001032"
 
@@ -257,6 +257,21 @@ def test_a_prompt_in_review_rings_no_second_time(world: World) -> None:
 
     assert answer.status_code == 409
     assert "An earlier request may still turn out to be paid." in text_of(answer)
+
+
+def test_a_form_of_before_rings_no_second_time_where_the_money_was_used_otherwise(world: World) -> None:
+    referral = world.waiting()
+    link = link_of(referral)
+    form = link.form()
+    prompt = world.ask(referral)
+    turn(prompt, *RINGING)
+    use_otherwise(world, prompt)
+
+    with unchanged():
+        answer = link.pay(RINGS, form=form)
+
+    assert answer.status_code == 409
+    assert "This page had become old, and nothing was sent." in text_of(answer)
 
 
 def test_after_a_restore_it_may_have_been_paid(world: World) -> None:

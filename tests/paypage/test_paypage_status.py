@@ -21,7 +21,7 @@ from rufaa.payments.machine import MACHINES, FeeEvent, PromptEvent
 from rufaa.paypage import words
 from rufaa.referrals import operations as referrals
 from rufaa.referrals.machine import Priority, Status
-from support import HANDLERS, KEYS, RINGS, World, call_back, execute, referral_in, value
+from support import HANDLERS, KEYS, RINGS, World, call_back, execute, referral_in, use_otherwise, value
 
 FEE = "KES 1,000"
 MASKED = "0708 *** 149"
@@ -155,6 +155,17 @@ def test_a_prompt_in_review_is_not_asked_again(world: World) -> None:
     turn(prompt, *OVERDUE)
 
     text = says(link_of(referral), "M-Pesa has not told us yet what became of your payment.")
+
+    assert "Do not pay again until this changes." in text
+    assert "Ask this phone" not in text
+
+
+def test_who_paid_with_money_that_was_used_otherwise_is_not_asked_again(world: World) -> None:
+    referral, prompt = world.prompted()
+    turn(prompt, *RINGING)
+    use_otherwise(world, prompt)
+
+    text = says(link_of(referral), "M-Pesa says that you paid, but the money is not with this referral.")
 
     assert "Do not pay again until this changes." in text
     assert "Ask this phone" not in text

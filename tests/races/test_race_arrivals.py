@@ -453,6 +453,28 @@ def test_applying_by_hand_and_a_prompts_late_success_at_once_pay_the_fee_once(
     check_books()
 
 
+def test_money_that_is_applied_to_another_fee_while_a_query_says_paid_is_not_taken_for_given_back(
+    world: World, racers: Racers
+) -> None:
+    """Settlement waits for the receipt, and then has to read what it pays; its fee is waived, so nothing else asks."""
+    referral, prompt = sent(world)
+    other = world.waiting()
+    arrives(notice(world))
+    (receipt,) = (row["id"] for row in rows("SELECT id FROM receipt"))
+    unit(lambda tx: referrals.propose_exemption(tx, world.admin, referral, kind=FeeEvent.WAIVE, reason="poor"))
+    waives(world, referral)
+    with racers.gate("SELECT FROM receipt FOR UPDATE") as waiting:
+        running = racers.start(lambda: applies(world, other, receipt))
+        waiting(1)
+        running += racers.start(lambda: settles(query(prompt)))
+        waiting(2)
+
+    assert ends(*running) == [0, Verdict.CONFIRMS]
+    assert receipts() == [(NUMBER, "applied")]
+    assert open_tasks() == ["contradiction"]
+    check_books()
+
+
 def test_control_without_the_fees_lock_both_pay_it_and_only_the_law_refuses(
     world: World, racers: Racers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -357,7 +357,7 @@ GUARDS: Final = (
         "used-otherwise",
         "a prompt is paid with money that went back or pays another fee, and nobody is told",
         f"{PAYMENTS}/plan.py",
-        "        elif not waits and self._fee_states[prompt.row.fee] in OPEN_FEE:",
+        "        elif self._is_used_otherwise(prompt, loose):",
         "        elif False:",
         (f"{UNAPPLIED}::test_the_money_of_a_prompt_that_was_used_otherwise_before_m_pesa_told_is_a_persons",),
     ),

@@ -14,6 +14,7 @@ from typing import Any, Final
 from rufaa.cli import proof
 from rufaa.db.atomic import Tx, unit
 from rufaa.ingest.address import PREFIX_LENGTH, PREFIXES, Kind
+from rufaa.payments import plan_words
 from rufaa.simulator.engine import Engine
 from rufaa.simulator.journal import Entry
 from rufaa.simulator.movements import Movement, Way
@@ -341,7 +342,11 @@ def _everything(tx: Tx) -> dict[str, list[dict[str, Any]]]:
             "SELECT prompt_id, receipt_id, refund_id, claim_id, kind FROM task"
             " WHERE closed_at IS NULL AND facility_id IS NOT NULL ORDER BY id"
         ),
-        "asked": tx.rows("SELECT prompt_id FROM task WHERE kind = 'contradiction' AND prompt_id IS NOT NULL"),
+        "asked": tx.rows(
+            "SELECT prompt_id FROM task JOIN receipt USING (prompt_id)"
+            " WHERE kind = 'contradiction' AND task.receipt_id = receipt.id AND why LIKE %(why)s",
+            {"why": f"{plan_words.USED_OTHERWISE.partition('{')[0]}%"},
+        ),
         "inbox": tx.rows("SELECT id FROM inbox WHERE settled_at IS NULL ORDER BY id"),
         "stray": tx.rows("SELECT id FROM stray WHERE next_at IS NOT NULL ORDER BY id"),
         "books": tx.rows(

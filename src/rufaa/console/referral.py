@@ -131,7 +131,7 @@ def _money(seen: Seen, money: Summary, attempts: Sequence[Attempt]) -> dict[str,
         "attempts": [
             (each, words.said(each.words), _phone(seen, each.phone), _prompt_looks(each)) for each in attempts
         ],
-        "reason_needed": any(each.state is PromptState.REVIEW for each in attempts),
+        "reason_needed": any(each.in_doubt for each in attempts),
     }
 
 
@@ -142,7 +142,7 @@ def _phone(seen: Seen, number: str) -> str:
 def _prompt_looks(last: Attempt | None) -> str:
     if last is None:
         return ""
-    if last.state is PromptState.PAID:
+    if last.state is PromptState.PAID and not last.in_doubt:
         return "good"
     return "wait" if last.live else "bad"
 

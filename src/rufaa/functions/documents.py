@@ -273,7 +273,7 @@ def prompt_status(
         "attemptNumber": 0.0,
         "live": False,
         "againAt": None,
-        "reasonNeeded": any(attempt.state is PromptState.REVIEW for attempt in attempts),
+        "reasonNeeded": any(attempt.in_doubt for attempt in attempts),
         "receipt": None if money is None else money.receipt_number,
         "amount": None if money is None else float(money.amount.shillings),
         "feeStatus": None if money is None else money.state,

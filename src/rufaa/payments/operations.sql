@@ -64,9 +64,10 @@ LIMIT 1
 SELECT receipt_id, amount_cents FROM application WHERE fee_id = %(fee)s ORDER BY at, id
 
 -- name: doubts
--- Why the fee may be paid although nothing here says so: a prompt in review, and the backup that this server came from.
+-- Why an open fee may be paid all the same: a prompt in review, or one that was paid with money that somebody used for
+-- something else before that was known, and the backup that this server came from.
 SELECT
-    (SELECT id FROM prompt WHERE fee_id = %(fee)s AND state = 'review' ORDER BY attempt DESC LIMIT 1) AS in_review,
+    (SELECT id FROM prompt WHERE fee_id = %(fee)s AND state IN ('review', 'paid') ORDER BY attempt DESC LIMIT 1) AS in_review,
     (SELECT min(backup_at) FROM restoration JOIN fee ON fee.created_at <= restoration.restored_at
      WHERE restoration.compared_at IS NULL AND fee.id = %(fee)s) AS backup_at
 

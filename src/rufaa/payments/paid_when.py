@@ -13,6 +13,9 @@ from rufaa.payments.machine import GIVE_UP_ASKING_S, PROMPT_LIFE_S
 
 CLOCKS_APART: Final = timedelta(minutes=5)
 """How far M-Pesa's clock and ours may be apart before a payment is no longer taken for a prompt's."""
+CLOCKS_ALIKE: Final = timedelta(minutes=1)
+"""So much alone is put down to the clocks where money of before a prompt has been used for something else: were it
+taken wrongly, the fee of who paid would stay open."""
 _ASKED_ABOUT: Final = timedelta(seconds=GIVE_UP_ASKING_S)
 
 
@@ -43,10 +46,9 @@ def can_be_of(paid_at: datetime, sent_at: datetime, *, doubt: timedelta, how_lat
     return how_late is None or out_of_life(paid_at, sent_at, doubt=doubt) <= CLOCKS_APART + how_late
 
 
-def can_be_within(*, doubt: timedelta) -> tuple[timedelta, timedelta]:
-    """How long before a prompt was sent, and after, a payment without the fee's code can have been its own at most."""
-    before = CLOCKS_APART + doubt
-    return before, timedelta(seconds=PROMPT_LIFE_S) + _ASKED_ABOUT + before
+def life(sent_at: datetime) -> tuple[datetime, datetime]:
+    """From when to when money that has been used for something else can be of a prompt that was sent then."""
+    return sent_at - CLOCKS_ALIKE, sent_at + timedelta(seconds=PROMPT_LIFE_S) + CLOCKS_APART
 
 
 def shows_somebody(phone_shown: str | None) -> bool:

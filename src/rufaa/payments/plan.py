@@ -21,6 +21,7 @@ from rufaa import ids
 from rufaa.daraja import codes
 from rufaa.law import Moved, Refused
 from rufaa.money import Money
+from rufaa.payments import plan_words
 from rufaa.payments.machine import (
     LIVE,
     OPEN_FEE,
@@ -35,7 +36,7 @@ from rufaa.payments.machine import (
     judge,
     next_query_s,
 )
-from rufaa.payments.paid_when import can_be_of, latest, shows_somebody
+from rufaa.payments.paid_when import can_be_of, latest, life, shows_somebody
 from rufaa.payments.plan_rows import (
     Adopted,
     FeeRow,
@@ -196,7 +197,7 @@ class _Batch:
         if state is PromptState.PAID:
             self._credit(prompt, item)
         elif state is PromptState.REVIEW:
-            self._ask_person("review", prompt, _REVIEW_WHY.get(verdict, _REVIEW_WHY_ELSE))
+            self._ask_person("review", prompt, plan_words.REVIEW.get(verdict, plan_words.REVIEW_ELSE))
 
     def _credit(self, prompt: Working, item: Item) -> None:
         """The prompt is paid: its receipt, and what it pays. Money that the fee cannot take waits for a person."""
@@ -263,21 +264,24 @@ class _Batch:
     def _fits(self, prompt: Working, loose: LooseReceipt) -> bool:
         """Whether a receipt agrees with the prompt in its fee, account, amount, phone and time, as far as they show.
 
-        The one that a callback told, which could not be trusted alone, needs no reference and no time.
+        The one that a callback told, which could not be trusted alone, needs no reference and no time. One that
+        somebody used for something else has to be of the prompt's life, by a time that is sure.
         """
         if not self._could_adopt(prompt, loose.id):
             return False
         if loose.phone_shown is not None and not agrees(loose.phone_shown, prompt.row.phone):
             return False
         named = prompt.row.fee in {loose.names, *loose.pays}
-        of_another = bool(loose.pays) and prompt.row.fee not in loose.pays
-        if loose.number == prompt.asked_number and not of_another:
+        if loose.number == prompt.asked_number and (named or loose.free == loose.amount):
             return True
-        if not named and not (loose.unreferenced and shows_somebody(loose.phone_shown)):
+        if not named and not (loose.unreferenced and loose.names is None and shows_somebody(loose.phone_shown)):
             return False
         if loose.paid_at is None or prompt.row.sent_at is None:
             return named
-        how_late = latest(referenced=loose.names == prompt.row.fee, noticed=loose.noticed and not of_another)
+        if not named and loose.free != loose.amount:
+            first, last = life(prompt.row.sent_at)
+            return not loose.doubt and first <= loose.paid_at <= last
+        how_late = latest(referenced=loose.names == prompt.row.fee, noticed=loose.noticed)
         # A sibling's receipt may have this prompt's number: then this one is of the sibling's payment, and its time.
         exchanged = (each.sent_at for each in self._siblings(prompt) if each.number_from_arrival)
         return any(
@@ -309,16 +313,21 @@ class _Batch:
 
         Where somebody gave it another use before M-Pesa told whose it is, that stands, and a person looks.
         """
-        waits = loose.free == loose.amount
-        pays = self._fee_that_takes(prompt, loose.amount) if waits else None
+        pays = self._fee_that_takes(prompt, loose.amount) if loose.free == loose.amount else None
         self._plan.adopted.append(Adopted(loose.id, prompt.row.id, item.paid_at, pays, loose.amount))
         del self._loose[loose.id]
         prompt.receipt, prompt.number = loose.id, loose.number
         prompt.number_from_arrival = item.report.receipt_number is None
         if pays is not None:
             self._pay(pays)
-        elif not waits and self._fee_states[prompt.row.fee] in OPEN_FEE:
-            self._ask_person("contradiction", prompt, _USED_OTHERWISE)
+        elif self._is_used_otherwise(prompt, loose):
+            self._ask_person("contradiction", prompt, plan_words.USED_OTHERWISE.format(number=loose.number))
+
+    def _is_used_otherwise(self, prompt: Working, loose: LooseReceipt) -> bool:
+        """Not where it was given back after the fee had been waived, say: then all is as it should be."""
+        if loose.free == loose.amount or prompt.row.fee in loose.pays:
+            return False
+        return bool(loose.pays) or self._fee_states[prompt.row.fee] in OPEN_FEE
 
     def _take_number(self, prompt: Working, item: Item, verdict: Verdict) -> uuid.UUID | None:
         """What a number means that is told of a prompt that is paid. Returns the receipt if it is not the prompt's.
@@ -373,6 +382,7 @@ class _Batch:
             self._plan.tasks.append(NewTask("contradiction", fee.id, fee.payee, prompt.row.id, prompt.receipt, why))
             return swapped.receipt
         amount, account = prompt.row.amount, prompt.row.account
+        pays = self._fee_that_takes(prompt, amount)  # where the other money was used for something else
         receipt = NewReceipt(
             id=ids.new_id(),
             prompt=None,
@@ -380,7 +390,7 @@ class _Batch:
             amount=amount,
             number=number,
             paid_at=item.paid_at,
-            fee=None,
+            fee=pays,
             names=fee.id,
             phone_shown=item.report.phone_shown,
         )
@@ -392,33 +402,23 @@ class _Batch:
             amount=amount,
             number=number,
             paid_at=item.paid_at,
-            pays=frozenset(),
+            pays=frozenset([pays] if pays else []),
             names=fee.id,
-            free=amount,
+            free=Money(0) if pays else amount,
             phone_shown=item.report.phone_shown,
         )
         doubt = f"Its callback tells of receipt {number}, and {prompt.number} was taken for it: both are in the books."
-        waits = f"{amount} arrived for a fee that is {self._fee_states[fee.id]}."
-        for kind, why in (("contradiction", doubt), ("unapplied", waits)):
-            self._plan.tasks.append(NewTask(kind, fee.id, fee.payee, prompt.row.id, receipt.id, why))
+        self._plan.tasks.append(NewTask("contradiction", fee.id, fee.payee, prompt.row.id, receipt.id, doubt))
+        if pays is not None:
+            self._pay(pays)
+        else:
+            waits = f"{amount} arrived for a fee that is {self._fee_states[fee.id]}."
+            self._plan.tasks.append(NewTask("unapplied", fee.id, fee.payee, prompt.row.id, receipt.id, waits))
         return receipt.id
 
     def _ask_person(self, kind: str, prompt: Working, why: str) -> None:
         fee = self._fees[prompt.row.fee]
         self._plan.tasks.append(NewTask(kind, fee.id, fee.payee, prompt.row.id, prompt.receipt, why))
-
-
-_USED_OTHERWISE: Final = (
-    "It is paid, but its money pays another fee, or goes back: somebody decided so before M-Pesa told whose it is. Its"
-    " fee is open. Withdraw the refund if it is not ordered yet, and apply the money; or ask for the fee again."
-)
-_REVIEW_WHY: Final[Mapping[Verdict, str]] = {
-    Verdict.AMOUNT_DIFFERS: "The callback reports another amount than the prompt asked for.",
-    Verdict.PHONE_DIFFERS: "The callback reports another phone than the prompt rang.",
-    Verdict.NO_NEWS: "M-Pesa did not tell what became of this prompt.",
-    Verdict.FAILS_FOR_NOW: "M-Pesa did not tell what became of this prompt.",
-}
-_REVIEW_WHY_ELSE: Final = "A callback reports a success that cannot be believed without another source."
 
 
 def _claims_success(report: Report) -> bool:

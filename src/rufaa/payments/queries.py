@@ -18,7 +18,7 @@ from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.money import Money
 from rufaa.payments.hold import GIVEN_UP, HELD_FOR_S
-from rufaa.payments.machine import LIVE, PROMPT_LIFE_S, FeeState, PromptState
+from rufaa.payments.machine import LIVE, OPEN_FEE, PROMPT_LIFE_S, FeeState, PromptState
 from rufaa.payments.paybill import Paybill
 from rufaa.phone import Phone
 
@@ -47,12 +47,19 @@ class Attempt:
     receipt_number: str | None
     paid_at: datetime | None
     unapplied: bool  # its money came, and waits for a person
+    fee_open: bool  # its fee is not settled
     held: bool  # it waits, since its account is on hold
     paybill: Paybill  # how its fee is paid by hand
 
     @property
     def live(self) -> bool:
         return self.state in LIVE
+
+    @property
+    def in_doubt(self) -> bool:
+        """Money may have come for it, or came and was used for something else: a person looks, and nobody should pay
+        again meanwhile."""
+        return self.state is PromptState.REVIEW or (self.state is PromptState.PAID and self.fee_open)
 
     @property
     def again_at(self) -> datetime | None:
@@ -96,6 +103,8 @@ class Attempt:
                 return "The prompt was sent. Enter the M-Pesa PIN on the phone."
             case PromptState.UNKNOWN:
                 return "M-Pesa did not answer clearly; the phone may ring. It is being checked: do not send another."
+            case PromptState.PAID if self.fee_open:
+                return "M-Pesa says that it was paid, and the money was used for something else; a person is looking."
             case PromptState.PAID:
                 if self.unapplied:
                     return "The money arrived after the fee was settled otherwise; finance will deal with it."
@@ -188,6 +197,7 @@ def _attempt(row: Mapping[str, Any]) -> Attempt:
         receipt_number=row["receipt_number"],
         paid_at=row["paid_at"],
         unapplied=row["receipt_state"] == "unapplied",
+        fee_open=FeeState(row["fee_state"]) in OPEN_FEE,
         held=held,
         paybill=_paybill(row),
     )

@@ -16,7 +16,7 @@ WHERE fee.id = ANY(%(fees)s::uuid[])
 -- name: last_attempts
 SELECT DISTINCT ON (prompt.fee_id)
     prompt.*, receipt.number AS receipt_number, receipt.paid_at, receipt.state AS receipt_state, rufaa_now() AS now,
-    fee.account_code, account.short_code, account.till_number,
+    fee.state AS fee_state, fee.account_code, account.short_code, account.till_number,
     prompt.account_id IN (SELECT account_id FROM account_hold WHERE released_at IS NULL) AS account_held
 FROM prompt JOIN fee ON fee.id = prompt.fee_id JOIN mpesa_account AS account ON account.id = prompt.account_id
 LEFT JOIN receipt ON receipt.prompt_id = prompt.id
@@ -26,7 +26,7 @@ ORDER BY prompt.fee_id, prompt.attempt DESC
 -- name: attempts
 SELECT
     prompt.*, receipt.number AS receipt_number, receipt.paid_at, receipt.state AS receipt_state, rufaa_now() AS now,
-    fee.account_code, account.short_code, account.till_number,
+    fee.state AS fee_state, fee.account_code, account.short_code, account.till_number,
     prompt.account_id IN (SELECT account_id FROM account_hold WHERE released_at IS NULL) AS account_held
 FROM prompt JOIN fee ON fee.id = prompt.fee_id JOIN mpesa_account AS account ON account.id = prompt.account_id
 LEFT JOIN receipt ON receipt.prompt_id = prompt.id
@@ -36,7 +36,7 @@ ORDER BY prompt.attempt DESC
 -- name: attempt
 SELECT
     prompt.*, receipt.number AS receipt_number, receipt.paid_at, receipt.state AS receipt_state, rufaa_now() AS now,
-    fee.account_code, account.short_code, account.till_number,
+    fee.state AS fee_state, fee.account_code, account.short_code, account.till_number,
     prompt.account_id IN (SELECT account_id FROM account_hold WHERE released_at IS NULL) AS account_held
 FROM prompt JOIN fee ON fee.id = prompt.fee_id JOIN mpesa_account AS account ON account.id = prompt.account_id
 LEFT JOIN receipt ON receipt.prompt_id = prompt.id

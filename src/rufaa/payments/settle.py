@@ -19,7 +19,7 @@ from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.money import Money
 from rufaa.payments.machine import LIVE, FeeState, PromptState, Verdict
-from rufaa.payments.paid_when import can_be_within
+from rufaa.payments.paid_when import life
 from rufaa.payments.plan import plan
 from rufaa.payments.plan_rows import FeeRow, Item, LooseReceipt, NewReceipt, NumberFound, Plan, PromptRow, Sibling
 from rufaa.phone import Phone
@@ -112,6 +112,9 @@ def _lock_loose(
         "amounts": [row.amount.cents for row in rows],
         "then": _paid_then(tx, silent),
     }
+    found = tx.rows(_SQL["lock_loose"], wanted)
+    used = [row["id"] for row in found if row["free_cents"] < row["amount_cents"]]
+    pays = dict(tx.tuples(_SQL["applications"], {"receipts": used})) if used else {}
     return [
         LooseReceipt(
             id=row["id"],
@@ -119,7 +122,7 @@ def _lock_loose(
             amount=Money(row["amount_cents"]),
             number=row["number"],
             paid_at=row["paid_at"],
-            pays=frozenset(row["pays"]),
+            pays=frozenset(pays.get(row["id"], ())),
             names=row["names_id"],
             free=Money(row["free_cents"]),
             phone_shown=row["phone_shown"] or None,
@@ -127,24 +130,22 @@ def _lock_loose(
             doubt=ZONE_DOUBT if row["only_pulled"] else timedelta(0),
             noticed=row["noticed"],
         )
-        for row in tx.rows(_SQL["lock_loose"], wanted)
+        for row in found
     ]
 
 
 def _paid_then(tx: Tx, silent: Iterable[PromptRow]) -> list[uuid.UUID]:
-    """Receipts that came when prompts rang that are paid without number, or their siblings did."""
-    rang = [(row, at) for row in silent for at in (row.sent_at, *(each.sent_at for each in row.siblings)) if at]
-    if not rang:
+    """Receipts of the time when prompts could be paid that are paid without number."""
+    lives = [(row, life(row.sent_at)) for row in silent if row.sent_at is not None]
+    if not lives:
         return []
-    before, after = can_be_within(doubt=ZONE_DOUBT)
     found = tx.tuples(
         _SQL["paid_then"],
         {
-            "accounts": [row.account for row, _ in rang],
-            "amounts": [row.amount.cents for row, _ in rang],
-            "sent": [at for _, at in rang],
-            "before": before,
-            "after": after,
+            "accounts": [row.account for row, _ in lives],
+            "amounts": [row.amount.cents for row, _ in lives],
+            "first": [first for _, (first, _) in lives],
+            "last": [last for _, (_, last) in lives],
         },
     )
     return [receipt for (receipt,) in found]

@@ -51,22 +51,22 @@ SELECT number AS text, id AS owner FROM receipt WHERE number = ANY(%(texts)s)
 SELECT pg_advisory_xact_lock(hashtextextended(%(account)s::uuid::text, 0))
 
 -- name: paid_then
--- Money of about the time of prompts that are paid without number, whatever somebody has used it for. Asked apart: in the
--- next statement PostgreSQL would count on many, and make a hash of all receipts.
+-- Money of the lives of prompts that are paid without number, whatever somebody has used it for. Asked apart: in the next
+-- statement PostgreSQL would count on many, and make a hash of all receipts.
 SELECT DISTINCT receipt.id
-FROM unnest(%(accounts)s::uuid[], %(amounts)s::bigint[], %(sent)s::timestamptz[]) AS silent (account, amount, sent_at)
+FROM unnest(%(accounts)s::uuid[], %(amounts)s::bigint[], %(first)s::timestamptz[], %(last)s::timestamptz[])
+    AS silent (account, amount, first, last)
 JOIN receipt ON receipt.account_id = silent.account AND receipt.amount_cents = silent.amount
     AND receipt.prompt_id IS NULL AND receipt.account_reference = ''
-    AND receipt.paid_at BETWEEN silent.sent_at - %(before)s::interval AND silent.sent_at + %(after)s::interval
+    AND receipt.paid_at BETWEEN silent.first AND silent.last
 
 -- name: lock_loose
 -- Receipts without prompt that the prompts of the batch could adopt (plan.plan says which).
 SELECT receipt.id, receipt.account_id, receipt.amount_cents, receipt.number, receipt.paid_at, receipt.names_id,
     receipt.free_cents, receipt.phone_shown, receipt.account_reference,
-    ARRAY(SELECT fee_id FROM application WHERE receipt_id = receipt.id) AS pays,
     coalesce(told.only_pulled, false) AS only_pulled, coalesce(told.noticed, false) AS noticed
 FROM receipt CROSS JOIN LATERAL (
-    SELECT bool_and(channel = 'pull') AS only_pulled, bool_or(channel IN ('c2b', 'pull')) AS noticed FROM evidence
+    SELECT bool_and(channel IN ('pull', 'typed')) AS only_pulled, bool_or(channel IN ('c2b', 'pull')) AS noticed FROM evidence
     WHERE evidence.account_id = receipt.account_id AND evidence.receipt_number = receipt.number
 ) AS told
 WHERE receipt.prompt_id IS NULL AND receipt.number IS NOT NULL AND receipt.id IN (
@@ -81,6 +81,10 @@ WHERE receipt.prompt_id IS NULL AND receipt.number IS NOT NULL AND receipt.id IN
 )
 ORDER BY receipt.id
 FOR NO KEY UPDATE OF receipt
+
+-- name: applications
+-- After the lock: who held it may have applied the money.
+SELECT receipt_id, array_agg(fee_id) AS fees FROM application WHERE receipt_id = ANY(%(receipts)s::uuid[]) GROUP BY 1
 
 -- name: adopt
 UPDATE receipt SET prompt_id = new.prompt, paid_at = coalesce(receipt.paid_at, new.paid_at)

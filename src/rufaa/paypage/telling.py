@@ -107,8 +107,12 @@ def _open(money: Summary, now: datetime) -> Telling:
     if last is not None and last.live:
         return _live(last)
     amount = {"amount": words.money(money.amount)}
-    if last is not None and last.state is PromptState.REVIEW:
-        line = _("M-Pesa has not told us yet what became of your payment.")
+    if last is not None and last.in_doubt:
+        line = (
+            _("M-Pesa has not told us yet what became of your payment.")
+            if last.state is PromptState.REVIEW
+            else _("M-Pesa says that you paid, but the money is not with this referral.")
+        )
         return Telling(
             line, _("A person is looking. Do not pay again until this changes."), Tone.BAD, open=True, doubt=True
         )

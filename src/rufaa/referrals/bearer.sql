@@ -16,6 +16,8 @@ WHERE referral.id = %(referral)s
 SELECT receiving_id FROM referral WHERE id = %(referral)s
 
 -- name: last_prompt
-SELECT attempt, state IN ('unpaid', 'refused', 'review') AS failed
-FROM prompt WHERE fee_id = %(fee)s
-ORDER BY attempt DESC LIMIT 1
+-- One that was paid has failed where its money was used for something else: then its fee is open.
+SELECT prompt.attempt, prompt.state IN ('unpaid', 'refused', 'review')
+    OR (prompt.state = 'paid' AND fee.state IN ('due', 'deferred')) AS failed
+FROM prompt JOIN fee ON fee.id = prompt.fee_id WHERE prompt.fee_id = %(fee)s
+ORDER BY prompt.attempt DESC LIMIT 1
