@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 
 import pytest
 
 from races.arranged import NUMBER, UNREFERENCED, arrives, callback, code_of, notice, query, sends, sent, settles
+from rufaa.daraja.pull import ZONE_DOUBT
 from rufaa.payments.machine import Channel
 from support import World, advance, check_books, execute, open_tasks, receipts, rows
 
@@ -75,5 +77,22 @@ def test_a_payment_is_not_left_to_a_later_prompt_that_mpesa_refused(world: World
     sends(prompt)
 
     tells(world, referral, prompt, order[:2], after=SOON)
+
+    is_one_payment(world, referral, prompt)
+
+
+@pytest.mark.parametrize("first", [Channel.PULL, Channel.TYPED])
+def test_what_pull_alone_tells_the_time_of_may_be_hours_off_although_a_clerk_typed_its_code(
+    world: World, first: Channel
+) -> None:
+    """The zone of Pull's dates is not sure (``pull.ZONE_DOUBT``), and who types a code tells no time."""
+    referral, prompt = sent(world)
+    pulled = notice(world, channel=Channel.PULL)
+    pulled = replace(pulled, paid_at=pulled.paid_at - timedelta(hours=3), doubt=ZONE_DOUBT)
+    typed = replace(notice(world, channel=Channel.TYPED), paid_at=None, phone_shown=None, trusted=False)
+
+    for each in (pulled, typed) if first is Channel.PULL else (typed, pulled):
+        arrives(each)
+    settles(query(prompt))
 
     is_one_payment(world, referral, prompt)
