@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+import warm
 from ports import is_free, port_pair
 from support import post, wait_until
 
@@ -203,16 +204,8 @@ class Demo:
         return self._rufaa(self.data.parent / "elsewhere", *arguments)
 
     def _rufaa(self, data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "rufaa", *arguments],
-            cwd=self.data.parent,
-            env=environment(RUFAA_DATA=str(data), RUFAA_PORT=str(self.port), COLUMNS="200"),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=START_S,
-            check=False,
-        )
+        settings = environment(RUFAA_DATA=str(data), RUFAA_PORT=str(self.port), COLUMNS="200")
+        return warm.rufaa(*arguments, cwd=self.data.parent, env=settings, timeout_s=START_S)
 
 
 @contextmanager

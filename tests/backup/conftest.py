@@ -20,6 +20,7 @@ from typing import Any
 import psycopg
 import pytest
 
+import warm
 from beside import empty_database
 from rufaa import __version__, secret
 from rufaa.cli import proof
@@ -74,10 +75,12 @@ class Commands:
     def __call__(
         self, *arguments: object, prefix: tuple[str, ...] = (), **settings: str
     ) -> subprocess.CompletedProcess[str]:
+        if not prefix:
+            return warm.rufaa(*map(str, arguments), env=self.environ(**settings), cwd=self._folder, timeout_s=120)
         return subprocess.run(
             [*prefix, sys.executable, "-m", "rufaa", *map(str, arguments)],
             # a limit of file sizes would cut compiled modules off
-            env={"PYTHONDONTWRITEBYTECODE": "1" if prefix else "", **self.environ(**settings)},
+            env={"PYTHONDONTWRITEBYTECODE": "1", **self.environ(**settings)},
             cwd=self._folder,
             capture_output=True,
             text=True,

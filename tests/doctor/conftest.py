@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from demo_process import ROOT
 from support import KEYS
+from warm import rufaa
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -36,16 +36,4 @@ def environ(tmp_path: Path) -> dict[str, str]:
 def run(environ: dict[str, str], tmp_path: Path) -> Run:
     """A command that ends, with settings over those of ``environ``."""
 
-    def command(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "rufaa", *arguments],
-            cwd=tmp_path,
-            env={**environ, **settings},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return command
+    return lambda *arguments, **settings: rufaa(*arguments, cwd=tmp_path, env={**environ, **settings})

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import warm
 from demo_process import CANCELS, PAYS, ROOT, Demo
 from support import post, wait_until
 
@@ -260,14 +259,7 @@ def test_a_command_where_no_data_is_says_so_and_makes_none(tmp_path: Path, argum
     environ.pop("DATABASE_URL", None)
     environ.pop("DJANGO_SETTINGS_MODULE", None)
 
-    done = subprocess.run(
-        [sys.executable, "-m", "rufaa", *arguments],
-        env=environ,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = warm.rufaa(*arguments, env=environ, cwd=tmp_path)
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"rufaa: There is no server's data in {data}.")
