@@ -108,8 +108,9 @@ def test_a_receipt_that_waited_whole_pays_the_fee_of_the_prompt_that_adopts_it()
     [
         (loose(pays=frozenset([FEES[1]])), FeeState.DUE),  # a person gave it to another fee
         (loose(pays=frozenset(), free=Money(500)), FeeState.DUE),  # a part is promised
-        (loose(pays=frozenset([FEES[1]])), FeeState.WAIVED),  # who paid in vain is owed it
+        (loose(pays=frozenset([FEES[1]]), names=None), FeeState.WAIVED),  # who paid in vain is owed it
         (loose(pays=frozenset(), free=Money(0)), FeeState.WAIVED),  # it was given back
+        (loose(pays=frozenset([FEES[1]]), names=FEES[0]), FeeState.PAID),  # that it was a second payment was known
         (loose(pays=frozenset(), free=AMOUNT), FeeState.WAIVED),
         (loose(pays=frozenset(), free=AMOUNT), FeeState.PAID),
     ],
@@ -119,7 +120,7 @@ def test_an_adopted_receipt_that_cannot_pay_the_fee_stays_as_it_is(receipt: Loos
 
     assert decided.adopted == [Adopted(LOOSE, PROMPT, None, None, AMOUNT)]
     assert (decided.receipts, decided.paid_fees) == ([], [])
-    used_otherwise = state is FeeState.DUE or FEES[1] in receipt.pays
+    used_otherwise = state is FeeState.DUE or (FEES[1] in receipt.pays and receipt.names is None)
     assert [(task.kind, task.prompt, task.receipt) for task in decided.tasks] == (
         [("contradiction", PROMPT, LOOSE)] if used_otherwise else []
     )
@@ -173,7 +174,9 @@ def test_an_untrusted_number_that_pays_another_fee_is_not_adopted() -> None:
         loose(names=None, paid_at=SENT + LIFE + ASKED_ABOUT + SLACK),
         loose(pays=frozenset(), names=None, unreferenced=True, free=AMOUNT, paid_at=SENT + LIFE + ASKED_ABOUT + SLACK),
         loose(pays=frozenset([FEES[1]]), names=None, unreferenced=True, paid_at=SENT + LIFE + SLACK),  # used otherwise
-        loose(pays=frozenset(), names=None, unreferenced=True, free=Money(0), paid_at=SENT - ALIKE),  # given back
+        loose(pays=frozenset(), names=None, unreferenced=True, gone=True, paid_at=SENT - ALIKE),  # given back
+        loose(pays=frozenset(), names=None, unreferenced=True, paid_at=SENT + LIFE + ASKED_ABOUT + SLACK),  # promised
+        loose(pays=frozenset(), names=None, unreferenced=True, doubt=timedelta(hours=3)),
     ],
 )
 def test_a_query_adopts_the_receipt_that_agrees_with_its_prompt(receipt: LooseReceipt) -> None:
@@ -207,11 +210,12 @@ def test_a_query_adopts_the_receipt_that_agrees_with_its_prompt(receipt: LooseRe
         loose(pays=frozenset(), names=None, unreferenced=True, free=AMOUNT, paid_at=None),
         loose(pays=frozenset([FEES[1]]), names=None),  # its reference was another
         *(
-            loose(pays=pays, names=None, unreferenced=True, paid_at=at)
+            loose(pays=pays, names=None, unreferenced=True, gone=True, paid_at=at)
             for pays in (frozenset(), frozenset([FEES[1]]))  # given back, and used otherwise
             for at in (SENT - ALIKE - timedelta(seconds=1), SENT + LIFE + SLACK + timedelta(seconds=1))
         ),
         loose(pays=frozenset([FEES[1]]), names=None, unreferenced=True, doubt=timedelta(hours=3)),  # only Pull told it
+        loose(pays=frozenset([FEES[1]]), names=None, unreferenced=True, others_prompt=True),
         loose(pays=frozenset(), names=FEES[1], unreferenced=True, free=AMOUNT),  # a callback told it of another fee
     ],
 )
@@ -254,8 +258,7 @@ def test_the_number_that_a_callback_told_alone_is_not_believed_of_money_that_pay
     elsewhere = loose(pays=frozenset([FEES[1]]), names=None)
 
     assert decide(query(1), row=told, receipts=(elsewhere,)).adopted == []
-    assert decide(query(1), row=told, receipts=(replace(elsewhere, pays=frozenset()),)).adopted == []  # given back
-    assert decide(query(1), row=told, receipts=(replace(elsewhere, pays=frozenset(), free=AMOUNT),)).adopted != []
+    assert decide(query(1), row=told, receipts=(replace(elsewhere, pays=frozenset()),)).adopted != []
 
 
 def test_the_payment_that_a_callback_names_after_all_pays_the_fee() -> None:

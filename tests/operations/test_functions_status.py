@@ -137,7 +137,13 @@ def test_a_prompt_whose_money_was_used_otherwise_wants_a_reason(world: World, ga
     )
     (task,) = gateway.do("query", "tasks:listOpen", {"kind": "contradiction"}, by=world.finance)
     assert number in task["why"]
-    world.ask(referral, reason="the money was given back")
+    assert gateway.do("mutation", "tasks:close", {"taskId": task["_id"], "outcome": "one payment"}, by=world.finance)
+    told = status(gateway, world.admin, referralId=referral)
+    assert (told["message"], told["reasonNeeded"]) == (
+        "It was paid, and the money was used for something else. The fee is open.",
+        False,
+    )
+    world.ask(referral)
     assert status(gateway, world.admin, referralId=referral)["live"] is True
     check_books()
 

@@ -10,9 +10,26 @@ from itertools import permutations
 
 import pytest
 
-from races.arranged import NUMBER, UNREFERENCED, arrives, callback, code_of, notice, query, sends, sent, settles
+from races.arranged import (
+    NUMBER,
+    OTHER,
+    UNREFERENCED,
+    arrives,
+    callback,
+    code_of,
+    fee_of,
+    notice,
+    query,
+    sends,
+    sent,
+    settles,
+)
 from rufaa.daraja.pull import ZONE_DOUBT
-from rufaa.payments.machine import Channel
+from rufaa.db.atomic import unit
+from rufaa.payments import unapplied
+from rufaa.payments.machine import Channel, Report
+from rufaa.payments.plan_rows import Item
+from rufaa.referrals.operations import fees_paid
 from support import World, advance, check_books, execute, open_tasks, receipts, rows
 
 ORDERS = list(permutations(("notice", "query", "callback")))
@@ -96,3 +113,43 @@ def test_what_pull_alone_tells_the_time_of_may_be_hours_off_although_a_clerk_typ
     settles(query(prompt))
 
     is_one_payment(world, referral, prompt)
+
+
+def applied(world: World, referral: str) -> None:
+    """The one receipt that waits, by a person."""
+    (row,) = rows("SELECT id FROM receipt WHERE state = 'unapplied'")
+    unit(lambda tx: unapplied.apply(tx, fee_of(referral), [row["id"]], by=world.finance.user, hand_on=fees_paid))
+
+
+def test_what_a_callback_names_after_another_payment_was_taken_for_it_pays_the_fee(world: World) -> None:
+    """A mother pays for one child by hand and for the next by a prompt, with as much, in one minute."""
+    referral, prompt = sent(world)
+    by_hand = world.waiting()
+    arrives(notice(world))
+    applied(world, by_hand)
+    settles(query(prompt))
+    assert (world.fee_state(referral), open_tasks()) == ("due", ["contradiction"])
+
+    settles(callback(prompt, OTHER))
+
+    assert sorted(receipts()) == sorted([(NUMBER, "applied"), (OTHER, "applied")])
+    assert (world.status(referral), world.status(by_hand)) == ("paid", "paid")
+    assert open_tasks() == ["contradiction", "contradiction"]  # how they lie is a person's to look at
+    check_books()
+
+
+def test_money_that_pays_a_fee_which_had_a_prompt_then_is_taken_for_no_other_prompts(world: World) -> None:
+    """Two fees of one phone: the first's failure was believed, and its payment is told late."""
+    first, failed = sent(world)
+    settles(Item(failed, Report(channel=Channel.CALLBACK, result_code="1037", trusted=True)))
+    second, prompt = sent(world)
+    arrives(notice(world))
+    applied(world, first)
+
+    for told in (query(prompt), query(failed), callback(prompt, OTHER), callback(failed)):
+        settles(told)
+
+    assert sorted(receipts()) == sorted([(NUMBER, "applied"), (OTHER, "applied")])
+    assert (world.status(first), world.status(second)) == ("paid", "paid")
+    assert open_tasks() == []
+    check_books()

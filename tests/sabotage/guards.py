@@ -370,6 +370,22 @@ GUARDS: Final = (
         (f"{UNAPPLIED}::test_the_money_of_a_prompt_that_was_used_otherwise_before_m_pesa_told_is_a_persons",),
     ),
     Guard(
+        "callbacks-own",
+        "money that a prompt's callback names pays nothing where a query took another payment for it",
+        f"{PAYMENTS}/plan.py",
+        "        pays = self._fee_that_takes(prompt, amount)  # where the other money was used for something else",
+        "        pays = None",
+        (f"{ONE_PAYMENT}::test_what_a_callback_names_after_another_payment_was_taken_for_it_pays_the_fee",),
+    ),
+    Guard(
+        "others-prompt",
+        "money that pays a fee with a prompt of its own is taken for another prompt's",
+        f"{PAYMENTS}/plan.py",
+        "            return not loose.others_prompt and not loose.doubt and",
+        "            return not loose.doubt and",
+        (f"{ONE_PAYMENT}::test_money_that_pays_a_fee_which_had_a_prompt_then_is_taken_for_no_other_prompts",),
+    ),
+    Guard(
         "fill",
         "a query's payment and its C2B notice are two",
         f"{PAYMENTS}/arrival_plan.py",

@@ -399,6 +399,7 @@ def _in_virtual_time(loop: VirtualLoop, hub: Hub, seed: int) -> Iterator[None]:
         (connections, "_connections", OneEach(hub)),
         (Tx, "wake_workers", wake),
         (work, "LOOK_EVERY_S", 120.0),
+        (work, "_SHORTEST_S", work._SHORTEST_S),  # so that what the calm changes is undone
         (work, "time", SimpleNamespace(monotonic=loop.time)),
     )
     with ExitStack() as stack:

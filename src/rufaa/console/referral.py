@@ -142,7 +142,7 @@ def _phone(seen: Seen, number: str) -> str:
 def _prompt_looks(last: Attempt | None) -> str:
     if last is None:
         return ""
-    if last.state is PromptState.PAID and not last.in_doubt:
+    if last.state is PromptState.PAID and not last.fee_open:
         return "good"
     return "wait" if last.live else "bad"
 

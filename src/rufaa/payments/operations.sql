@@ -55,9 +55,11 @@ SELECT prompt.*, state IN ('created', 'sending', 'pending', 'unknown') AS live, 
 FROM prompt WHERE fee_id = %(fee)s ORDER BY attempt DESC LIMIT 1
 
 -- name: paid_by
-SELECT receipt.prompt_id FROM application JOIN receipt ON receipt.id = application.receipt_id
+-- Of this fee: another's prompt may have been paid with money that somebody applied to it.
+SELECT prompt.id AS prompt_id FROM application JOIN receipt ON receipt.id = application.receipt_id
+LEFT JOIN prompt ON prompt.id = receipt.prompt_id AND prompt.fee_id = application.fee_id
 WHERE application.fee_id = %(fee)s
-ORDER BY receipt.prompt_id NULLS LAST
+ORDER BY prompt.id NULLS LAST
 LIMIT 1
 
 -- name: pays
@@ -65,9 +67,12 @@ SELECT receipt_id, amount_cents FROM application WHERE fee_id = %(fee)s ORDER BY
 
 -- name: doubts
 -- Why an open fee may be paid all the same: a prompt in review, or one that was paid with money that somebody used for
--- something else before that was known, and the backup that this server came from.
+-- something else before that was known, as long as a person is asked; and the backup that this server came from.
 SELECT
-    (SELECT id FROM prompt WHERE fee_id = %(fee)s AND state IN ('review', 'paid') ORDER BY attempt DESC LIMIT 1) AS in_review,
+    (SELECT id FROM prompt
+     WHERE fee_id = %(fee)s AND (state = 'review' OR (state = 'paid' AND EXISTS (
+         SELECT FROM task WHERE task.prompt_id = prompt.id AND task.kind = 'contradiction' AND task.closed_at IS NULL)))
+     ORDER BY attempt DESC LIMIT 1) AS in_review,
     (SELECT min(backup_at) FROM restoration JOIN fee ON fee.created_at <= restoration.restored_at
      WHERE restoration.compared_at IS NULL AND fee.id = %(fee)s) AS backup_at
 

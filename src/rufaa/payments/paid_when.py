@@ -17,6 +17,8 @@ CLOCKS_ALIKE: Final = timedelta(minutes=1)
 """So much alone is put down to the clocks where money of before a prompt has been used for something else: were it
 taken wrongly, the fee of who paid would stay open."""
 _ASKED_ABOUT: Final = timedelta(seconds=GIVE_UP_ASKING_S)
+LATEST: Final = timedelta(seconds=PROMPT_LIFE_S) + CLOCKS_APART
+"""So long after a prompt was sent its payment may be dated, at most, where nothing else tells whose it is."""
 
 
 def out_of_life(paid_at: datetime, sent_at: datetime, *, doubt: timedelta = timedelta(0)) -> timedelta:
@@ -48,7 +50,7 @@ def can_be_of(paid_at: datetime, sent_at: datetime, *, doubt: timedelta, how_lat
 
 def life(sent_at: datetime) -> tuple[datetime, datetime]:
     """From when to when money that has been used for something else can be of a prompt that was sent then."""
-    return sent_at - CLOCKS_ALIKE, sent_at + timedelta(seconds=PROMPT_LIFE_S) + CLOCKS_APART
+    return sent_at - CLOCKS_ALIKE, sent_at + LATEST
 
 
 def shows_somebody(phone_shown: str | None) -> bool:

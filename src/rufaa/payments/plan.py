@@ -264,23 +264,23 @@ class _Batch:
     def _fits(self, prompt: Working, loose: LooseReceipt) -> bool:
         """Whether a receipt agrees with the prompt in its fee, account, amount, phone and time, as far as they show.
 
-        The one that a callback told, which could not be trusted alone, needs no reference and no time. One that
-        somebody used for something else has to be of the prompt's life, by a time that is sure.
+        The one that a callback told, which could not be trusted alone, needs no reference and no time. One that went
+        back, or pays another fee that had no prompt, has to be of the prompt's life, by a time that is sure.
         """
         if not self._could_adopt(prompt, loose.id):
             return False
         if loose.phone_shown is not None and not agrees(loose.phone_shown, prompt.row.phone):
             return False
         named = prompt.row.fee in {loose.names, *loose.pays}
-        if loose.number == prompt.asked_number and (named or loose.free == loose.amount):
+        if loose.number == prompt.asked_number and (named or not loose.pays):
             return True
         if not named and not (loose.unreferenced and loose.names is None and shows_somebody(loose.phone_shown)):
             return False
         if loose.paid_at is None or prompt.row.sent_at is None:
             return named
-        if not named and loose.free != loose.amount:
+        if not named and (loose.pays or loose.gone):
             first, last = life(prompt.row.sent_at)
-            return not loose.doubt and first <= loose.paid_at <= last
+            return not loose.others_prompt and not loose.doubt and first <= loose.paid_at <= last
         how_late = latest(referenced=loose.names == prompt.row.fee, noticed=loose.noticed)
         # A sibling's receipt may have this prompt's number: then this one is of the sibling's payment, and its time.
         exchanged = (each.sent_at for each in self._siblings(prompt) if each.number_from_arrival)
@@ -327,7 +327,8 @@ class _Batch:
         """Not where it was given back after the fee had been waived, say: then all is as it should be."""
         if loose.free == loose.amount or prompt.row.fee in loose.pays:
             return False
-        return bool(loose.pays) or self._fee_states[prompt.row.fee] in OPEN_FEE
+        elsewhere = bool(loose.pays) and loose.names != prompt.row.fee
+        return elsewhere or self._fee_states[prompt.row.fee] in OPEN_FEE
 
     def _take_number(self, prompt: Working, item: Item, verdict: Verdict) -> uuid.UUID | None:
         """What a number means that is told of a prompt that is paid. Returns the receipt if it is not the prompt's.

@@ -70,7 +70,8 @@ class LooseReceipt:
     reference, or of whose prompt a trusted callback told it; None: neither. ``unreferenced``: no trusted report gave a
     reference (a till's, or a status alone). ``free``: what of it is neither applied, nor given back, nor promised to
     be. ``phone_shown``: as its reports show it; None: not at all. ``doubt``: how far ``paid_at`` may be off either way
-    (``pull.ZONE_DOUBT`` where only Pull told it). ``noticed``: C2B or Pull told it.
+    (``pull.ZONE_DOUBT`` where only Pull told it). ``noticed``: C2B or Pull told it. ``gone``: nothing of it waits, and
+    none is promised. ``others_prompt``: a fee that it pays had a prompt of its own then.
     """
 
     id: uuid.UUID
@@ -85,6 +86,8 @@ class LooseReceipt:
     unreferenced: bool = False
     doubt: timedelta = timedelta(0)
     noticed: bool = True
+    gone: bool = False
+    others_prompt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

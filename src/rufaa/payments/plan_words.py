@@ -16,7 +16,8 @@ REVIEW: Final[Mapping[Verdict, str]] = {
 REVIEW_ELSE: Final = "A callback reports a success that cannot be believed without another source."
 USED_OTHERWISE: Final = (
     "M-Pesa says that this prompt was paid. By all that is known that is receipt {number}, which somebody had given"
-    " back, or applied to another fee, before M-Pesa told whose it is. Look in the M-Pesa statement"
-    " whether it was one payment or two. If one: withdraw the refund, if that was not ordered yet, and apply the money,"
-    " or ask for the fee again, or waive it. If two: type in the other one's code."
+    " back, or applied to another fee, before M-Pesa told whose it is. Look in the M-Pesa statement whether it was one"
+    " payment or two. If two: type in the other one's code. If one: a refund that is not ordered yet can be withdrawn,"
+    " and the money applied; what went back is asked for again; what pays another fee stays there, and this fee is"
+    " waived, or the other's payer is asked."
 )

@@ -48,6 +48,7 @@ class Attempt:
     paid_at: datetime | None
     unapplied: bool  # its money came, and waits for a person
     fee_open: bool  # its fee is not settled
+    asked: bool  # it is paid although its fee is open, and a person is asked why
     held: bool  # it waits, since its account is on hold
     paybill: Paybill  # how its fee is paid by hand
 
@@ -59,7 +60,7 @@ class Attempt:
     def in_doubt(self) -> bool:
         """Money may have come for it, or came and was used for something else: a person looks, and nobody should pay
         again meanwhile."""
-        return self.state is PromptState.REVIEW or (self.state is PromptState.PAID and self.fee_open)
+        return self.state is PromptState.REVIEW or self.asked
 
     @property
     def again_at(self) -> datetime | None:
@@ -103,12 +104,8 @@ class Attempt:
                 return "The prompt was sent. Enter the M-Pesa PIN on the phone."
             case PromptState.UNKNOWN:
                 return "M-Pesa did not answer clearly; the phone may ring. It is being checked: do not send another."
-            case PromptState.PAID if self.fee_open:
-                return "M-Pesa says that it was paid, and the money was used for something else; a person is looking."
             case PromptState.PAID:
-                if self.unapplied:
-                    return "The money arrived after the fee was settled otherwise; finance will deal with it."
-                return f"Paid. M-Pesa receipt {self.receipt_number}." if self.receipt_number else "Paid."
+                return self._words_of_paid
             case PromptState.UNPAID:
                 return codes.in_plain_words(self.code)
             case PromptState.REFUSED:
@@ -119,6 +116,16 @@ class Attempt:
                 return f"No prompt was sent. {self.said}".strip()
             case PromptState.REVIEW:
                 return "M-Pesa has not told what became of this prompt; a person is looking."
+
+    @property
+    def _words_of_paid(self) -> str:
+        if self.asked:
+            return "M-Pesa says that it was paid, and the money was used for something else; a person is looking."
+        if self.fee_open:
+            return "It was paid, and the money was used for something else. The fee is open."
+        if self.unapplied:
+            return "The money arrived after the fee was settled otherwise; finance will deal with it."
+        return f"Paid. M-Pesa receipt {self.receipt_number}." if self.receipt_number else "Paid."
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +183,8 @@ def attempt(tx: Tx, prompt: uuid.UUID) -> Attempt:
 
 def _attempt(row: Mapping[str, Any]) -> Attempt:
     reads.note(reads.topic("fee", row["fee_id"]))
+    if row["asked_of"] is not None:
+        reads.note(reads.topic("tasks", row["asked_of"]))
     state = PromptState(row["state"])
     since = row["sent_at"] or row["created_at"]
     held = row["account_held"] and state is PromptState.CREATED
@@ -198,6 +207,7 @@ def _attempt(row: Mapping[str, Any]) -> Attempt:
         paid_at=row["paid_at"],
         unapplied=row["receipt_state"] == "unapplied",
         fee_open=FeeState(row["fee_state"]) in OPEN_FEE,
+        asked=row["asked_of"] is not None,
         held=held,
         paybill=_paybill(row),
     )

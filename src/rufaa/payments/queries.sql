@@ -17,6 +17,10 @@ WHERE fee.id = ANY(%(fees)s::uuid[])
 SELECT DISTINCT ON (prompt.fee_id)
     prompt.*, receipt.number AS receipt_number, receipt.paid_at, receipt.state AS receipt_state, rufaa_now() AS now,
     fee.state AS fee_state, fee.account_code, account.short_code, account.till_number,
+    CASE WHEN prompt.state = 'paid' AND fee.state IN ('due', 'deferred') THEN (
+        SELECT facility_id FROM task
+        WHERE task.prompt_id = prompt.id AND task.kind = 'contradiction' AND task.closed_at IS NULL LIMIT 1
+    ) END AS asked_of,
     prompt.account_id IN (SELECT account_id FROM account_hold WHERE released_at IS NULL) AS account_held
 FROM prompt JOIN fee ON fee.id = prompt.fee_id JOIN mpesa_account AS account ON account.id = prompt.account_id
 LEFT JOIN receipt ON receipt.prompt_id = prompt.id
@@ -27,6 +31,10 @@ ORDER BY prompt.fee_id, prompt.attempt DESC
 SELECT
     prompt.*, receipt.number AS receipt_number, receipt.paid_at, receipt.state AS receipt_state, rufaa_now() AS now,
     fee.state AS fee_state, fee.account_code, account.short_code, account.till_number,
+    CASE WHEN prompt.state = 'paid' AND fee.state IN ('due', 'deferred') THEN (
+        SELECT facility_id FROM task
+        WHERE task.prompt_id = prompt.id AND task.kind = 'contradiction' AND task.closed_at IS NULL LIMIT 1
+    ) END AS asked_of,
     prompt.account_id IN (SELECT account_id FROM account_hold WHERE released_at IS NULL) AS account_held
 FROM prompt JOIN fee ON fee.id = prompt.fee_id JOIN mpesa_account AS account ON account.id = prompt.account_id
 LEFT JOIN receipt ON receipt.prompt_id = prompt.id
@@ -37,6 +45,10 @@ ORDER BY prompt.attempt DESC
 SELECT
     prompt.*, receipt.number AS receipt_number, receipt.paid_at, receipt.state AS receipt_state, rufaa_now() AS now,
     fee.state AS fee_state, fee.account_code, account.short_code, account.till_number,
+    CASE WHEN prompt.state = 'paid' AND fee.state IN ('due', 'deferred') THEN (
+        SELECT facility_id FROM task
+        WHERE task.prompt_id = prompt.id AND task.kind = 'contradiction' AND task.closed_at IS NULL LIMIT 1
+    ) END AS asked_of,
     prompt.account_id IN (SELECT account_id FROM account_hold WHERE released_at IS NULL) AS account_held
 FROM prompt JOIN fee ON fee.id = prompt.fee_id JOIN mpesa_account AS account ON account.id = prompt.account_id
 LEFT JOIN receipt ON receipt.prompt_id = prompt.id

@@ -19,7 +19,7 @@ from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.money import Money
 from rufaa.payments.machine import LIVE, FeeState, PromptState, Verdict
-from rufaa.payments.paid_when import life
+from rufaa.payments.paid_when import LATEST, life
 from rufaa.payments.plan import plan
 from rufaa.payments.plan_rows import FeeRow, Item, LooseReceipt, NewReceipt, NumberFound, Plan, PromptRow, Sibling
 from rufaa.phone import Phone
@@ -114,7 +114,10 @@ def _lock_loose(
     }
     found = tx.rows(_SQL["lock_loose"], wanted)
     used = [row["id"] for row in found if row["free_cents"] < row["amount_cents"]]
-    pays = dict(tx.tuples(_SQL["applications"], {"receipts": used})) if used else {}
+    pays: dict[uuid.UUID, dict[uuid.UUID, bool]] = {}
+    if used:
+        for row in tx.rows(_SQL["applications"], {"receipts": used, "life": LATEST}):
+            pays.setdefault(row["receipt_id"], {})[row["fee_id"]] = row["has_prompt"]
     return [
         LooseReceipt(
             id=row["id"],
@@ -129,6 +132,8 @@ def _lock_loose(
             unreferenced=row["account_reference"] == "",
             doubt=ZONE_DOUBT if row["only_pulled"] else timedelta(0),
             noticed=row["noticed"],
+            gone=row["gone"],
+            others_prompt=any(pays.get(row["id"], {}).values()),
         )
         for row in found
     ]

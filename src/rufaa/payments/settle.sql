@@ -63,7 +63,7 @@ JOIN receipt ON receipt.account_id = silent.account AND receipt.amount_cents = s
 -- name: lock_loose
 -- Receipts without prompt that the prompts of the batch could adopt (plan.plan says which).
 SELECT receipt.id, receipt.account_id, receipt.amount_cents, receipt.number, receipt.paid_at, receipt.names_id,
-    receipt.free_cents, receipt.phone_shown, receipt.account_reference,
+    receipt.free_cents, receipt.phone_shown, receipt.account_reference, receipt.state <> 'unapplied' AS gone,
     coalesce(told.only_pulled, false) AS only_pulled, coalesce(told.noticed, false) AS noticed
 FROM receipt CROSS JOIN LATERAL (
     SELECT bool_and(channel IN ('pull', 'typed')) AS only_pulled, bool_or(channel IN ('c2b', 'pull')) AS noticed FROM evidence
@@ -83,8 +83,13 @@ ORDER BY receipt.id
 FOR NO KEY UPDATE OF receipt
 
 -- name: applications
--- After the lock: who held it may have applied the money.
-SELECT receipt_id, array_agg(fee_id) AS fees FROM application WHERE receipt_id = ANY(%(receipts)s::uuid[]) GROUP BY 1
+-- After the lock: who held it may have applied the money. And whether a prompt of such a fee can be what brought it.
+SELECT receipt_id, fee_id, EXISTS (
+    SELECT FROM prompt JOIN receipt ON receipt.id = receipt_id
+    WHERE prompt.fee_id = application.fee_id
+        AND receipt.paid_at BETWEEN prompt.sent_at AND prompt.sent_at + %(life)s::interval
+) AS has_prompt
+FROM application WHERE receipt_id = ANY(%(receipts)s::uuid[])
 
 -- name: adopt
 UPDATE receipt SET prompt_id = new.prompt, paid_at = coalesce(receipt.paid_at, new.paid_at)
