@@ -460,6 +460,7 @@ def _loose(world: World, row: Receipt) -> LooseReceipt:
         free=row.holding.free,
         phone_shown="2547 ***** 149",
         unreferenced=not row.names,
+        gone=row.holding.state is not ReceiptState.UNAPPLIED,
     )
 
 

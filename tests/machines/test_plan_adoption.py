@@ -253,6 +253,22 @@ def test_of_several_a_query_adopts_one_that_waits_before_one_that_pays_another_f
     assert (decided.paid_fees, decided.tasks) == ([FEES[0]], [])
 
 
+def test_of_several_a_query_adopts_one_that_names_its_fee_before_one_that_names_none_and_waits() -> None:
+    """It was given back, since its fee had been cancelled; the other is of another fee, which it has yet to pay."""
+    named = loose(pays=frozenset(), gone=True)
+    waits = loose(
+        id=OTHER,
+        number=number_of(2),
+        pays=frozenset(),
+        names=None,
+        unreferenced=True,
+        free=AMOUNT,
+        paid_at=SENT + timedelta(seconds=80),
+    )
+
+    assert decide(query(1), receipts=(waits, named), state=FeeState.WAIVED).adopted[0].receipt == LOOSE
+
+
 def test_the_number_that_a_callback_told_alone_is_not_believed_of_money_that_pays_another_fee() -> None:
     told = prompt(asked_number=number_of(1))
     elsewhere = loose(pays=frozenset([FEES[1]]), names=None)

@@ -254,7 +254,7 @@ class _Batch:
             fitting,
             key=lambda loose: (
                 loose.number != prompt.asked_number,
-                loose.free != loose.amount and prompt.row.fee not in loose.pays,
+                loose.free != loose.amount and prompt.row.fee not in {loose.names, *loose.pays},
                 abs(loose.paid_at - sent_at) if loose.paid_at is not None and sent_at is not None else timedelta.max,
                 loose.number,
             ),

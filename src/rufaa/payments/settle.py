@@ -19,7 +19,7 @@ from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.money import Money
 from rufaa.payments.machine import LIVE, FeeState, PromptState, Verdict
-from rufaa.payments.paid_when import LATEST, life
+from rufaa.payments.paid_when import CLOCKS_ALIKE, LATEST, life
 from rufaa.payments.plan import plan
 from rufaa.payments.plan_rows import FeeRow, Item, LooseReceipt, NewReceipt, NumberFound, Plan, PromptRow, Sibling
 from rufaa.phone import Phone
@@ -116,7 +116,7 @@ def _lock_loose(
     used = [row["id"] for row in found if row["free_cents"] < row["amount_cents"]]
     pays: dict[uuid.UUID, dict[uuid.UUID, bool]] = {}
     if used:
-        for row in tx.rows(_SQL["applications"], {"receipts": used, "life": LATEST}):
+        for row in tx.rows(_SQL["applications"], {"receipts": used, "before": CLOCKS_ALIKE, "after": LATEST}):
             pays.setdefault(row["receipt_id"], {})[row["fee_id"]] = row["has_prompt"]
     return [
         LooseReceipt(

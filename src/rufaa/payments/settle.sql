@@ -87,7 +87,7 @@ FOR NO KEY UPDATE OF receipt
 SELECT receipt_id, fee_id, EXISTS (
     SELECT FROM prompt JOIN receipt ON receipt.id = receipt_id
     WHERE prompt.fee_id = application.fee_id
-        AND receipt.paid_at BETWEEN prompt.sent_at AND prompt.sent_at + %(life)s::interval
+        AND receipt.paid_at BETWEEN prompt.sent_at - %(before)s::interval AND prompt.sent_at + %(after)s::interval
 ) AS has_prompt
 FROM application WHERE receipt_id = ANY(%(receipts)s::uuid[])
 
