@@ -52,6 +52,19 @@ def loose(**other: Any) -> LooseReceipt:
     return LooseReceipt(**(said | other))
 
 
+def waiting() -> LooseReceipt:
+    """Other money of the same phone, which names no fee and pays none."""
+    return loose(
+        id=OTHER,
+        number=number_of(2),
+        pays=frozenset(),
+        names=None,
+        unreferenced=True,
+        free=AMOUNT,
+        paid_at=SENT + timedelta(seconds=80),
+    )
+
+
 def prompt(**other: Any) -> PromptRow:
     return replace(prompt_row(1), sent_at=SENT, **other)
 
@@ -237,17 +250,8 @@ def test_of_several_a_query_adopts_the_one_that_a_callback_told_else_the_nearest
 def test_of_several_a_query_adopts_one_that_waits_before_one_that_pays_another_fee() -> None:
     """Two payments of one phone, by hand and by the prompt, need no person then."""
     by_hand = loose(pays=frozenset([FEES[1]]), names=None, unreferenced=True)
-    waits = loose(
-        id=OTHER,
-        number=number_of(2),
-        pays=frozenset(),
-        names=None,
-        unreferenced=True,
-        free=AMOUNT,
-        paid_at=SENT + timedelta(seconds=80),
-    )
 
-    decided = decide(query(1), receipts=(by_hand, waits), state=FeeState.DUE)
+    decided = decide(query(1), receipts=(by_hand, waiting()), state=FeeState.DUE)
 
     assert decided.adopted == [Adopted(OTHER, PROMPT, None, FEES[0], AMOUNT)]
     assert (decided.paid_fees, decided.tasks) == ([FEES[0]], [])
@@ -256,17 +260,8 @@ def test_of_several_a_query_adopts_one_that_waits_before_one_that_pays_another_f
 def test_of_several_a_query_adopts_one_that_names_its_fee_before_one_that_names_none_and_waits() -> None:
     """It was given back, since its fee had been cancelled; the other is of another fee, which it has yet to pay."""
     named = loose(pays=frozenset(), gone=True)
-    waits = loose(
-        id=OTHER,
-        number=number_of(2),
-        pays=frozenset(),
-        names=None,
-        unreferenced=True,
-        free=AMOUNT,
-        paid_at=SENT + timedelta(seconds=80),
-    )
 
-    assert decide(query(1), receipts=(waits, named), state=FeeState.WAIVED).adopted[0].receipt == LOOSE
+    assert decide(query(1), receipts=(waiting(), named), state=FeeState.WAIVED).adopted[0].receipt == LOOSE
 
 
 def test_the_number_that_a_callback_told_alone_is_not_believed_of_money_that_pays_another_fee() -> None:
