@@ -460,7 +460,7 @@ def test_money_that_is_applied_to_another_fee_while_a_query_says_paid_is_not_tak
     referral, prompt = sent(world)
     other = world.waiting()
     arrives(notice(world))
-    (receipt,) = (row["id"] for row in rows("SELECT id FROM receipt"))
+    receipt = value("SELECT id FROM receipt")
     unit(lambda tx: referrals.propose_exemption(tx, world.admin, referral, kind=FeeEvent.WAIVE, reason="poor"))
     waives(world, referral)
     with racers.gate("SELECT FROM receipt FOR UPDATE") as waiting:

@@ -311,9 +311,8 @@ class Oracle:
         for row in rows["receipt"]:
             if row["state"] == "unapplied" and row["id"] not in tasks and not row["promised"]:
                 self.violate(f"receipt {row['id']} waits, and nobody knows")
-        asked = {
-            row["prompt_id"] for row in rows["asked"]
-        }  # of money that somebody used before M-Pesa told whose it is
+        # Whose money somebody used before M-Pesa told whose it is: a person knows of it.
+        asked = {row["prompt_id"] for row in rows["asked"]}
         paid_fees = {row["fee_id"] for row in rows["prompt"] if row["state"] == "paid" and row["id"] not in asked}
         for row in rows["fee"]:
             if row["id"] in paid_fees and row["state"] == "due":

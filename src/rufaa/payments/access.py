@@ -26,7 +26,7 @@ from rufaa.db.failpoints import Step, around
 from rufaa.facilities.models import MpesaAccount
 from rufaa.facilities.operations import credentials_of
 
-if TYPE_CHECKING:  # who only locks an account, as every command does, needs no HTTP client: a third of a start
+if TYPE_CHECKING:  # who only locks an account, as every command does, needs no HTTP client: it is a tenth of a start
     from rufaa.daraja.client import Daraja
 
 T = TypeVar("T")
