@@ -59,7 +59,8 @@ _UNDER_WAY: Final = """
 SELECT EXISTS (SELECT FROM prompt WHERE next_at IS NOT NULL OR lease_until IS NOT NULL)
     OR EXISTS (SELECT FROM refund WHERE next_at IS NOT NULL OR lease_until IS NOT NULL)
     OR EXISTS (SELECT FROM inbox WHERE settled_at IS NULL)
-    OR EXISTS (SELECT FROM stray WHERE next_at IS NOT NULL) AS under_way
+    OR EXISTS (SELECT FROM stray WHERE next_at IS NOT NULL)
+    OR EXISTS (SELECT FROM task WHERE facility_id IS NULL AND closed_at IS NULL) AS under_way
 """
 
 
@@ -259,7 +260,8 @@ class Simulation:
             self.oracle.complain(f"visit {number}: {error!r}")
 
     def _all_is_told(self) -> bool:
-        """Nothing is under way, here or at Safaricom. Claims that nobody confirmed are asked about for a day."""
+        """Nothing is under way, here or at Safaricom, and the operator has said of each task whose it is. Claims that
+        nobody confirmed are asked about for a day."""
         if getattr(self.engine.clock, "_timers", True):
             return False
         (row,) = self.hub.quietly(lambda: unit(lambda tx: tx.rows(_UNDER_WAY)))
