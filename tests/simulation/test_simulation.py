@@ -36,7 +36,7 @@ def test_what_failed_once_fails_no_more(database_url: str, seed: int, payments: 
     assert outcome.ok, failed(outcome)
 
 
-@pytest.mark.parametrize(("seed", "payments"), [(1, 60), (2, 60)])
+@pytest.mark.parametrize(("seed", "payments"), [(1, 80)])
 def test_a_town_under_all_faults_loses_no_shilling(database_url: str, seed: int, payments: int) -> None:
     outcome = run(seed, payments)
 
@@ -46,7 +46,7 @@ def test_a_town_under_all_faults_loses_no_shilling(database_url: str, seed: int,
 
 
 def test_one_seed_is_one_story_statement_by_statement(database_url: str) -> None:
-    first, again, other = run(3, 6), run(3, 6), run(4, 6)
+    first, again, other = run(3, 6), run(3, 6), run(4, 1)
 
     assert (first.trace, first.steps) == (again.trace, again.steps)
     assert other.trace != first.trace
