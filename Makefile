@@ -31,10 +31,12 @@ endif
 # parent, and the shell's, whose $$PPID it is.
 SERVE := RUFAA_DIE_WITH_PARENT=$$PPID exec "$(PYTHON_BIN)" -m rufaa
 
-# Left out by test-fast: what starts browsers, Node, or whole servers as processes.
-SLOW := --ignore=tests/supervise --ignore=tests/embedded --ignore=tests/clients --ignore-glob='*/tests/journeys/test_seed_*' \
-	--ignore-glob='*/tests/journeys/test_demo_*' --ignore-glob='*/tests/journeys/test_handset_*' \
-	--ignore-glob='*/tests/typed/test_typed_page*' --ignore-glob='*/test_simulator_handset_browser*' --ignore-glob='*_pictures.py'
+# Left out by test-fast: browsers, Node, and whole servers as processes.
+SLOW := -m 'not browser' --ignore=tests/supervise --ignore=tests/embedded --ignore=tests/clients --ignore=tests/crashes \
+	--ignore=tests/live --ignore=tests/backup --ignore-glob='tests/journeys/test_seed_*' \
+	--ignore-glob='tests/journeys/test_demo_*' --ignore-glob='tests/journeys/test_handset_*' \
+	--ignore-glob='tests/typed/test_typed_page*' --ignore-glob='*_browser.py' --ignore-glob='*_pictures.py' \
+	--ignore-glob='*_processes.py'
 
 .PHONY: help demo run test test-fast sim bench bench-growth bench-live bench-pages sabotage check format docs schema pictures lock clean env env-dev env-uv
 
