@@ -40,7 +40,7 @@ _OVERDUE: Final = "the last query of the schedule knew nothing, or there is no i
 _DOUBTED: Final = "a report of success that cannot be believed as it is; opens a task, and a query is made at once"
 _APPLIED: Final = "the fee is open, on the same account, and paid whole by the commit: the triggers look"
 _EARLIER: Final = "this order was not taken, but one before may have been: nothing is known"
-_FAILED: Final = "a trusted callback, or two queries after the prompt's life of 90 s"
+_FAILED: Final = "a trusted callback, or a second query that says so, after the prompt's life of 90 s"
 
 # (machine, event) → what the edge needs and does; (machine, from, event) where that differs.
 WHY: Final[Mapping[tuple[str, ...], str]] = {
