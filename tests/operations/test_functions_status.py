@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from races.arranged import arrives, code_of, notice
 from rufaa import clock
 from rufaa.db.atomic import unit
 from rufaa.facilities.queries import Actor
@@ -145,6 +146,24 @@ def test_a_prompt_whose_money_was_used_otherwise_wants_a_reason(world: World, ga
     )
     world.ask(referral)
     assert status(gateway, world.admin, referralId=referral)["live"] is True
+    check_books()
+
+
+def test_a_prompt_whose_money_pays_something_else_does_not_say_that_it_paid_the_fee(
+    world: World, gateway: Running
+) -> None:
+    """What pays it came by hand then."""
+    referral, prompt = world.prompted(RINGS)
+    sent(prompt)
+    use_otherwise(world, prompt)
+    arrives(notice(world, reference=code_of(referral)))
+
+    told = status(gateway, world.admin, referralId=referral)
+
+    assert (told["feeStatus"], told["message"]) == (
+        "paid",
+        "It was paid, and the money was given back or pays something else.",
+    )
     check_books()
 
 

@@ -17,7 +17,7 @@ from rufaa.daraja import codes
 from rufaa.db.atomic import unit
 from rufaa.ingest.loop import settle_inbox
 from rufaa.payments import hold
-from rufaa.payments.machine import MACHINES, FeeEvent, PromptEvent
+from rufaa.payments.machine import MACHINES, FeeEvent, PromptEvent, PromptState
 from rufaa.paypage import words
 from rufaa.referrals import operations as referrals
 from rufaa.referrals.machine import Priority, Status
@@ -166,6 +166,25 @@ def test_who_paid_with_money_that_was_used_otherwise_is_not_asked_again(world: W
     use_otherwise(world, prompt)
 
     text = says(link_of(referral), "M-Pesa says that you paid, but the money is not with this referral.")
+
+    assert "Do not pay again until this changes." in text
+    assert "Ask this phone" not in text
+
+
+@pytest.mark.parametrize("doubt", ["in review", "used otherwise"])
+def test_nobody_pays_again_while_a_person_looks_at_an_earlier_prompt(world: World, doubt: str) -> None:
+    """It failed first, as did the one after it: then M-Pesa says that it was paid."""
+    referral, first = world.prompted()
+    turn(first, *FAILED, code="1037")
+    turn(world.ask(referral), *FAILED, code="1032")
+    if doubt == "in review":
+        turn(first, (PromptEvent.DOUBTED, PromptState.REVIEW))
+        line = "M-Pesa has not told us yet what became of your payment."
+    else:
+        use_otherwise(world, first)
+        line = "M-Pesa says that you paid, but the money is not with this referral."
+
+    text = says(link_of(referral), line)
 
     assert "Do not pay again until this changes." in text
     assert "Ask this phone" not in text

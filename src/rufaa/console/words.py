@@ -98,6 +98,7 @@ _SAID: Final = (
     gettext_noop("The money arrived after the fee was settled otherwise; finance will deal with it."),
     gettext_noop("M-Pesa says that it was paid, and the money was used for something else; a person is looking."),
     gettext_noop("It was paid, and the money was used for something else. The fee is open."),
+    gettext_noop("It was paid, and the money was given back or pays something else."),
     gettext_noop("Paid."),
     gettext_noop("M-Pesa has not told what became of this prompt; a person is looking."),
     gettext_noop("The payment was made."),

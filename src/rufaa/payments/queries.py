@@ -47,6 +47,7 @@ class Attempt:
     receipt_number: str | None
     paid_at: datetime | None
     unapplied: bool  # its money came, and waits for a person
+    pays: bool  # its money pays its fee, or did before it went back
     fee_open: bool  # its fee is not settled
     asked: bool  # it is paid although its fee is open, and a person is asked why
     held: bool  # it waits, since its account is on hold
@@ -125,6 +126,8 @@ class Attempt:
             return "It was paid, and the money was used for something else. The fee is open."
         if self.unapplied:
             return "The money arrived after the fee was settled otherwise; finance will deal with it."
+        if not self.pays:
+            return "It was paid, and the money was given back or pays something else."
         return f"Paid. M-Pesa receipt {self.receipt_number}." if self.receipt_number else "Paid."
 
 
@@ -139,6 +142,8 @@ class Summary:
     paid: bool
     sent: int  # prompts that went out
     last: Attempt | None
+    in_review: bool  # M-Pesa does not tell what became of one of its prompts
+    asked: bool  # one of its prompts is paid although it is open, and a person is asked why
     proposal: Mapping[str, Any] | None  # an open proposal to waive or defer: kind, reason, by
     paybill: Paybill  # how it is paid by hand
     held: bool  # prompts of its account are on hold
@@ -158,6 +163,8 @@ def summaries(tx: Tx, fees: Sequence[uuid.UUID]) -> dict[uuid.UUID, Summary]:
             paid=row["state"] == FeeState.PAID,
             sent=row["sent"],
             last=last.get(row["id"]),
+            in_review=row["in_review"] is not None,
+            asked=_is_asked(row),
             proposal=None
             if row["proposed_by"] is None
             else {"kind": row["proposed_kind"], "reason": row["proposed_reason"], "by": row["proposed_by"]},
@@ -183,8 +190,6 @@ def attempt(tx: Tx, prompt: uuid.UUID) -> Attempt:
 
 def _attempt(row: Mapping[str, Any]) -> Attempt:
     reads.note(reads.topic("fee", row["fee_id"]))
-    if row["asked_of"] is not None:
-        reads.note(reads.topic("tasks", row["asked_of"]))
     state = PromptState(row["state"])
     since = row["sent_at"] or row["created_at"]
     held = row["account_held"] and state is PromptState.CREATED
@@ -206,11 +211,19 @@ def _attempt(row: Mapping[str, Any]) -> Attempt:
         receipt_number=row["receipt_number"],
         paid_at=row["paid_at"],
         unapplied=row["receipt_state"] == "unapplied",
+        pays=row["pays"] is not None,
         fee_open=FeeState(row["fee_state"]) in OPEN_FEE,
-        asked=row["asked_of"] is not None,
+        asked=_is_asked(row),
         held=held,
         paybill=_paybill(row),
     )
+
+
+def _is_asked(row: Mapping[str, Any]) -> bool:
+    whom = row["asked_of"]
+    if whom is not None:
+        reads.note(reads.topic("tasks", whom))
+    return whom is not None
 
 
 def _paybill(row: Mapping[str, Any]) -> Paybill:

@@ -5,6 +5,12 @@ SELECT
      FROM application JOIN receipt ON receipt.id = application.receipt_id
      WHERE application.fee_id = fee.id) AS receipt_number,
     (SELECT count(*) FROM prompt WHERE prompt.fee_id = fee.id AND prompt.sent_at IS NOT NULL) AS sent,
+    (SELECT true FROM prompt WHERE prompt.fee_id = fee.id AND prompt.state = 'review' LIMIT 1) AS in_review,
+    CASE WHEN fee.state IN ('due', 'deferred') THEN (
+        SELECT task.facility_id FROM prompt JOIN task ON task.prompt_id = prompt.id
+        WHERE prompt.fee_id = fee.id AND prompt.state = 'paid'
+            AND task.kind = 'contradiction' AND task.closed_at IS NULL LIMIT 1
+    ) END AS asked_of,
     fee.account_code, account.short_code, account.till_number,
     fee.account_id IN (SELECT account_id FROM account_hold WHERE released_at IS NULL) AS account_held,
     exemption.kind AS proposed_kind, exemption.reason AS proposed_reason, exemption.proposed_by
@@ -21,6 +27,8 @@ SELECT DISTINCT ON (prompt.fee_id)
         SELECT facility_id FROM task
         WHERE task.prompt_id = prompt.id AND task.kind = 'contradiction' AND task.closed_at IS NULL LIMIT 1
     ) END AS asked_of,
+    (SELECT true FROM application
+     WHERE application.receipt_id = receipt.id AND application.fee_id = prompt.fee_id LIMIT 1) AS pays,
     prompt.account_id IN (SELECT account_id FROM account_hold WHERE released_at IS NULL) AS account_held
 FROM prompt JOIN fee ON fee.id = prompt.fee_id JOIN mpesa_account AS account ON account.id = prompt.account_id
 LEFT JOIN receipt ON receipt.prompt_id = prompt.id
@@ -35,6 +43,8 @@ SELECT
         SELECT facility_id FROM task
         WHERE task.prompt_id = prompt.id AND task.kind = 'contradiction' AND task.closed_at IS NULL LIMIT 1
     ) END AS asked_of,
+    (SELECT true FROM application
+     WHERE application.receipt_id = receipt.id AND application.fee_id = prompt.fee_id LIMIT 1) AS pays,
     prompt.account_id IN (SELECT account_id FROM account_hold WHERE released_at IS NULL) AS account_held
 FROM prompt JOIN fee ON fee.id = prompt.fee_id JOIN mpesa_account AS account ON account.id = prompt.account_id
 LEFT JOIN receipt ON receipt.prompt_id = prompt.id
@@ -49,6 +59,8 @@ SELECT
         SELECT facility_id FROM task
         WHERE task.prompt_id = prompt.id AND task.kind = 'contradiction' AND task.closed_at IS NULL LIMIT 1
     ) END AS asked_of,
+    (SELECT true FROM application
+     WHERE application.receipt_id = receipt.id AND application.fee_id = prompt.fee_id LIMIT 1) AS pays,
     prompt.account_id IN (SELECT account_id FROM account_hold WHERE released_at IS NULL) AS account_held
 FROM prompt JOIN fee ON fee.id = prompt.fee_id JOIN mpesa_account AS account ON account.id = prompt.account_id
 LEFT JOIN receipt ON receipt.prompt_id = prompt.id

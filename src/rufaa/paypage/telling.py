@@ -107,11 +107,11 @@ def _open(money: Summary, now: datetime) -> Telling:
     if last is not None and last.live:
         return _live(last)
     amount = {"amount": words.money(money.amount)}
-    if last is not None and last.in_doubt:
+    if money.in_review or money.asked:
         line = (
-            _("M-Pesa has not told us yet what became of your payment.")
-            if last.state is PromptState.REVIEW
-            else _("M-Pesa says that you paid, but the money is not with this referral.")
+            _("M-Pesa says that you paid, but the money is not with this referral.")
+            if money.asked
+            else _("M-Pesa has not told us yet what became of your payment.")
         )
         return Telling(
             line, _("A person is looking. Do not pay again until this changes."), Tone.BAD, open=True, doubt=True
