@@ -23,7 +23,8 @@ SELECT receipt.id, receipt.account_id, receipt.amount_cents, fee.account_code, p
               AND other.payer_phone = prompt.payer_phone -- a fee's prompts all have its account and amount
               AND theirs.number IS NOT NULL AND other.sent_at IS NOT NULL
               AND (SELECT evidence.id FROM evidence
-                   WHERE evidence.prompt_id = other.id AND evidence.receipt_number = theirs.number LIMIT 1) IS NULL
+                   WHERE evidence.prompt_id = other.id AND evidence.receipt_number = theirs.number
+                       AND evidence.verdict = 'confirms' LIMIT 1) IS NULL
     ) AS exchanged
 FROM receipt JOIN prompt ON prompt.id = receipt.prompt_id JOIN fee ON fee.id = prompt.fee_id
 WHERE receipt.number IS NULL AND (

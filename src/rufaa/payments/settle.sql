@@ -6,6 +6,7 @@ FOR NO KEY UPDATE
 
 -- name: lock_prompts
 -- What is only asked for whether it is there is asked with LIMIT 1: of EXISTS PostgreSQL may make a hash of all evidence.
+-- A number is an arrival's as long as no callback that was believed has told it: what anybody else names is not its own.
 SELECT
     prompt.id, prompt.fee_id, prompt.account_id, prompt.state, prompt.amount_cents, prompt.payer_phone,
     prompt.checkout_request_id, prompt.merchant_request_id, prompt.unpaid_queries,
@@ -19,7 +20,8 @@ SELECT
               WHERE evidence.prompt_id = prompt.id AND evidence.result_code = '0' LIMIT 1), false) AS success_claimed,
     coalesce((SELECT (
         SELECT evidence.id FROM evidence
-        WHERE evidence.prompt_id = prompt.id AND evidence.receipt_number = receipt.number LIMIT 1
+        WHERE evidence.prompt_id = prompt.id AND evidence.receipt_number = receipt.number
+            AND evidence.verdict = 'confirms' LIMIT 1
     ) IS NULL FROM receipt WHERE receipt.prompt_id = prompt.id AND receipt.number IS NOT NULL), false)
         AS number_from_arrival
 FROM prompt WHERE prompt.id = ANY(%(prompts)s::uuid[])
@@ -32,7 +34,8 @@ SELECT prompt.id AS of, other.id, receipt.id AS receipt, other.sent_at,
     receipt.id IS NOT NULL AND receipt.number IS NULL AS awaits_number,
     receipt.number IS NOT NULL AND (
         SELECT evidence.id FROM evidence
-        WHERE evidence.prompt_id = other.id AND evidence.receipt_number = receipt.number LIMIT 1
+        WHERE evidence.prompt_id = other.id AND evidence.receipt_number = receipt.number
+            AND evidence.verdict = 'confirms' LIMIT 1
     ) IS NULL AS number_from_arrival
 FROM prompt
 JOIN prompt AS other ON other.fee_id = prompt.fee_id AND other.id <> prompt.id
