@@ -140,13 +140,13 @@ class _Batch:
             assert event is not None
             self._move(prompt, decision.state, event, item, verdict)
         elif isinstance(decision, Refused):
-            self._ask_person("contradiction", prompt, decision.why)
+            self._ask("contradiction", prompt, None, decision.why)
         elif prompt.state is PromptState.PAID and _contradicts(item.report, verdict):
-            self._ask_person("contradiction", prompt, "It is paid, and a later report says otherwise.")
+            self._ask("contradiction", prompt, None, "It is paid, and a later report says otherwise.")
         self._learn_ids(prompt, item.report, verdict)
         told = self._take_number(prompt, item, verdict)
         if verdict is Verdict.NUMBER_TAKEN:
-            self._ask_person("contradiction", prompt, "It reports the receipt of another payment.")
+            self._ask("contradiction", prompt, None, "It reports the receipt of another payment.")
         if item.report.channel is Channel.QUERY and verdict in {Verdict.FAILS, Verdict.FAILS_FOR_NOW}:
             prompt.unpaid_queries += 1
         if verdict is Verdict.ASK and _claims_success(item.report):
@@ -346,8 +346,8 @@ class _Batch:
         if prompt.number == number:
             prompt.number_from_arrival = prompt.number_from_arrival and verdict is not Verdict.CONFIRMS
         elif owner is not None:
-            self._ask_person(
-                "contradiction", prompt, "It reports the receipt of money that is in the books without it."
+            self._ask(
+                "contradiction", prompt, owner, "It reports the receipt of money that is in the books without it."
             )
             return owner
         elif prompt.number is None and verdict is not Verdict.CONFIRMS:
@@ -359,7 +359,7 @@ class _Batch:
         elif prompt.number_from_arrival and verdict is Verdict.CONFIRMS:
             return self._book_apart(prompt, item, number)
         else:
-            self._ask_person("contradiction", prompt, "Two receipt numbers are reported for one prompt.")
+            self._ask("contradiction", prompt, None, "Two receipt numbers are reported for one prompt.")
         return None
 
     def _book_apart(self, prompt: Working, item: Item, number: str) -> uuid.UUID:
@@ -369,6 +369,7 @@ class _Batch:
         that nobody told of before.
         """
         fee = self._fees[prompt.row.fee]
+        taken = f"Its callback tells of receipt {number}, and {prompt.number} was taken for it:"
         swapped = next((each for each in self._siblings(prompt) if each.awaits_number), None)
         if swapped is not None and swapped.receipt is not None:
             self._plan.numbers.append(NumberFound(swapped.receipt, number, item.paid_at))
@@ -377,10 +378,7 @@ class _Batch:
             working = self._prompts.get(swapped.prompt)
             if working is not None:
                 working.number, working.number_from_arrival = number, True
-            why = (
-                f"Its callback tells of receipt {number}, and {prompt.number} was taken for it: they may be exchanged."
-            )
-            self._plan.tasks.append(NewTask("contradiction", fee.id, fee.payee, prompt.row.id, prompt.receipt, why))
+            self._ask_person("contradiction", prompt, f"{taken} they may be exchanged.")
             return swapped.receipt
         amount, account = prompt.row.amount, prompt.row.account
         pays = self._fee_that_takes(prompt, amount)  # where the other money was used for something else
@@ -408,18 +406,21 @@ class _Batch:
             free=Money(0) if pays else amount,
             phone_shown=item.report.phone_shown,
         )
-        doubt = f"Its callback tells of receipt {number}, and {prompt.number} was taken for it: both are in the books."
-        self._plan.tasks.append(NewTask("contradiction", fee.id, fee.payee, prompt.row.id, receipt.id, doubt))
+        self._ask("contradiction", prompt, receipt.id, f"{taken} both are in the books.")
         if pays is not None:
             self._pay(pays)
         else:
             waits = f"{amount} arrived for a fee that is {self._fee_states[fee.id]}."
-            self._plan.tasks.append(NewTask("unapplied", fee.id, fee.payee, prompt.row.id, receipt.id, waits))
+            self._ask("unapplied", prompt, receipt.id, waits)
         return receipt.id
 
     def _ask_person(self, kind: str, prompt: Working, why: str) -> None:
+        self._ask(kind, prompt, prompt.receipt, why)
+
+    def _ask(self, kind: str, prompt: Working, receipt: uuid.UUID | None, why: str) -> None:
+        """One open task of a kind for each receipt: what speaks against the prompt's own has to be seen, too."""
         fee = self._fees[prompt.row.fee]
-        self._plan.tasks.append(NewTask(kind, fee.id, fee.payee, prompt.row.id, prompt.receipt, why))
+        self._plan.tasks.append(NewTask(kind, fee.id, fee.payee, prompt.row.id, receipt, why))
 
 
 def _claims_success(report: Report) -> bool:
