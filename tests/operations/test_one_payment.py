@@ -25,12 +25,13 @@ from races.arranged import (
     settles,
 )
 from rufaa.daraja.pull import ZONE_DOUBT
-from rufaa.db.atomic import unit
-from rufaa.payments import unapplied
+from rufaa.db.atomic import Tx, unit
+from rufaa.money import Money
+from rufaa.payments import refunds, unapplied
 from rufaa.payments.machine import Channel, Report
 from rufaa.payments.plan_rows import Item
 from rufaa.referrals.operations import fees_paid
-from support import World, advance, check_books, execute, open_tasks, receipts, rows
+from support import RINGS, World, advance, check_books, execute, open_tasks, receipts, rows, value
 
 ORDERS = list(permutations(("notice", "query", "callback")))
 SOON = timedelta(seconds=100)
@@ -152,4 +153,62 @@ def test_money_that_pays_a_fee_which_had_a_prompt_then_is_taken_for_no_other_pro
     assert sorted(receipts()) == sorted([(NUMBER, "applied"), (OTHER, "applied")])
     assert (world.status(first), world.status(second)) == ("paid", "paid")
     assert open_tasks() == []
+    check_books()
+
+
+def test_what_somebody_named_by_a_prompt_is_not_the_number_of_its_own_callback(world: World) -> None:
+    """Who knows the prompt's address names money that came by hand, and the query says only that it is paid."""
+    referral, prompt = sent(world)
+    arrives(notice(world))
+    forged = callback(prompt)
+    settles(replace(forged, report=replace(forged.report, trusted=False)))
+    settles(query(prompt))
+    assert (receipts(), world.status(referral)) == ([(NUMBER, "applied")], "paid")
+
+    settles(callback(prompt, OTHER))
+
+    assert sorted(receipts()) == sorted([(NUMBER, "applied"), (OTHER, "unapplied")])
+    assert open_tasks() == ["contradiction", "unapplied"]
+    check_books()
+
+
+@pytest.mark.parametrize("later", ["failed", "of other money"])
+def test_a_report_that_answers_what_is_asked_about_used_money_is_seen(world: World, later: str) -> None:
+    """Else finance would decide whether it was one payment or two without it."""
+    _referral, prompt = sent(world)
+    by_hand = world.waiting()
+    arrives(notice(world))
+    applied(world, by_hand)
+    settles(query(prompt))
+    assert open_tasks() == ["contradiction"]
+    arrives(notice(world, OTHER, "RENT"))
+
+    settles(
+        Item(prompt, Report(channel=Channel.CALLBACK, result_code="1032", trusted=True))
+        if later == "failed"
+        else callback(prompt, OTHER)
+    )
+
+    assert open_tasks() == ["contradiction", "contradiction", "unapplied"]
+    check_books()
+
+
+def test_a_part_of_what_a_notice_told_goes_to_the_prompts_phone_once_its_callback_names_it(world: World) -> None:
+    """A notice shows hardly any of a phone: somebody else's may agree with it."""
+    referral, prompt = sent(world)
+    world.move(referral, "cancelled", reason="went elsewhere")
+    arrives(notice(world))
+    settles(query(prompt))
+    receipt = value("SELECT id FROM receipt WHERE prompt_id = %(prompt)s", prompt=prompt)
+
+    def part(tx: Tx) -> uuid.UUID:
+        half = Money.from_shillings(500)
+        return refunds.propose(tx, receipt, fee=None, amount=half, phone=None, why="not ours", by=world.finance.user)
+
+    with pytest.raises(refunds.RefundNeedsPhone):
+        unit(part)
+    settles(callback(prompt))
+    refund = unit(part)
+
+    assert rows("SELECT method, phone FROM refund WHERE id = %(id)s", id=refund) == [{"method": "b2c", "phone": RINGS}]
     check_books()

@@ -378,6 +378,22 @@ GUARDS: Final = (
         (f"{ONE_PAYMENT}::test_what_a_callback_names_after_another_payment_was_taken_for_it_pays_the_fee",),
     ),
     Guard(
+        "callbacks-own-is-believed",
+        "the number that anybody named by a prompt is its callback's own",
+        f"{PAYMENTS}/settle.sql",
+        "            AND evidence.verdict = 'confirms' LIMIT 1\n    ) IS NULL FROM receipt",
+        " LIMIT 1\n    ) IS NULL FROM receipt",
+        (f"{ONE_PAYMENT}::test_what_somebody_named_by_a_prompt_is_not_the_number_of_its_own_callback",),
+    ),
+    Guard(
+        "phone-of-a-payout",
+        "a part of what a notice told goes to the phone of the prompt for whose money it was taken",
+        f"{PAYMENTS}/refunds.sql",
+        "WHERE receipt.id = %(receipt)s AND (receipt.number IS NULL OR EXISTS (",
+        "WHERE receipt.id = %(receipt)s AND (true OR EXISTS (",
+        (f"{ONE_PAYMENT}::test_a_part_of_what_a_notice_told_goes_to_the_prompts_phone_once_its_callback_names_it",),
+    ),
+    Guard(
         "others-prompt",
         "money that pays a fee with a prompt of its own is taken for another prompt's",
         f"{PAYMENTS}/plan.py",

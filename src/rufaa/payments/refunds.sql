@@ -37,9 +37,13 @@ ORDER BY id FOR NO KEY UPDATE
 SELECT refund_overtaken(%(id)s, %(receipt)s, %(fee)s) AS overtaken
 
 -- name: payer
--- The phone that its prompt rang; C2B shows none whole.
+-- The phone that its prompt rang; C2B shows none whole. Whose money came as a notice and was taken for the prompt's since it
+-- agreed with it, as far as it shows, is known once the prompt's own callback names it.
 SELECT prompt.payer_phone AS phone FROM receipt JOIN prompt ON prompt.id = receipt.prompt_id
-WHERE receipt.id = %(receipt)s
+WHERE receipt.id = %(receipt)s AND (receipt.number IS NULL OR EXISTS (
+    SELECT FROM evidence WHERE evidence.prompt_id = prompt.id AND evidence.receipt_number = receipt.number
+        AND evidence.verdict = 'confirms'
+))
 
 -- name: insert
 INSERT INTO refund (id, state, event, receipt_id, fee_id, amount_cents, method, phone, why, proposed_by)
