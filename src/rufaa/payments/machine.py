@@ -258,7 +258,7 @@ class Verdict(StrEnum):
 
     CONFIRMS = "confirms"
     FAILS = "fails"
-    FAILS_FOR_NOW = "fails-for-now"  # a query's failure: believed when two say so after the prompt's life
+    FAILS_FOR_NOW = "fails-for-now"  # a query's failure: believed when another says so, after the prompt's life
     NO_NEWS = "no-news"
     ASK = "ask"  # believed only after a query
     ASK_DIFFERS = "ask-differs"  # neither trusted nor in agreement with the prompt: only a query counts
