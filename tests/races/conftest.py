@@ -24,11 +24,13 @@ def quiet() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="module")
 def patient(database_url: str) -> Iterator[None]:
-    """Nobody gives up waiting for a lock or a connection because the machine is busy."""
+    """Nobody gives up waiting for a lock or a connection because the machine is busy, or stands still for half a minute
+    under somebody's transaction. Whoever waits without an end still fails.
+    """
     options = connection.settings_dict["OPTIONS"]
     before = dict(options)
-    options["pool"] = {**before["pool"], "timeout": 30}
-    options["options"] += " -c lock_timeout=20s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
+    options["pool"] = {**before["pool"], "timeout": 180}
+    options["options"] += " -c lock_timeout=120s -c statement_timeout=150s -c idle_in_transaction_session_timeout=180s"
     close_connections()
     yield
     options.update(before)
