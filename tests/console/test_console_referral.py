@@ -274,6 +274,7 @@ def test_of_a_prompt_whose_money_was_used_otherwise_the_page_says_so_and_wants_a
     html = desk(world.admin).text(page_of(referral))
 
     assert "M-Pesa says that it was paid, and the money was used for something else; a person is looking." in html
+    assert '<div class="said-of bad" role="status">' in html  # no green for a fee that is open
     assert "Why ask again" in html
 
 

@@ -316,7 +316,8 @@ class Town:
         return self.insert("exemption", **(row | values))
 
     def evidence(self, prompt: uuid.UUID, **values: object) -> int:
-        self.insert("evidence", channel="callback", prompt_id=prompt, verdict="confirms", **values)
+        row: dict[str, object] = {"channel": "callback", "prompt_id": prompt, "verdict": "confirms"}
+        self.insert("evidence", **(row | values))
         return int(self.one("SELECT max(id) FROM evidence"))
 
     def inbox(self, kind: str = "stk") -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
@@ -24,14 +24,16 @@ from races.arranged import (
     sent,
     settles,
 )
+from rufaa import reads
 from rufaa.daraja.pull import ZONE_DOUBT
 from rufaa.db.atomic import Tx, unit
 from rufaa.money import Money
-from rufaa.payments import refunds, unapplied
+from rufaa.payments import operations, queries, refunds, unapplied
 from rufaa.payments.machine import Channel, Report
 from rufaa.payments.plan_rows import Item
+from rufaa.phone import Phone
 from rufaa.referrals.operations import fees_paid
-from support import RINGS, World, advance, check_books, execute, open_tasks, receipts, rows, value
+from support import FEE, RINGS, World, advance, check_books, execute, open_tasks, receipts, rows, value
 
 ORDERS = list(permutations(("notice", "query", "callback")))
 SOON = timedelta(seconds=100)
@@ -212,3 +214,34 @@ def test_a_part_of_what_a_notice_told_goes_to_the_prompts_phone_once_its_callbac
 
     assert rows("SELECT method, phone FROM refund WHERE id = %(id)s", id=refund) == [{"method": "b2c", "phone": RINGS}]
     check_books()
+
+
+@pytest.mark.parametrize("read", [queries.attempts, lambda tx, fee: queries.summaries(tx, [fee])])
+def test_whoever_reads_that_a_person_is_asked_hears_when_it_is_answered(
+    world: World, read: Callable[[Tx, uuid.UUID], object]
+) -> None:
+    """To close the question changes nothing of the fee, and a patient may pay again from then on."""
+    referral, prompt = sent(world)
+    by_hand = world.waiting()
+    arrives(notice(world))
+    applied(world, by_hand)
+    settles(query(prompt))
+    sends(world.ask(referral, reason="she says that she has not paid"))  # the last is another one
+
+    with reads.recording() as noted:
+        unit(lambda tx: read(tx, fee_of(referral)))
+
+    assert reads.topic("tasks", world.tumaini.pk) in noted.topics
+
+
+def test_a_fee_that_another_fees_prompt_paid_is_not_said_to_be_paid_by_that_prompt(world: World) -> None:
+    """It is another patient's, and shows their phone."""
+    gone, prompt = sent(world)
+    world.move(gone, "cancelled", reason="went elsewhere")
+    settles(callback(prompt))
+    referral = world.waiting()
+    applied(world, referral)
+
+    told = unit(lambda tx: operations.request_prompt(tx, fee_of(referral), phone=Phone(RINGS), amount=None))
+
+    assert told == operations.PaidAlready(FEE, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 
 import pytest
 from django.db import connection
@@ -14,11 +15,12 @@ from reports import c2b_body
 from rufaa import clock, tickets
 from rufaa.clock import daraja_timestamp
 from rufaa.daraja import codes
-from rufaa.db.atomic import unit
+from rufaa.db.atomic import Tx, unit
 from rufaa.ingest.loop import settle_inbox
-from rufaa.payments import hold
+from rufaa.payments import hold, refunds, unapplied
 from rufaa.payments.machine import MACHINES, FeeEvent, PromptEvent, PromptState
 from rufaa.paypage import words
+from rufaa.phone import Phone
 from rufaa.referrals import operations as referrals
 from rufaa.referrals.machine import Priority, Status
 from support import HANDLERS, KEYS, RINGS, World, call_back, execute, referral_in, use_otherwise, value
@@ -412,6 +414,31 @@ def test_another_referrals_money_is_not_told(world: World) -> None:
 
     assert number in link_of(paid).text()
     assert number not in link_of(world.waiting()).text()
+
+
+def test_what_goes_back_of_another_referrals_part_is_not_told(world: World) -> None:
+    """A mother pays for two children at once, and the second does not come."""
+    first, second = world.waiting(), world.waiting()
+    arrives(world, code="RENT", amount="2000.00")
+    receipt = value("SELECT id FROM receipt")
+    fees = [value("SELECT fee_id FROM referral WHERE id = %(id)s", id=uuid.UUID(each)) for each in (first, second)]
+
+    def shares(tx: Tx) -> None:
+        for fee in fees:
+            unapplied.apply(tx, fee, [receipt], by=world.finance.user, hand_on=referrals.fees_paid)
+
+    def gives_back(tx: Tx) -> None:
+        phone, why = Phone(RINGS), "moved away"
+        refund = refunds.propose(tx, receipt, fee=fees[1], amount=None, phone=phone, why=why, by=world.finance.user)
+        refunds.approve(tx, refund, by=world.receiving_admin.user)
+
+    unit(shares)
+    world.move(second, Status.CANCELLED, reason="moved away")
+    unit(gives_back)
+
+    line = "Two people agreed to give KES 1,000 back."
+    assert line in link_of(second).text()
+    assert line not in link_of(first).text()
 
 
 def test_a_withdrawn_prompt_is_told(world: World) -> None:

@@ -21,6 +21,7 @@ REFUNDS_LATE: Final = "tests/operations/test_refunds_late.py"
 PEOPLE: Final = "tests/money/test_money_refunds_people.py"
 UNAPPLIED: Final = "tests/money/test_money_unapplied.py"
 IN_DATABASE: Final = "tests/operations/test_law_in_database_guards.py"
+FACTS: Final = "tests/operations/test_settlement_facts.py"
 RACE_PROMPTS: Final = "tests/races/test_race_prompts.py"
 RACE_ARRIVALS: Final = "tests/races/test_race_arrivals.py"
 ADOPTION: Final = "tests/machines/test_plan_adoption.py"
@@ -386,6 +387,31 @@ GUARDS: Final = (
         (f"{ONE_PAYMENT}::test_what_somebody_named_by_a_prompt_is_not_the_number_of_its_own_callback",),
     ),
     Guard(
+        "siblings-own-is-believed",
+        "what anybody named by another prompt of the fee is the number of its own callback",
+        f"{PAYMENTS}/settle.sql",
+        "evidence.prompt_id = other.id AND evidence.receipt_number = receipt.number\n"
+        "            AND evidence.verdict = 'confirms' LIMIT 1",
+        "evidence.prompt_id = other.id AND evidence.receipt_number = receipt.number LIMIT 1",
+        (f"{FACTS}::test_the_siblings_of_a_prompt_are_those_whose_money_could_be_taken_for_its_own",),
+    ),
+    Guard(
+        "taken-number-is-believed",
+        "what anybody named by a prompt is its own, so that the money it stands for is awaited by nobody",
+        f"{PAYMENTS}/arrivals.sql",
+        "\n                       AND evidence.verdict = 'confirms' LIMIT 1) IS NULL",
+        " LIMIT 1) IS NULL",
+        (f"{FACTS}::test_a_number_that_is_awaited_can_have_been_taken_by_a_prompt_whose_number_only_an_arrival_told",),
+    ),
+    Guard(
+        "clocks-of-used-money",
+        "money of a second before its prompt, as clocks differ, is taken for another fee's prompt",
+        f"{PAYMENTS}/settle.sql",
+        "prompt.sent_at - %(before)s::interval AND",
+        "prompt.sent_at AND",
+        (f"{FACTS}::test_money_that_pays_a_fee_can_be_of_a_prompt_of_that_fee_by_its_time",),
+    ),
+    Guard(
         "phone-of-a-payout",
         "a part of what a notice told goes to the phone of the prompt for whose money it was taken",
         f"{PAYMENTS}/refunds.sql",
@@ -553,6 +579,30 @@ GUARDS: Final = (
         '    if proposal["proposed_by"] == by:',
         "    if by is None:",
         ("tests/operations/test_exemptions_two_people.py",),
+    ),
+    Guard(
+        "whose-prompt-paid",
+        "a fee that another patient's money pays is said to be paid by that patient's prompt",
+        f"{PAYMENTS}/operations.sql",
+        " AND prompt.fee_id = application.fee_id\n",
+        "\n",
+        (f"{ONE_PAYMENT}::test_a_fee_that_another_fees_prompt_paid_is_not_said_to_be_paid_by_that_prompt",),
+    ),
+    Guard(
+        "whose-refund",
+        "a patient is told of what goes back of another patient's part",
+        f"{PAYMENTS}/passage.sql",
+        "        WHERE refund.fee_id IS NULL OR refund.fee_id = %(fee)s\n",
+        "",
+        ("tests/paypage/test_paypage_status.py::test_what_goes_back_of_another_referrals_part_is_not_told",),
+    ),
+    Guard(
+        "answer-is-heard",
+        "a page that says that a person is asked does not hear of the answer",
+        f"{PAYMENTS}/queries.py",
+        '        reads.note(reads.topic("tasks", whom))\n',
+        "        pass\n",
+        (f"{ONE_PAYMENT}::test_whoever_reads_that_a_person_is_asked_hears_when_it_is_answered",),
     ),
     # --- giving back
     Guard(
