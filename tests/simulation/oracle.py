@@ -1,7 +1,8 @@
 """What is true: the simulator's journal, its wallets and its till. Our tables are only ever compared with it.
 
-Each COMMIT is looked at as it happens: whatever it moved must agree with the journal. The rules of ``cli/proof.sql``
-are asked now and then and at the end; then wallets, till and books must agree to the shilling.
+Each COMMIT is looked at as it happens: whatever it moved must agree with the journal, and keep the rules that concern
+it alone. Those of ``cli/proof.sql``, of everything, are asked now and then and at the end; then wallets, till and books
+must agree to the shilling.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from rufaa.payments import plan_words
 from rufaa.simulator.engine import Engine
 from rufaa.simulator.journal import Entry
 from rufaa.simulator.movements import Movement, Way
+from rufaa.simulator.notices import Tells
 from rufaa.simulator.plans import Says
 from simulation.strands import Hub, Strand
 from simulation.trace import Trace
 
-_PROOF_EVERY: Final = 400
+_PROOF_EVERY: Final = 50
 """Payments of fees between two looks at all rules."""
 _BACK: Final = 150
 """How many moves that committed out of their order are looked for."""
@@ -40,6 +42,49 @@ _REFUND: Final = """
 SELECT refund.method, refund.amount_cents, refund.phone, receipt.number, receipt.prompt_id
 FROM refund JOIN receipt ON receipt.id = refund.receipt_id WHERE refund.id = %(id)s
 """
+_RULES: Final = {
+    "prompt": """
+SELECT 'beside ' || other.id FROM prompt JOIN prompt AS other
+    ON other.id <> prompt.id AND (other.fee_id = prompt.fee_id OR other.payer_phone = prompt.payer_phone)
+WHERE prompt.id = %(id)s AND prompt.state IN ('created', 'sending', 'pending', 'unknown')
+    AND other.state IN ('created', 'sending', 'pending', 'unknown')
+UNION ALL
+SELECT 'is ' || prompt.state || ', with receipt ' || coalesce(receipt.id::text, 'none')
+FROM prompt LEFT JOIN receipt ON receipt.prompt_id = prompt.id
+    AND receipt.amount_cents = prompt.amount_cents AND receipt.account_id = prompt.account_id
+WHERE prompt.id = %(id)s AND (prompt.state = 'paid') <> (receipt.id IS NOT NULL)
+""",
+    "fee": """
+SELECT 'of ' || fee.amount_cents || ' is ' || fee.state || ', and ' || applied.cents || ' is applied to it'
+FROM fee CROSS JOIN LATERAL (
+    SELECT coalesce(sum(application.amount_cents), 0) AS cents
+    FROM application JOIN receipt ON receipt.id = application.receipt_id
+    WHERE application.fee_id = fee.id AND receipt.account_id = fee.account_id
+) AS applied
+WHERE fee.id = %(id)s
+    AND applied.cents <> CASE WHEN fee.state IN ('paid', 'refunded') THEN fee.amount_cents ELSE 0 END
+""",
+    "receipt": """
+SELECT 'of ' || receipt.amount_cents || ' has ' || receipt.free_cents || ' free, and ' || uses.cents || ' is used'
+FROM receipt CROSS JOIN LATERAL (
+    SELECT coalesce((SELECT sum(amount_cents) FROM application WHERE receipt_id = receipt.id), 0)
+        + coalesce((SELECT sum(amount_cents) FROM refund WHERE receipt_id = receipt.id AND fee_id IS NULL
+                    AND state NOT IN ('withdrawn', 'failed')), 0) AS cents
+) AS uses
+WHERE receipt.id = %(id)s AND (receipt.free_cents < 0 OR receipt.free_cents + uses.cents <> receipt.amount_cents)
+""",
+    "refund": """
+SELECT 'is ' || refund.state || ', agreed to by one' FROM refund
+WHERE refund.id = %(id)s AND refund.state NOT IN ('proposed', 'withdrawn')
+    AND (approved_by IS NULL OR approved_by = proposed_by)
+UNION ALL
+SELECT 'is one of ' || sum(done.amount_cents) || ', given back of ' || receipt.amount_cents
+FROM refund JOIN receipt ON receipt.id = refund.receipt_id
+JOIN refund AS done ON done.receipt_id = receipt.id AND done.state = 'done'
+WHERE refund.id = %(id)s GROUP BY receipt.amount_cents HAVING sum(done.amount_cents) > receipt.amount_cents
+""",
+}
+"""What whoever moved has to keep, by machine: each row tells of a breach. %(id)s: who moved."""
 
 
 class Oracle:
@@ -52,6 +97,8 @@ class Oracle:
         self.pushed: Counter[uuid.UUID] = Counter()
         self.heard: set[uuid.UUID] = set()
         """Prompts whose true result was answered 200."""
+        self.noticed: set[str] = set()
+        """The M-Pesa receipts whose true C2B notice was answered 200."""
         self.violations: list[str] = []
         self.complaints: list[str] = []
         self._since = 0
@@ -88,13 +135,18 @@ class Oracle:
                 if data["says"] == Says.RESULT and data["status"] == 200 and told.plan.tampering is None:
                     self.heard.add(prompt_of(told.callback_url))
             case "notice-sent":
-                counts[f"posted {data['tells']}"] += 1
+                self._notice(data)
             case "fault-used":
                 counts[f"fault {data['fault']['kind']}"] += 1
             case "query-misled":
                 counts["query misled"] += 1
             case "internal-error":
                 self.violate(f"the simulator failed: {data}")
+
+    def _notice(self, data: Mapping[str, Any]) -> None:
+        self.trace.counts[f"posted {data['tells']}"] += 1
+        if data["tells"] == Tells.CONFIRMATION and data["status"] == 200:
+            self.noticed.add(data["about"])
 
     # --- each commit
 
@@ -122,9 +174,16 @@ class Oracle:
                     self._gave_back(cursor, subject)
                 elif machine == "fee" and event == "pay":
                     self._until_proof -= 1
+                self._keeps_rules(cursor, machine, subject)
         if self._until_proof <= 0 and not self.violations:
             self._until_proof = _PROOF_EVERY
             self.prove()
+
+    def _keeps_rules(self, cursor: Any, machine: str, subject: uuid.UUID) -> None:
+        if machine in _RULES:
+            cursor.execute(_RULES[machine], {"id": subject})
+            for (what,) in cursor.fetchall():
+                self.violate(f"{machine} {subject} {what}")
 
     def _arrived(self, cursor: Any, receipt: uuid.UUID) -> None:
         """A new receipt: money of that amount came to that account, by that prompt if it says so."""
@@ -265,7 +324,9 @@ class Oracle:
         for each in unseen:
             prompt = of_receipt.get(each.receipt)
             self.trace.counts["money that nobody could tell of"] += 1
-            if each.short_code in self.engine.books.pull:
+            if each.receipt in self.noticed:
+                self.violate(f"the notice of {each.receipt} was answered 200, and it is not in the books")
+            elif each.short_code in self.engine.books.pull:
                 self.violate(f"{each.receipt} could be pulled, and is not in the books")
             elif self._exchanged(each, by_prompt.get(prompt), of_receipt, by_prompt):
                 self.trace.counts["another payment of the fee was taken for a prompt's"] += 1

@@ -41,7 +41,7 @@ def test_a_town_under_all_faults_loses_no_shilling(database_url: str, seed: int,
     outcome = run(seed, payments)
 
     assert outcome.ok, failed(outcome)
-    assert outcome.counts["looks at all rules"] >= 1
+    assert outcome.counts["looks at all rules"] > 1  # not at the end alone
     assert outcome.counts["money moved: stk"] > payments / 3
 
 
