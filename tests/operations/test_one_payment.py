@@ -23,17 +23,33 @@ from races.arranged import (
     sends,
     sent,
     settles,
+    todays,
 )
 from rufaa import reads
 from rufaa.daraja.pull import ZONE_DOUBT
 from rufaa.db.atomic import Tx, unit
+from rufaa.facilities import operations as facilities
 from rufaa.money import Money
-from rufaa.payments import operations, queries, refunds, unapplied
+from rufaa.payments import claims, operations, queries, refunds, unapplied
 from rufaa.payments.machine import Channel, Report
 from rufaa.payments.plan_rows import Item
 from rufaa.phone import Phone
 from rufaa.referrals.operations import fees_paid
-from support import FEE, RINGS, World, advance, check_books, execute, open_tasks, receipts, rows, value
+from support import (
+    FEE,
+    KEYS,
+    RINGS,
+    World,
+    advance,
+    check_books,
+    credentials,
+    execute,
+    open_tasks,
+    receipts,
+    rows,
+    unchanged,
+    value,
+)
 
 ORDERS = list(permutations(("notice", "query", "callback")))
 SOON = timedelta(seconds=100)
@@ -245,3 +261,18 @@ def test_a_fee_that_another_fees_prompt_paid_is_not_said_to_be_paid_by_that_prom
     told = unit(lambda tx: operations.request_prompt(tx, fee_of(referral), phone=Phone(RINGS), amount=None))
 
     assert told == operations.PaidAlready(FEE, None)
+
+
+def test_money_that_came_to_another_account_pays_nothing_on_this_one(world: World) -> None:
+    """Not by its code, and not though the same finance office works both: the books of each are its own."""
+    other = replace(credentials("http://127.0.0.1:1"), short_code="600000")
+    account = unit(lambda tx: facilities.keep_account(tx, other, keys=KEYS, pushes_per_s=5, queries_per_min=5))
+    unit(lambda tx: facilities.set_price(tx, world.elsewhere, amount=FEE, payee=world.tumaini, account=account))
+    arrives(replace(notice(world, todays()), account=account.pk))
+    (receipt,) = [row["id"] for row in rows("SELECT id FROM receipt")]
+    fee = fee_of(world.waiting())
+
+    with unchanged(), pytest.raises(claims.ReceiptUsed):
+        unit(lambda tx: claims.type_code(tx, fee, todays(), by=world.admin.user, hand_on=fees_paid))
+    with unchanged(), pytest.raises(unapplied.OtherAccount):
+        unit(lambda tx: unapplied.apply(tx, fee, [receipt], by=world.finance.user, hand_on=fees_paid))

@@ -56,6 +56,19 @@ def meet(monkeypatch: pytest.MonkeyPatch, *places: tuple[Any, str]) -> None:
         monkeypatch.setattr(module, name, meeting(getattr(module, name)))
 
 
+def overtaken(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, by: Callable[[], object]) -> None:
+    """Once this function has looked, ``by`` happens before its caller goes on."""
+    function = getattr(module, name)
+
+    def looks(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        monkeypatch.setattr(module, name, function)
+        by()
+        return result
+
+    monkeypatch.setattr(module, name, looks)
+
+
 def ends(*running: Any) -> list[object]:
     """What each came to: its result, or the name of its error, or the code of its refusal."""
     found: list[object] = []
@@ -155,6 +168,13 @@ def query(prompt: uuid.UUID) -> Item:
 
 def settles(item: Item) -> Verdict | None:
     return unit(lambda tx: settle(tx, [item], hand_on=fees_paid))[0]
+
+
+def todays() -> str:
+    """A receipt number of today: its first three characters tell the day."""
+    today = value("SELECT (rufaa_now() AT TIME ZONE 'Africa/Nairobi')::date")
+    letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    return f"{chr(ord('B') + today.year - 2007)}{chr(ord('A') + today.month - 1)}{letters[today.day]}7A1B2C3"
 
 
 def heard(kind: Kind, subject: uuid.UUID, body: object, *, trusted: bool = True) -> None:

@@ -33,6 +33,12 @@ class Racers:
                 lambda: self.waiting() >= waiting, what=f"{waiting} transactions waiting for a lock"
             )
 
+    def start_until_it_waits(self, work: Callable[[], Any]) -> Future[Any]:
+        """It has done all that it can while others hold their locks."""
+        (running,) = self.start(work)
+        wait_until(lambda: running.done() or self.waiting() > 0, what="a transaction waiting for a lock")
+        return running
+
     def waiting(self) -> int:
         with psycopg.connect(self.database, autocommit=True) as look:
             row = look.execute(

@@ -565,6 +565,22 @@ GUARDS: Final = (
         (f"{UNAPPLIED}::test_codes_that_cannot_be_meant_are_refused",),
     ),
     Guard(
+        "code-of-another-account",
+        "a typed code of money that came to another account pays",
+        f"{PAYMENTS}/claims.py",
+        'receipt["account_id"] != row["account_id"] or receipt["names_id"] not in {None, fee}',
+        'receipt["names_id"] not in {None, fee}',
+        (f"{ONE_PAYMENT}::test_money_that_came_to_another_account_pays_nothing_on_this_one",),
+    ),
+    Guard(
+        "money-of-another-account",
+        "finance applies money that came to another account",
+        f"{PAYMENTS}/unapplied.py",
+        '        if standing.row["account_id"] != row["account_id"]:',
+        "        if standing is None:",
+        (f"{ONE_PAYMENT}::test_money_that_came_to_another_account_pays_nothing_on_this_one",),
+    ),
+    Guard(
         "code-of-another-day",
         "a typed code of another year is taken",
         f"{PAYMENTS}/claims.py",
