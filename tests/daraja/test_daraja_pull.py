@@ -91,6 +91,7 @@ READ = PulledRow(
     organisation="Tumaini",
     phone_shown="708374149",
     sender="JANE",
+    told=json.dumps(ROW | {"msisdn": "708374149"}).encode(),
 )
 
 

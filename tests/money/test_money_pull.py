@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 
 import pytest
@@ -78,6 +79,74 @@ def test_what_is_known_is_pulled_again_and_again_and_counted_once(
     assert value("SELECT count(*) FROM evidence WHERE channel = 'pull'") == 2  # each told once is kept once
     assert open_tasks() == []
     check_books(simulator)
+
+
+def test_a_row_is_kept_whole(pulling: World, simulator: RunningSimulator, worker: Worker) -> None:
+    number = simulator.pay(PAYER, DEMO_SHORT_CODE, "RENT", 1000)
+    advance(3, simulator)
+
+    worker.pull()
+
+    told = json.loads(value("SELECT convert_from(body, 'UTF8') FROM evidence WHERE channel = 'pull'"))
+    assert told["transactionId"] == number
+    assert set(told) == {
+        *("transactionId", "trxDate", "msisdn", "sender", "transactiontype", "billreference", "amount"),
+        "organizationname",
+    }
+
+
+def tells(simulator: RunningSimulator, *told: dict[str, object]) -> None:
+    """The next answer is this list."""
+    body = {"ResponseRefID": "1", "ResponseCode": "1000", "ResponseMessage": "Success", "Response": [list(told)]}
+    fault = Fault(FaultKind.ANSWER_REPLACED, on=Operation.PULL, status=200, body=json.dumps(body))
+    simulator.script(fault)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"transactionId": "?"},
+        {"amount": "9.00"},
+        {"amount": "1,000"},
+        {"transactionId": "UKS6FALSE1", "amount": "-1000.00"},
+        {"transactionId": "UKS6FALSE1", "amount": 0},
+    ],
+    ids=str,
+)
+def test_a_row_that_is_wrong_credits_nobody_and_changes_nothing_of_what_is_known(
+    pulling: World, simulator: RunningSimulator, worker: Worker, wrong: dict[str, object]
+) -> None:
+    """Another amount than is in the books, none that can be read, or no number: a person looks, or M-Pesa is asked."""
+    referral = pulling.waiting()
+    number = simulator.pay(PAYER, DEMO_SHORT_CODE, code_of(referral), 1000)
+    advance(3, simulator)
+    worker.pull()
+    other = code_of(pulling.waiting())
+    money = ("receipt", "application", "transfer", "fee", "prompt", "refund")
+    before = {table: rows(f"SELECT * FROM {table} ORDER BY 1") for table in money}
+    advance(pulls.EVERY_S + 1, simulator)
+    row: dict[str, object] = {"transactionId": number, "amount": "1000.00", "billreference": other}
+
+    tells(simulator, row | wrong)
+    worker.pull()
+
+    assert {table: rows(f"SELECT * FROM {table} ORDER BY 1") for table in money} == before
+    if wrong in ({"transactionId": "?"}, {"amount": "9.00"}):
+        assert open_tasks() == ["contradiction"]
+    check_books(simulator)
+
+
+def test_of_more_than_is_read_at_once_a_person_knows(
+    pulling: World, simulator: RunningSimulator, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulls, "MOST_PAGES", 1)
+    simulator.pay(PAYER, DEMO_SHORT_CODE, "RENT", 1000)
+    advance(3, simulator)
+
+    worker.pull()
+
+    assert open_tasks() == ["contradiction", "unapplied"]
+    assert "the first 1 are" in value("SELECT why FROM task WHERE kind = 'contradiction'")
 
 
 def test_it_is_asked_every_quarter_of_an_hour_and_sooner_after_no_news(

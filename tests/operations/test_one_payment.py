@@ -233,15 +233,18 @@ def test_a_part_of_what_a_notice_told_goes_to_the_prompts_phone_once_its_callbac
 
 
 @pytest.mark.parametrize("read", [queries.attempts, lambda tx, fee: queries.summaries(tx, [fee])])
-def test_whoever_reads_that_a_person_is_asked_hears_when_it_is_answered(
-    world: World, read: Callable[[Tx, uuid.UUID], object]
+@pytest.mark.parametrize("asked", [True, False])
+def test_whoever_reads_of_money_in_dispute_hears_when_a_person_is_asked_and_when_it_is_answered(
+    world: World, asked: bool, read: Callable[[Tx, uuid.UUID], object]
 ) -> None:
-    """To close the question changes nothing of the fee, and a patient may pay again from then on."""
+    """Neither changes anything of the fee, and a patient may pay again between the two."""
     referral, prompt = sent(world)
     by_hand = world.waiting()
     arrives(notice(world))
     applied(world, by_hand)
     settles(query(prompt))
+    if not asked:
+        execute("UPDATE task SET closed_at = rufaa_now(), closed_as = 'hers' WHERE kind = 'contradiction'")
     sends(world.ask(referral, reason="she says that she has not paid"))  # the last is another one
 
     with reads.recording() as noted:

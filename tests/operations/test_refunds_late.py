@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from typing import Final
 
 import psycopg
 import pytest
@@ -24,7 +25,7 @@ from rufaa.payments.orders import Order
 from rufaa.payments.refund_machine import RefundMethod
 from rufaa.payments.refund_refusals import RefundedMeanwhile, RefundNotOpen, RefundUnderWay
 from rufaa.phone import Phone
-from support import HANDLERS, World, advance, check_books, execute, inbox_outcomes, open_tasks, rows, value
+from support import HANDLERS, World, advance, check_books, execute, inbox_outcomes, open_tasks, rows, unchanged, value
 
 
 @pytest.fixture
@@ -208,6 +209,21 @@ def test_a_result_of_what_nobody_agreed_to_is_a_persons(town: Town) -> None:
     assert open_tasks() == ["contradiction", "unapplied"]
 
 
+@pytest.mark.parametrize("first_to_go", ["failed", "ordered"])
+def test_where_two_parts_went_of_which_one_was_called_failed_a_person_is_asked(town: Town, first_to_go: str) -> None:
+    """The rest of the receipt is enough for both, but they may have been meant for one."""
+    receipt = waits(town)
+    first = all_of_it(town, receipt, "failed", CENTS // 10)
+    again = all_of_it(town, receipt, "ordered", CENTS // 10)
+
+    for refund in (first, again) if first_to_go == "failed" else (again, first):
+        assert goes(refund, f"UKS7BBBB{1 if refund == first else 2}B") == "refunded"
+
+    assert [town.state("refund", each) for each in (first, again)] == ["done", "done"]
+    assert open_tasks() == ["contradiction", "unapplied"]
+    check_books()
+
+
 def test_of_a_part_that_went_after_all_and_was_proposed_anew_nothing_goes_twice(town: Town) -> None:
     """The rest of the receipt would be enough for both."""
     receipt = waits(town)
@@ -242,7 +258,7 @@ def proposed(tx: Tx, receipt: uuid.UUID, fee: uuid.UUID | None = None) -> uuid.U
     return refunds.propose(tx, receipt, fee=fee, amount=None, phone=PHONE, why="again", by=uuid.uuid4())
 
 
-@pytest.mark.parametrize("state", ["approved", "failed", "withdrawn"])
+@pytest.mark.parametrize("state", ["proposed", "approved", "failed", "withdrawn"])
 def test_what_was_given_back_in_the_portal_is_said_so_by_another_person(town: Town, state: str) -> None:
     receipt = waits(town)
     refund = all_of_it(town, receipt, "approved" if state == "withdrawn" else state)
@@ -264,16 +280,12 @@ def test_what_was_given_back_in_the_portal_is_said_so_by_another_person(town: To
     check_books()
 
 
-def test_what_nobody_agreed_to_cannot_be_said_to_have_gone(town: Town) -> None:
-    receipt = waits(town)
-    for state in ("proposed", "withdrawn"):
-        refund = all_of_it(town, receipt, "proposed")
-        if state == "withdrawn":
-            unit(lambda tx, it=refund: refunds.withdraw(tx, it, why="no"))
-        with pytest.raises(RefundNotOpen):
-            unit(lambda tx, it=refund: refunds.conclude(tx, it, went=True, number=None, why="x", by=town.second))
-        if state == "proposed":
-            unit(lambda tx, it=refund: refunds.withdraw(tx, it, why="no"))
+def test_what_nobody_agreed_to_and_was_withdrawn_cannot_be_said_to_have_gone(town: Town) -> None:
+    refund = all_of_it(town, waits(town), "proposed")
+    unit(lambda tx: refunds.withdraw(tx, refund, why="no"))
+
+    with unchanged(), pytest.raises(RefundNotOpen):
+        unit(lambda tx: refunds.conclude(tx, refund, went=True, number=None, why="x", by=town.second))
 
 
 @pytest.mark.parametrize("state", ["proposed", "approved"])
@@ -292,11 +304,80 @@ def test_a_refund_of_before_a_restore_is_ordered_by_nobody_until_it_was_compared
     town.move("refund", refund, "restored", "unknown", next_at="2026-01-01", sent_at=clock.now())
 
     assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []
-    assert unit(lambda tx: orders.claim_inquiries(tx, limit=5)) == []
-    assert unit(orders.next_order_s) is None
+    assert asked_by_its_id_to_the_end(refund) == len(orders._ASK_AFTER_S)
     assert open_tasks() == ["refund", "unapplied"]
-    unit(lambda tx: refunds.conclude(tx, refund, went=False, number=None, why="not in the statement", by=town.second))
+    did_not_go(town, refund)
     assert town.free(receipt) == CENTS
+
+
+def asked_by_its_id_to_the_end(refund: uuid.UUID) -> int:
+    """How often M-Pesa is asked what became of a payout whose answers were all lost: it carries an id of ours."""
+    asked = 0
+    while unit(orders.next_order_s) is not None:
+        for inquiry in unit(lambda tx: orders.claim_inquiries(tx, limit=5)):
+            assert inquiry.original_conversation_id == wire(refund)
+            asked += 1
+        assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []
+        advance(unit(orders.next_order_s) or 0)
+    return asked
+
+
+def did_not_go(town: Town, refund: uuid.UUID) -> None:
+    """A person says so, who looked in the statement."""
+    unit(lambda tx: refunds.conclude(tx, refund, went=False, number=None, why="not in the statement", by=town.second))
+
+
+A_DAY_S: Final = refunds.STATEMENT_LAGS.total_seconds()
+
+
+def test_that_it_did_not_go_is_said_a_day_after_its_last_order(town: Town) -> None:
+    """The statement may lag, and what is free is given back again: M-Pesa would pay twice."""
+    receipt = waits(town)
+    refund = all_of_it(town, receipt, "approved")
+    for _ in range(orders.MOST_ORDERS):
+        (order,) = unit(lambda tx: orders.claim_orders(tx, limit=5))
+        unit(lambda tx, it=order: orders.record(tx, it, Unknown("http-504", "busy", NOTHING)))
+        advance(orders.RESEND_AFTER_S)
+    town.do("UPDATE refund SET next_at = NULL WHERE id = %(id)s", id=refund)  # M-Pesa has told nothing
+
+    advance(A_DAY_S - orders.RESEND_AFTER_S - 60)
+    with unchanged(), pytest.raises(RefundUnderWay, match="may lag"):
+        did_not_go(town, refund)
+    advance(120)
+    did_not_go(town, refund)
+
+    assert town.free(receipt) == CENTS
+
+
+def test_a_payout_whose_answers_were_all_lost_is_asked_about_by_its_id(town: Town) -> None:
+    refund = all_of_it(town, waits(town), "approved")
+    for _ in range(orders.MOST_ORDERS):
+        (order,) = unit(lambda tx: orders.claim_orders(tx, limit=5))
+        unit(lambda tx, it=order: orders.record(tx, it, Unknown("http-504", "busy", NOTHING)))
+        advance(orders.RESEND_AFTER_S)
+
+    assert asked_by_its_id_to_the_end(refund) == len(orders._ASK_AFTER_S)
+
+    assert open_tasks() == ["refund", "unapplied"]
+    did_not_go(town, refund)  # the questions alone have taken more than a day
+
+
+@pytest.mark.parametrize("method", ["b2c", "reversal"])
+def test_what_was_agreed_to_before_a_restore_is_not_ordered_though_it_is_compared_at_once(
+    town: Town, method: str
+) -> None:
+    """No worker has come by yet."""
+    receipt = waits(town)
+    town.do("UPDATE receipt SET number = 'UKS7AAAAA1' WHERE id = %(id)s", id=receipt)
+    refund = town.refund(receipt, amount_cents=CENTS, method=method, phone=PHONE if method == "b2c" else "")
+    town.move("refund", refund, "approve", "approved", approved_by=town.second, next_at="2026-01-01")
+    unit(lambda tx: restored.note(tx, restoration=uuid.uuid4(), backup_at=clock.now()))
+    town.move("refund", refund, "restored", "unknown", next_at="2026-01-01", orders=1, sent_at=clock.now())
+
+    unit(lambda tx: restored.compared(tx, "all is here"))
+
+    assert asked_by_its_id_to_the_end(refund) == (len(orders._ASK_AFTER_S) if method == "b2c" else 0)
+    assert "refund" in open_tasks()
 
 
 # --- what is being ordered when the one before is told to have gone ---------------------------------------------------
@@ -377,13 +458,26 @@ def test_an_order_whose_answer_was_lost_is_a_persons_and_not_given_again(town: T
 
     assert town.state("refund", again) == "unknown"
     advance(orders.RESEND_AFTER_S)
-    town.do("UPDATE refund SET next_at = rufaa_now() WHERE id = %(id)s", id=again)  # somebody posted to its address
+    assert posted(again) == "ask"  # somebody has found its address
     assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []
     assert unit(lambda tx: orders.claim_inquiries(tx, limit=5)) == []
     assert unit(orders.next_order_s) is None
     assert "refund" in open_tasks()
-    unit(lambda tx: refunds.conclude(tx, again, went=False, number=None, why="not in the statement", by=town.second))
+    advance(A_DAY_S)
+    did_not_go(town, again)
     assert town.state("refund", again) == "failed"
+
+
+def posted(refund: uuid.UUID) -> str:
+    """By nobody that may speak for Safaricom. What was made of it."""
+    execute(
+        "INSERT INTO inbox (kind, subject, source, trusted, body)"
+        " VALUES ('result', %(refund)s, '10.0.0.1', false, %(body)s)",
+        refund=refund,
+        body=json.dumps({"Result": {"ResultCode": 1, "OriginatorConversationID": wire(refund)}}).encode(),
+    )
+    settle_inbox(HANDLERS)
+    return str(inbox_outcomes()[-1])
 
 
 def test_of_a_fee_whose_money_went_nothing_is_ordered_whatever_stands_in_the_queue(town: Town) -> None:
@@ -391,9 +485,7 @@ def test_of_a_fee_whose_money_went_nothing_is_ordered_whatever_stands_in_the_que
     goes(first, "UKS7BBBBB1")
     town.do("UPDATE refund SET next_at = '2026-01-01' WHERE id = %(id)s", id=again)
 
-    assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []
-    assert unit(lambda tx: orders.claim_inquiries(tx, limit=5)) == []  # there is no id to ask by: a person looks
-    assert unit(orders.next_order_s) is None
+    assert asked_by_its_id_to_the_end(again) == len(orders._ASK_AFTER_S)
     with pytest.raises(psycopg.IntegrityError, match="is not of what receipt"):
         town.move("refund", again, "resend", "resending")
 
@@ -421,7 +513,8 @@ def test_a_person_closes_the_task_of_a_refund_that_did_not_go_and_no_other(town:
     (task,) = rows("SELECT id FROM task WHERE kind = 'refund'")
     assert not closes(world, task["id"])
 
-    unit(lambda tx: refunds.conclude(tx, first, went=False, number=None, why="not in the statement", by=town.second))
+    advance(A_DAY_S)
+    did_not_go(town, first)
 
     anew, old = rows("SELECT id, closed_at, why FROM task WHERE kind = 'refund' ORDER BY closed_at DESC NULLS FIRST")
     assert (anew["closed_at"], old["id"]) == (None, task["id"])

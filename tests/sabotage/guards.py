@@ -616,9 +616,11 @@ GUARDS: Final = (
         "answer-is-heard",
         "a page that says that a person is asked does not hear of the answer",
         f"{PAYMENTS}/queries.py",
-        '        reads.note(reads.topic("tasks", whom))\n',
+        '        reads.note(reads.topic("tasks", row["payee_id"]))\n',
         "        pass\n",
-        (f"{ONE_PAYMENT}::test_whoever_reads_that_a_person_is_asked_hears_when_it_is_answered",),
+        (
+            f"{ONE_PAYMENT}::test_whoever_reads_of_money_in_dispute_hears_when_a_person_is_asked_and_when_it_is_answered",
+        ),
     ),
     # --- giving back
     Guard(

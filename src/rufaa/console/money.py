@@ -128,7 +128,10 @@ def _refund(acting: Acting, row: Mapping[str, Any]) -> dict[str, Any]:
         "may_agree": state is RefundState.PROPOSED and not mine,
         "may_withdraw": state in UNORDERED,
         "may_conclude": not mine
-        and (state is RefundState.UNKNOWN or (state in BY_HAND and row["approved_by"] is not None)),
+        and (
+            state in {RefundState.UNKNOWN, RefundState.PROPOSED}
+            or (state in BY_HAND and row["approved_by"] is not None)
+        ),
     }  # fmt: skip
 
 

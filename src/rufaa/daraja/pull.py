@@ -5,6 +5,7 @@ A short code is registered for it once (``registration``), then asked window by 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -98,6 +99,8 @@ class PulledRow:
     organisation: str
     phone_shown: str | None = field(repr=False)
     sender: str = field(repr=False)
+    told: bytes = field(default=b"", repr=False)
+    """The whole row as JSON, each number as the text that it was written as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +182,12 @@ def _row(entry: object) -> PulledRow | None:
         organisation=_words(said.get("organizationname")),
         phone_shown=_phone_shown(said.get("msisdn")),
         sender=_words(said.get("sender")),
+        told=json.dumps(entry, default=_written).encode(),
     )
+
+
+def _written(value: object) -> str:
+    return value.text if isinstance(value, Number) else str(value)
 
 
 def _plain_keys(entry: Mapping[str, object]) -> dict[str, object]:

@@ -112,13 +112,7 @@ def _reversed(tx: Tx, row: dict[str, Any], standing: refunds.Standing, result: A
             if row["orders"] > 1:
                 return _went(tx, row, standing, None)
             refunds.move(tx, row, RefundEvent.SILENT, code=result.result_code)
-            refunds.ask_person(
-                tx,
-                row,
-                kind="refund",
-                why="M-Pesa says that this payment was reversed before, and not by an order from here. Find out in the"
-                " M-Pesa portal who did it, and say what became of the money.",
-            )
+            refunds.ask_no_more(tx, row, why=_REVERSED_BEFORE)  # nor is it ordered again, which would look like ours
             return "reversed-before"
         case ReversalVerdict.NOT_REVERSED_FINAL | ReversalVerdict.NOT_REVERSED_RETRY | ReversalVerdict.CONFIG:
             return _did_not_go(tx, row, result, certain=row["orders"] == 1)
@@ -126,6 +120,12 @@ def _reversed(tx: Tx, row: dict[str, Any], standing: refunds.Standing, result: A
             return _unclear(tx, row, result)
         case never:
             assert_never(never)
+
+
+_REVERSED_BEFORE: Final = (
+    "M-Pesa says that this payment was reversed before, and not by an order from here. Find out in the M-Pesa portal"
+    " who did it, and say what became of the money."
+)
 
 
 def _paid_out(tx: Tx, row: dict[str, Any], standing: refunds.Standing, result: AsyncResult) -> str:
@@ -136,7 +136,8 @@ def _paid_out(tx: Tx, row: dict[str, Any], standing: refunds.Standing, result: A
         case B2cVerdict.PAID:
             return _went(tx, row, standing, told.receipt_number)
         case B2cVerdict.NOT_PAID_FINAL | B2cVerdict.NOT_PAID_RETRY | B2cVerdict.CONFIG:
-            return _did_not_go(tx, row, result, certain=True)  # every order of this refund has the one id
+            # Of several orders under the one id it may speak of the last, and an earlier one have been carried out.
+            return _did_not_go(tx, row, result, certain=row["orders"] == 1)
         case B2cVerdict.ALREADY_TAKEN | B2cVerdict.UNKNOWN:
             return _unclear(tx, row, result)
         case never:

@@ -1,5 +1,7 @@
 -- name: ask_now
-UPDATE refund SET next_at = rufaa_now() WHERE id = %(refund)s AND state IN ('ordered', 'unknown')
+-- Not where a person has it: nobody may have it asked about, or ordered, once more.
+UPDATE refund SET next_at = rufaa_now()
+WHERE id = %(refund)s AND state IN ('ordered', 'unknown') AND next_at IS NOT NULL
 
 -- name: inquiry
 SELECT * FROM inquiry WHERE id = %(id)s FOR NO KEY UPDATE

@@ -22,7 +22,7 @@ from rufaa.daraja.client import Daraja
 from rufaa.daraja.outcomes import Because, Declined, Exchange, NotSent, Unknown
 from rufaa.daraja.outcomes_orders import Acknowledged, AlreadyTaken, B2cOutcome
 from rufaa.db import sql
-from rufaa.db.aside import Aside
+from rufaa.db.aside import Aside, DatabaseSilent
 from rufaa.db.atomic import Tx, unit
 from rufaa.db.failpoints import Step, around
 from rufaa.errors import RufaaError
@@ -139,20 +139,18 @@ def claim_inquiries(tx: Tx, *, limit: int) -> list[Inquiry]:
     """Orders in doubt and claims whose time to be asked about has come; each gets a question of its own."""
     asked: list[Inquiry] = []
     for row in tx.rows(_SQL["unclear_refunds"], {"limit": limit, **_UNTIL_A_PERSON}):
-        if row["asked"] >= len(_ASK_AFTER_S) or row["originator_conversation_id"] is None:
-            refunds.ask_no_more(tx, row, why=_NOT_TOLD)
+        conversation = row["originator_conversation_id"]
+        if conversation is None and row["method"] == RefundMethod.B2C:
+            conversation = ids.wire(row["id"])  # given by us: whether the order came is all that is not known
+        if row["asked"] >= len(_ASK_AFTER_S) or conversation is None:
+            refunds.ask_no_more(tx, row, why=refunds.NOT_TOLD)
             continue
-        tx.execute(_SQL["ask_refund_again"], {"refund": row["id"], "again_s": _ASK_AFTER_S[row["asked"]] or 60})
-        asked.append(_ask(tx, row["account_id"], refund=row["id"], conversation=row["originator_conversation_id"]))
+        again = {"refund": row["id"], "conversation": conversation, "again_s": _ASK_AFTER_S[row["asked"]] or 60}
+        tx.execute(_SQL["ask_refund_again"], again)
+        asked.append(_ask(tx, row["account_id"], refund=row["id"], conversation=conversation))
     for row in tx.rows(_SQL["due_claims"], {"limit": limit}):
         asked.append(_ask(tx, row["account_id"], claim=row["id"], number=row["number"]))
     return asked
-
-
-_NOT_TOLD: Final = (
-    "M-Pesa does not tell whether this money went back. Look for it in the M-Pesa statement, and say what you found;"
-    " it is not ordered again meanwhile."
-)
 
 
 def _ask(
@@ -184,7 +182,7 @@ def hand_over_unasked(tx: Tx) -> None:
     for row in tx.rows(_SQL["unknown_due"]):
         locked, _ = refunds.lock(tx, row["id"])
         if RefundState(locked["state"]) is RefundState.UNKNOWN:
-            refunds.ask_no_more(tx, locked, why=_NOT_TOLD)
+            refunds.ask_no_more(tx, locked, why=refunds.NOT_TOLD)
     tx.execute(_SQL["put_off_claims"], {"s": RESEND_AFTER_S})
 
 
@@ -363,6 +361,8 @@ class Orders:
                     timeout_url=where.timeout,
                     remarks=REMARKS,
                 )
+        except DatabaseSilent as error:  # before anything was sent
+            return NotSent(error.code, error.message, RESEND_AFTER_S, nothing)
         except RufaaError as error:  # the client checks before it sends: no operator, or a wrong address
             return Declined(error.code, error.message, Because.BAD_REQUEST, nothing)
 

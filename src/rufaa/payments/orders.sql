@@ -43,7 +43,7 @@ FROM due WHERE refund.id = due.id
 RETURNING refund.*, due.account_id, due.receipt_number
 
 -- name: unclear_refunds
-SELECT refund.id, refund.originator_conversation_id, receipt.account_id,
+SELECT refund.id, refund.method, refund.originator_conversation_id, receipt.account_id,
     (SELECT count(*) FROM inquiry WHERE inquiry.refund_id = refund.id) AS asked
 FROM refund JOIN receipt ON receipt.id = refund.receipt_id
 WHERE refund.next_at <= rufaa_now() AND refund.state = 'unknown'
@@ -58,7 +58,10 @@ LIMIT %(limit)s
 FOR NO KEY UPDATE OF refund SKIP LOCKED
 
 -- name: ask_refund_again
-UPDATE refund SET next_at = rufaa_now() + %(again_s)s * interval '1 second' WHERE id = %(refund)s
+-- It is not ordered again from then on.
+UPDATE refund SET next_at = rufaa_now() + %(again_s)s * interval '1 second',
+    originator_conversation_id = coalesce(originator_conversation_id, %(conversation)s)
+WHERE id = %(refund)s
 
 -- name: unknown_due
 SELECT id FROM refund WHERE next_at <= rufaa_now() AND state = 'unknown' ORDER BY id

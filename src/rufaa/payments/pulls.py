@@ -7,7 +7,6 @@ known already.
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,19 +75,11 @@ def take(tx: Tx, pull: Pull, told: Pulled, *, hand_on: HandOn) -> list[str]:
     known = {(row["receipt_number"], row["amount_cents"]) for row in said}
     new = [row for row in told.rows if (row.receipt_number, row.amount.cents if row.amount else None) not in known]
     if told.unreadable:
-        _ask_person(tx, pull.account, told.unreadable)
+        _ask_person(tx, pull.account, _UNREADABLE.format(count=told.unreadable))
     return arrivals.take_in(tx, [_arrival(pull.account, row) for row in new], hand_on=hand_on)
 
 
 def _arrival(account: uuid.UUID, row: PulledRow) -> Arrival:
-    told = {
-        "transactionId": row.receipt_number,
-        "trxDate": row.paid_at.isoformat() if row.paid_at else None,
-        "amount": str(row.amount.decimal) if row.amount else None,
-        "billreference": row.account_reference,
-        "transactiontype": row.transaction_type,
-        "msisdn": row.phone_shown,
-    }
     return Arrival(
         account=account,
         channel=Channel.PULL,
@@ -99,12 +90,20 @@ def _arrival(account: uuid.UUID, row: PulledRow) -> Arrival:
         reference=row.account_reference,
         phone_shown=row.phone_shown,
         doubt=ZONE_DOUBT,
-        body=json.dumps(told).encode(),
+        body=row.told,
     )
 
 
-def _ask_person(tx: Tx, account: uuid.UUID, count: int) -> None:
-    why = f"Pull tells of {count} payments that cannot be read. Compare the account with the M-Pesa statement."
+_UNREADABLE: Final = (
+    "Pull tells of {count} payments that cannot be read. Compare the account with the M-Pesa statement."
+)
+_UNREAD: Final = (
+    "Pull tells of more payments in two days than are read at once: the first {count} are. Compare the account with the"
+    " M-Pesa statement."
+)
+
+
+def _ask_person(tx: Tx, account: uuid.UUID, why: str) -> None:
     tx.execute(_SQL["open_task"], {"id": ids.new_id(), "account": account, "why": why})
 
 
@@ -145,6 +144,8 @@ class Pulls:
                     break
                 await self._take(pull, told)
                 offset += len(told.rows) + told.unreadable
+            else:
+                await self._too_long(pull, offset)
             await self._aside.run(lambda: unit(lambda tx: done(tx, pull, after_s=after_s), step=Step.PULL_DONE))
         except Exception:  # noqa: BLE001 - asked again a little later; the others must not wait for it
             _log.exception("pull.failed", account=pull.account.hex)
@@ -154,3 +155,8 @@ class Pulls:
             lambda: unit(lambda tx: take(tx, pull, told, hand_on=self._hand_on), step=Step.PULL_TAKE)
         )
         _log.info("pull.taken", account=pull.account.hex, rows=len(told.rows), new=len(words))
+
+    async def _too_long(self, pull: Pull, count: int) -> None:
+        _log.warning("pull.too_long", account=pull.account.hex, rows=count)
+        why = _UNREAD.format(count=count)
+        await self._aside.run(lambda: unit(lambda tx: _ask_person(tx, pull.account, why)))

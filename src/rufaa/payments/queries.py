@@ -164,7 +164,7 @@ def summaries(tx: Tx, fees: Sequence[uuid.UUID]) -> dict[uuid.UUID, Summary]:
             sent=row["sent"],
             last=last.get(row["id"]),
             in_review=row["in_review"] is not None,
-            asked=_is_asked(row),
+            asked=_asked(row),
             proposal=None
             if row["proposed_by"] is None
             else {"kind": row["proposed_kind"], "reason": row["proposed_reason"], "by": row["proposed_by"]},
@@ -213,17 +213,17 @@ def _attempt(row: Mapping[str, Any]) -> Attempt:
         unapplied=row["receipt_state"] == "unapplied",
         pays=row["pays"] is not None,
         fee_open=FeeState(row["fee_state"]) in OPEN_FEE,
-        asked=_is_asked(row),
+        asked=_asked(row),
         held=held,
         paybill=_paybill(row),
     )
 
 
-def _is_asked(row: Mapping[str, Any]) -> bool:
-    whom = row["asked_of"]
-    if whom is not None:
-        reads.note(reads.topic("tasks", whom))
-    return whom is not None
+def _asked(row: Mapping[str, Any]) -> bool:
+    """A question about the money of an open fee is asked, and answered, without a change of the fee."""
+    if row["disputed"]:
+        reads.note(reads.topic("tasks", row["payee_id"]))
+    return row["asked"] is not None
 
 
 def _paybill(row: Mapping[str, Any]) -> Paybill:

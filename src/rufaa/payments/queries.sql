@@ -6,11 +6,13 @@ SELECT
      WHERE application.fee_id = fee.id) AS receipt_number,
     (SELECT count(*) FROM prompt WHERE prompt.fee_id = fee.id AND prompt.sent_at IS NOT NULL) AS sent,
     (SELECT true FROM prompt WHERE prompt.fee_id = fee.id AND prompt.state = 'review' LIMIT 1) AS in_review,
+    fee.payee_id, fee.state IN ('due', 'deferred')
+        AND EXISTS (SELECT FROM prompt WHERE prompt.fee_id = fee.id AND prompt.state = 'paid') AS disputed,
     CASE WHEN fee.state IN ('due', 'deferred') THEN (
-        SELECT task.facility_id FROM prompt JOIN task ON task.prompt_id = prompt.id
+        SELECT true FROM prompt JOIN task ON task.prompt_id = prompt.id
         WHERE prompt.fee_id = fee.id AND prompt.state = 'paid'
             AND task.kind = 'contradiction' AND task.closed_at IS NULL LIMIT 1
-    ) END AS asked_of,
+    ) END AS asked,
     fee.account_code, account.short_code, account.till_number,
     fee.account_id IN (SELECT account_id FROM account_hold WHERE released_at IS NULL) AS account_held,
     exemption.kind AS proposed_kind, exemption.reason AS proposed_reason, exemption.proposed_by
@@ -23,10 +25,11 @@ WHERE fee.id = ANY(%(fees)s::uuid[])
 SELECT DISTINCT ON (prompt.fee_id)
     prompt.*, receipt.number AS receipt_number, receipt.paid_at, receipt.state AS receipt_state, rufaa_now() AS now,
     fee.state AS fee_state, fee.account_code, account.short_code, account.till_number,
+    fee.payee_id, prompt.state = 'paid' AND fee.state IN ('due', 'deferred') AS disputed,
     CASE WHEN prompt.state = 'paid' AND fee.state IN ('due', 'deferred') THEN (
-        SELECT facility_id FROM task
+        SELECT true FROM task
         WHERE task.prompt_id = prompt.id AND task.kind = 'contradiction' AND task.closed_at IS NULL LIMIT 1
-    ) END AS asked_of,
+    ) END AS asked,
     (SELECT true FROM application
      WHERE application.receipt_id = receipt.id AND application.fee_id = prompt.fee_id LIMIT 1) AS pays,
     prompt.account_id IN (SELECT account_id FROM account_hold WHERE released_at IS NULL) AS account_held
@@ -39,10 +42,11 @@ ORDER BY prompt.fee_id, prompt.attempt DESC
 SELECT
     prompt.*, receipt.number AS receipt_number, receipt.paid_at, receipt.state AS receipt_state, rufaa_now() AS now,
     fee.state AS fee_state, fee.account_code, account.short_code, account.till_number,
+    fee.payee_id, prompt.state = 'paid' AND fee.state IN ('due', 'deferred') AS disputed,
     CASE WHEN prompt.state = 'paid' AND fee.state IN ('due', 'deferred') THEN (
-        SELECT facility_id FROM task
+        SELECT true FROM task
         WHERE task.prompt_id = prompt.id AND task.kind = 'contradiction' AND task.closed_at IS NULL LIMIT 1
-    ) END AS asked_of,
+    ) END AS asked,
     (SELECT true FROM application
      WHERE application.receipt_id = receipt.id AND application.fee_id = prompt.fee_id LIMIT 1) AS pays,
     prompt.account_id IN (SELECT account_id FROM account_hold WHERE released_at IS NULL) AS account_held
@@ -55,10 +59,11 @@ ORDER BY prompt.attempt DESC
 SELECT
     prompt.*, receipt.number AS receipt_number, receipt.paid_at, receipt.state AS receipt_state, rufaa_now() AS now,
     fee.state AS fee_state, fee.account_code, account.short_code, account.till_number,
+    fee.payee_id, prompt.state = 'paid' AND fee.state IN ('due', 'deferred') AS disputed,
     CASE WHEN prompt.state = 'paid' AND fee.state IN ('due', 'deferred') THEN (
-        SELECT facility_id FROM task
+        SELECT true FROM task
         WHERE task.prompt_id = prompt.id AND task.kind = 'contradiction' AND task.closed_at IS NULL LIMIT 1
-    ) END AS asked_of,
+    ) END AS asked,
     (SELECT true FROM application
      WHERE application.receipt_id = receipt.id AND application.fee_id = prompt.fee_id LIMIT 1) AS pays,
     prompt.account_id IN (SELECT account_id FROM account_hold WHERE released_at IS NULL) AS account_held

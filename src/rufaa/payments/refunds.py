@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from rufaa import ids
@@ -38,8 +39,14 @@ WENT_OTHERWISE: Final = "Another refund of this money, which was called failed, 
 UNORDERED: Final = frozenset({RefundState.PROPOSED, RefundState.APPROVED})
 """M-Pesa was not asked for it, or did not take the order."""
 _FREE_AGAIN: Final = frozenset({RefundState.FAILED, RefundState.WITHDRAWN})
+_WENT_OR_GOES: Final = frozenset({RefundState.SENDING, RefundState.RESENDING, RefundState.ORDERED, RefundState.DONE})
 BY_HAND: Final = frozenset({RefundState.APPROVED, *_FREE_AGAIN})
 """Somebody may have given it back in the M-Pesa portal, if two people had agreed to it."""
+
+
+STATEMENT_LAGS: Final = timedelta(days=1)
+"""So long a person waits for M-Pesa's statement to show an order of which M-Pesa tells nothing; no source says how far
+it lags. To be wrong here is to pay out twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,13 +217,13 @@ def withdraw(tx: Tx, refund: uuid.UUID, *, why: str) -> None:
 def conclude(tx: Tx, refund: uuid.UUID, *, went: bool, number: str | None, why: str, by: uuid.UUID) -> None:
     """What nobody could find out, as a person saw it in the M-Pesa statement: it went, or it did not.
 
-    Not by whoever proposed it; and that it did not go only once M-Pesa is not asked any more: a statement may lag, and
-    what is free then would be given back again. That it went can be said, too, of one that was agreed to and not
-    ordered, or that did not go: somebody gave it back in the M-Pesa portal.
+    Not by whoever proposed it; and that it did not go only once M-Pesa is not asked any more, and a day after its last
+    order. That it went can be said, too, of one that was not ordered, or that did not go: somebody gave it back in the
+    M-Pesa portal. Who says so of what was only proposed agrees to it.
     """
     row, standing = lock(tx, refund)
     state = RefundState(row["state"])
-    by_hand = went and row["approved_by"] is not None and state in BY_HAND
+    by_hand = went and (state is RefundState.PROPOSED or (row["approved_by"] is not None and state in BY_HAND))
     if state is not RefundState.UNKNOWN and not by_hand:
         raise RefundNotOpen(
             sentence("The refund is %(state)s: M-Pesa has told what became of it.", state=state), status=state
@@ -229,14 +236,31 @@ def conclude(tx: Tx, refund: uuid.UUID, *, went: bool, number: str | None, why: 
         raise RefundUnderWay(
             "M-Pesa is still being asked what became of it. Say that it did not go when that has ended."
         )
-    if went:
-        standing = make_room(tx, row, standing)
-    if went and is_spent(tx, row, standing):
-        raise RefundNotOpen("What this receipt pays was given back by another refund.", status=row["state"])
-    if went:
-        succeed(tx, row, standing, number=number, reason=why.strip())
-    else:
+    if not went:
+        if not is_spent(tx, row, standing):  # its money would be free again
+            _check_statement(tx, row)
         fail(tx, row, code="by-hand", message="", reason=why.strip())
+        return
+    standing = make_room(tx, row, standing)
+    if is_spent(tx, row, standing):
+        raise RefundNotOpen("What this receipt pays was given back by another refund.", status=row["state"])
+    if state is RefundState.PROPOSED:
+        tx.execute(_SQL["approve"], {"id": refund, "by": by})  # and done in one transaction: no worker orders it
+        row = {**row, "state": RefundState.APPROVED}
+    succeed(tx, row, standing, number=number, reason=why.strip())
+
+
+def _check_statement(tx: Tx, row: Mapping[str, Any]) -> None:
+    """Raises ``RefundUnderWay`` where the statement may not show yet what became of the last order."""
+    found = tx.row(_SQL["last_order"], {"id": row["id"], "lag": STATEMENT_LAGS})
+    if found and found["too_soon"]:
+        raise RefundUnderWay(
+            sentence(
+                "M-Pesa may have carried out the order of %(at)s UTC without saying so, and its statement may lag. Say"
+                " that it did not go a day after that.",
+                at=f"{found['at']:%Y-%m-%d %H:%M}",
+            )
+        )
 
 
 # --- what became of it ---------------------------------------------------------------------------------------------
@@ -278,7 +302,7 @@ def move(tx: Tx, row: dict[str, Any], event: RefundEvent, *, next_s: float | Non
 
 def succeed(tx: Tx, row: dict[str, Any], standing: Standing, *, number: str | None, reason: str = "") -> bool:
     """The money went back: the refund is done, and so is what it was for. Never where ``is_spent``."""
-    late = RefundState(row["state"]) in _FREE_AGAIN and row["fee_id"] is not None
+    late = RefundState(row["state"]) in _FREE_AGAIN
     if not move(tx, row, RefundEvent.SUCCEEDED, code="0", message="", reason=reason):
         return False
     tx.execute(_SQL["done"], {"id": row["id"], "number": number})
@@ -286,10 +310,18 @@ def succeed(tx: Tx, row: dict[str, Any], standing: Standing, *, number: str | No
     tx.execute(_SQL["receipt_moved"], {"id": standing.row["id"], "state": state, "event": event})
     if row["fee_id"] is not None:
         tx.execute(_SQL["fee_refunded"], {"fee": row["fee_id"], "reason": row["why"]})
-    if late:
+    if late and row["fee_id"] is not None:
         _stop_others(tx, row)
     tx.execute(_SQL["close_tasks"], {"receipt": standing.row["id"], "fee": row["fee_id"], "refund": row["id"]})
+    if late and row["fee_id"] is None and _others(tx, row, _WENT_OR_GOES, since=row["created_at"]):
+        ask_person(tx, row, kind="contradiction", why=_FOR_ONE)
     return True
+
+
+_FOR_ONE: Final = (
+    "M-Pesa gave this money back after it had said that it did not, and another refund of the same receipt was ordered"
+    " since. If both were meant for one, more went back than was to."
+)
 
 
 def is_spent(tx: Tx, row: dict[str, Any], standing: Standing) -> bool:
@@ -331,9 +363,12 @@ def _let_go(tx: Tx, row: dict[str, Any], *, why: str) -> None:
     tx.execute(_SQL["close_own"], {"refund": row["id"], "as": "withdrawn"})
 
 
-def _others(tx: Tx, row: dict[str, Any], states: Collection[RefundState]) -> list[dict[str, Any]]:
+def _others(
+    tx: Tx, row: dict[str, Any], states: Collection[RefundState], *, since: datetime | None = None
+) -> list[dict[str, Any]]:
+    """Other refunds of the same money; ``since``: proposed after that."""
     about = {"id": row["id"], "receipt": row["receipt_id"], "fee": row["fee_id"]}
-    return tx.rows(_SQL["lock_others"], {**about, "states": sorted(states)})
+    return tx.rows(_SQL["lock_others"], {**about, "states": sorted(states), "since": since})
 
 
 def is_overtaken(tx: Tx, row: Mapping[str, Any]) -> bool:
@@ -346,6 +381,12 @@ def is_told(tx: Tx, row: dict[str, Any]) -> None:
     """All that M-Pesa can tell of it is told: nobody is asked any more."""
     move(tx, row, RefundEvent.SILENT, code=row["code"])
     tx.execute(_SQL["ask_no_more"], {"id": row["id"]})
+
+
+NOT_TOLD: Final = (
+    "M-Pesa does not tell whether this money went back. Look for it in the M-Pesa statement, and say what you found;"
+    " it is not ordered again meanwhile."
+)
 
 
 def ask_whether_both(tx: Tx, row: dict[str, Any]) -> None:

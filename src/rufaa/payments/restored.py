@@ -13,9 +13,12 @@ from typing import Final
 
 from psycopg import sql as compose
 
+from rufaa import ids
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
+from rufaa.payments import refunds
 from rufaa.payments.machine import UNKNOWN_WITHOUT_ID_S
+from rufaa.payments.refund_machine import RefundMethod, RefundState
 
 _SQL: Final = sql.load(__file__, "restored.sql")
 
@@ -77,5 +80,15 @@ def to_find_out(tx: Tx) -> ToFindOut:
 
 
 def compared(tx: Tx, what: str) -> int:
-    """Somebody compared the money since with the statement, and says ``what`` was found. How many restores it ends."""
+    """Somebody compared the money since with the statement, and says ``what`` was found. How many restores it ends.
+
+    A refund that had been agreed to stays a person's, though no worker has come by yet: the lost server may have done
+    otherwise. A payout is asked about by its id, and neither is ordered again.
+    """
+    for row in tx.rows(_SQL["agreed_to"]):
+        locked, _ = refunds.lock(tx, row["id"])
+        if RefundMethod(locked["method"]) is RefundMethod.B2C:
+            tx.execute(_SQL["ask_by_id"], {"id": row["id"], "conversation": ids.wire(row["id"])})
+        elif RefundState(locked["state"]) is RefundState.UNKNOWN:
+            refunds.ask_no_more(tx, locked, why=refunds.NOT_TOLD)
     return tx.execute(_SQL["compared"], {"what": what.strip()})

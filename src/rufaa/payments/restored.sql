@@ -66,6 +66,15 @@ SELECT * FROM restoration ORDER BY restored_at
 -- name: compared
 UPDATE restoration SET compared_at = rufaa_now(), compared = %(what)s WHERE compared_at IS NULL
 
+-- name: agreed_to
+SELECT id FROM refund
+WHERE state = 'unknown' AND next_at IS NOT NULL AND originator_conversation_id IS NULL
+    AND receipt_restored(receipt_id) IS NOT NULL
+ORDER BY id
+
+-- name: ask_by_id
+UPDATE refund SET originator_conversation_id = coalesce(originator_conversation_id, %(conversation)s) WHERE id = %(id)s
+
 -- name: unasked
 -- Fees of before, open and with no prompt that M-Pesa is asked about: only the statement tells whether they were paid.
 SELECT
