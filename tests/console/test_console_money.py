@@ -175,6 +175,11 @@ def test_what_nobody_can_tell_is_concluded_by_another_person(
         unsaid = two.post(f"/money/{refund}/conclude/", number="UKN7XY1234", reason="statement of the 28th")
     assert unsaid.status_code == 422
     assert "statement of the 28th" in unsaid.content.decode()
+    with unchanged():
+        soon = two.post(f"/money/{refund}/conclude/", went="no", reason="statement of the 28th")
+    assert soon.status_code == 409
+    assert "its statement may lag" in soon.content.decode()
+    advance(24 * 3600)
     told = two.does(f"/money/{refund}/conclude/", went="no", reason="statement of the 28th")
 
     assert "Written down." in told

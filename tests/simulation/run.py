@@ -28,6 +28,7 @@ from rufaa import clock, ids
 from rufaa.cli import work
 from rufaa.db import failpoints, migrations
 from rufaa.db.atomic import Tx, unit
+from rufaa.payments import orders
 from rufaa.simulator.config import Chaos, SimulatorSettings
 from rufaa.simulator.engine import Engine
 from rufaa.simulator.faults import FaultKind
@@ -42,10 +43,10 @@ from simulation.trace import Trace
 from simulation.virtual import NOW_IN_DATABASE, StandsStill, VirtualLoop
 
 PUBLIC_URL: Final = "http://rufaa.example"
-CALM_S: Final = 34 * 3600.0
-"""Longer than the latest callback and the hourly questions about a prompt in review."""
 FINANCE_S: Final = 6 * 3600.0
 """So long finance people go on giving back in the calm; then they only look up what M-Pesa does not tell."""
+CALM_S: Final = FINANCE_S + sum(orders._ASK_AFTER_S) + 2 * 3600.0
+"""Longer than the latest callback, the hourly questions about a prompt in review, and all about the last refund."""
 _SELDOM_S: Final = 600.0
 """After that workers sleep so long at least, or until they are woken: what is asked about hourly, for a day, is asked
 about together, which costs a fraction."""
