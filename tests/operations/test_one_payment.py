@@ -30,7 +30,7 @@ from rufaa.daraja.pull import ZONE_DOUBT
 from rufaa.db.atomic import Tx, unit
 from rufaa.facilities import operations as facilities
 from rufaa.money import Money
-from rufaa.payments import claims, operations, queries, refunds, unapplied
+from rufaa.payments import claims, finance, operations, queries, refunds, unapplied
 from rufaa.payments.machine import Channel, Report
 from rufaa.payments.plan_rows import Item
 from rufaa.phone import Phone
@@ -279,3 +279,29 @@ def test_money_that_came_to_another_account_pays_nothing_on_this_one(world: Worl
         unit(lambda tx: claims.type_code(tx, fee, todays(), by=world.admin.user, hand_on=fees_paid))
     with unchanged(), pytest.raises(unapplied.OtherAccount):
         unit(lambda tx: unapplied.apply(tx, fee, [receipt], by=world.finance.user, hand_on=fees_paid))
+
+
+def test_a_code_that_was_typed_for_the_wrong_referral_can_be_typed_for_the_right_one_once_finance_has_looked(
+    world: World,
+) -> None:
+    wrong, right = fee_of(world.waiting()), fee_of(world.waiting())
+
+    def types(fee: uuid.UUID) -> str:
+        return unit(lambda tx: claims.type_code(tx, fee, todays(), by=world.admin.user, hand_on=fees_paid)).typed
+
+    assert types(wrong) == claims.Typed.ASKED
+    advance(31 * 60)
+    unit(claims.hand_over)
+    with unchanged(), pytest.raises(claims.ReceiptUsed):
+        types(right)
+    (task,) = rows("SELECT id FROM task WHERE kind = 'claim'")
+    assert unit(lambda tx: finance.close_task(tx, world.finance, task["id"].hex, outcome="not in the statement"))
+
+    assert types(right) == claims.Typed.ASKED
+    assert rows("SELECT fee_id, ended_as, next_at IS NULL AS quiet FROM claim ORDER BY created_at") == [
+        {"fee_id": wrong, "ended_as": "given-up", "quiet": True},
+        {"fee_id": right, "ended_as": "", "quiet": False},
+    ]
+    arrives(notice(world, todays()))
+    assert receipts() == [(todays(), "unapplied")]  # what M-Pesa tells after all is money all the same
+    assert rows("SELECT proposed_fee_id FROM task WHERE kind = 'unapplied'") == [{"proposed_fee_id": right}]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 import pytest
@@ -15,6 +16,7 @@ from operations.law_ground import CENTS, Town
 from rufaa import clock
 from rufaa.daraja.outcomes import Because, Declined, Exchange, NotSent, Unknown
 from rufaa.daraja.outcomes_orders import B2cOutcome
+from rufaa.db.aside import DatabaseSilent
 from rufaa.db.atomic import Tx, unit
 from rufaa.ids import wire
 from rufaa.ingest.loop import settle_inbox
@@ -468,16 +470,72 @@ def test_an_order_whose_answer_was_lost_is_a_persons_and_not_given_again(town: T
     assert town.state("refund", again) == "failed"
 
 
-def posted(refund: uuid.UUID) -> str:
-    """By nobody that may speak for Safaricom. What was made of it."""
+def posted(refund: uuid.UUID, code: str = "1", *, trusted: bool = False) -> str:
+    """A result of so much; not ``trusted``: by nobody that may speak for Safaricom. What was made of it."""
     execute(
         "INSERT INTO inbox (kind, subject, source, trusted, body)"
-        " VALUES ('result', %(refund)s, '10.0.0.1', false, %(body)s)",
+        " VALUES ('result', %(refund)s, '10.0.0.1', %(trusted)s, %(body)s)",
         refund=refund,
-        body=json.dumps({"Result": {"ResultCode": 1, "OriginatorConversationID": wire(refund)}}).encode(),
+        trusted=trusted,
+        body=json.dumps({"Result": {"ResultCode": code, "OriginatorConversationID": wire(refund)}}).encode(),
     )
     settle_inbox(HANDLERS)
     return str(inbox_outcomes()[-1])
+
+
+@pytest.mark.parametrize(("times", "word", "state"), [(1, "not-refunded", "failed"), (2, "no-news", "unknown")])
+def test_that_a_payout_failed_is_believed_of_the_only_order_that_there_was(
+    town: Town, times: int, word: str, state: str
+) -> None:
+    """The second may have been refused for a wrong credential after the first was carried out."""
+    refund = all_of_it(town, waits(town), "ordered")
+    town.do("UPDATE refund SET orders = %(times)s WHERE id = %(id)s", id=refund, times=times)
+
+    assert posted(refund, "2001", trusted=True) == word
+
+    assert town.state("refund", refund) == state
+    if times > 1:
+        assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []
+        advance(orders.RESEND_AFTER_S)
+        town.do("UPDATE refund SET orders = %(most)s WHERE id = %(id)s", id=refund, most=orders.MOST_ORDERS)
+        assert asked_by_its_id_to_the_end(refund) == len(orders._ASK_AFTER_S)
+
+
+def test_what_was_reversed_before_is_not_ordered_again_which_would_look_like_ours(town: Town) -> None:
+    """The order's answer was lost, and its result was faster than the next order."""
+    receipt = waits(town)
+    town.do("UPDATE receipt SET number = 'UKS7AAAAA1' WHERE id = %(id)s", id=receipt)
+    refund = town.refund(receipt, amount_cents=CENTS, method="reversal", phone="")
+    town.move("refund", refund, "approve", "approved", approved_by=town.second, next_at="2026-01-01")
+    (order,) = unit(lambda tx: orders.claim_orders(tx, limit=5))
+    unit(lambda tx: orders.record(tx, order, Unknown("timeout", "no answer", NOTHING)))
+
+    assert posted(refund, "R000001", trusted=True) == "reversed-before"
+
+    advance(orders.RESEND_AFTER_S)
+    assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []
+    assert unit(orders.next_order_s) is None
+    assert open_tasks() == ["refund", "unapplied"]
+
+
+class Silent:
+    """Accounts that the database does not tell."""
+
+    async def get(self, account: uuid.UUID) -> Any:
+        raise DatabaseSilent(f"account {account.hex}")
+
+
+def test_what_the_database_kept_waiting_is_ordered_later_and_not_called_failed(town: Town) -> None:
+    refund = all_of_it(town, waits(town), "approved")
+    (order,) = unit(lambda tx: orders.claim_orders(tx, limit=5))
+    worker = orders.Orders(None, Silent(), None, addresses=lambda _: None)  # type: ignore[arg-type]
+
+    outcome = asyncio.run(worker._send(order, claimed_at=clock.uptime_s()))
+    unit(lambda tx: orders.record(tx, order, outcome))
+
+    assert town.state("refund", refund) == "approved"
+    advance(orders.RESEND_AFTER_S)
+    assert [each.refund for each in unit(lambda tx: orders.claim_orders(tx, limit=5))] == [refund]
 
 
 def test_of_a_fee_whose_money_went_nothing_is_ordered_whatever_stands_in_the_queue(town: Town) -> None:
