@@ -266,6 +266,30 @@ def test_the_query_budget_of_an_account_spaces_questions(
     assert counts == [1, 1, 1, 2, 3]
 
 
+@pytest.mark.fault(26)
+@pytest.mark.usefixtures("standing_clock")
+def test_what_waits_longest_is_asked_about_first(
+    town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
+) -> None:
+    execute("UPDATE mpesa_account SET queries_per_min = 5")
+    prompts = [town.prompted(f"25470800400{each}")[1] for each in range(3)]
+    worker.dispatch()
+    waits = (prompts[1], prompts[2], prompts[0])
+    for place, prompt in enumerate(waits):
+        execute(
+            "UPDATE prompt SET next_at = sent_at + %(s)s * interval '1 second' WHERE id = %(id)s", s=place, id=prompt
+        )
+    advance(20, simulator)
+
+    asked_about = []
+    for _ in waits:
+        worker.query()
+        asked_about.append(value("SELECT id FROM prompt WHERE queries = 1 AND id <> ALL(%(known)s)", known=asked_about))
+        advance(12, simulator)
+
+    assert tuple(asked_about) == waits
+
+
 def test_an_answer_that_cannot_be_settled_does_not_hold_up_the_others(
     town: World,
     simulator: RunningSimulator,

@@ -189,6 +189,22 @@ GUARDS: Final = (
             f"{RACE_ARRIVALS}::test_a_person_and_the_notice_of_a_payment_at_once_end_in_the_order_in_which_they_came",
         ),
     ),
+    Guard(
+        "hold-ends-without-a-burst",
+        "all that waited on hold rings at once when the hold ends",
+        f"{PAYMENTS}/hold.py",
+        "    access.forgo_burst(tx, account)\n",
+        "",
+        ("tests/money/test_money_hold.py::test_what_waited_goes_out_one_by_one_at_the_accounts_rate[guarded]",),
+    ),
+    Guard(
+        "longest-waiting-asked-first",
+        "whoever has waited longest for an answer is asked about when there is time",
+        f"{PAYMENTS}/reconcile.sql",
+        "    ORDER BY next_at, id\n    LIMIT %(limit)s\n    FOR UPDATE SKIP LOCKED\n",
+        "    ORDER BY id\n    LIMIT %(limit)s\n    FOR UPDATE SKIP LOCKED\n",
+        ("tests/money/test_money_queries.py::test_what_waits_longest_is_asked_about_first",),
+    ),
     # --- who may say so
     Guard(
         "secret",
