@@ -338,6 +338,7 @@ def money_that_goes_back(stage: Stage) -> None:
         )
     with verify_live(stage.hall):
         execute("UPDATE refund SET state = 'unknown', event = 'answer-lost' WHERE id = %(id)s", id=uuid.UUID(lost))
+    advance(24 * 3600)  # before that the statement may lag
     conclusion = {"refundId": lost, "went": False, "reason": "not in the statement"}
     stage.do("refunds:conclude", conclusion, stage.second_finance)
 

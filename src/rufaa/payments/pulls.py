@@ -159,4 +159,4 @@ class Pulls:
     async def _too_long(self, pull: Pull, count: int) -> None:
         _log.warning("pull.too_long", account=pull.account.hex, rows=count)
         why = _UNREAD.format(count=count)
-        await self._aside.run(lambda: unit(lambda tx: _ask_person(tx, pull.account, why)))
+        await self._aside.run(lambda: unit(lambda tx: _ask_person(tx, pull.account, why), step=Step.PULL_TAKE))

@@ -16,7 +16,6 @@ from psycopg import sql as compose
 from rufaa import ids
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
-from rufaa.payments import refunds
 from rufaa.payments.machine import UNKNOWN_WITHOUT_ID_S
 from rufaa.payments.refund_machine import RefundMethod, RefundState
 
@@ -85,6 +84,8 @@ def compared(tx: Tx, what: str) -> int:
     A refund that had been agreed to stays a person's, though no worker has come by yet: the lost server may have done
     otherwise. A payout is asked about by its id, and neither is ordered again.
     """
+    from rufaa.payments import refunds  # noqa: PLC0415 - needs Django set up, which a restore has not
+
     for row in tx.rows(_SQL["agreed_to"]):
         locked, _ = refunds.lock(tx, row["id"])
         if RefundMethod(locked["method"]) is RefundMethod.B2C:
