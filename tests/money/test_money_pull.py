@@ -103,20 +103,20 @@ def tells(simulator: RunningSimulator, *told: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "meant"),
     [
-        {"transactionId": "?"},
-        {"amount": "9.00"},
-        {"amount": "1,000"},
-        {"transactionId": "UKS6FALSE1", "amount": "-1000.00"},
-        {"transactionId": "UKS6FALSE1", "amount": 0},
+        ({"transactionId": "?"}, []),
+        ({"amount": "9.00"}, ["contradicts"]),
+        ({"amount": "1,000"}, ["known"]),
+        ({"transactionId": "UKS6FALSE1", "amount": "-1000.00"}, ["ask"]),
+        ({"transactionId": "UKS6FALSE1", "amount": 0}, ["ask"]),
     ],
     ids=str,
 )
 def test_a_row_that_is_wrong_credits_nobody_and_changes_nothing_of_what_is_known(
-    pulling: World, simulator: RunningSimulator, worker: Worker, wrong: dict[str, object]
+    pulling: World, simulator: RunningSimulator, worker: Worker, wrong: dict[str, object], meant: list[str]
 ) -> None:
-    """Another amount than is in the books, none that can be read, or no number: a person looks, or M-Pesa is asked."""
+    """Another amount than is in the books, or no number: a person looks. No amount that can be: M-Pesa is asked."""
     referral = pulling.waiting()
     number = simulator.pay(PAYER, DEMO_SHORT_CODE, code_of(referral), 1000)
     advance(3, simulator)
@@ -131,22 +131,27 @@ def test_a_row_that_is_wrong_credits_nobody_and_changes_nothing_of_what_is_known
     worker.pull()
 
     assert {table: rows(f"SELECT * FROM {table} ORDER BY 1") for table in money} == before
-    if wrong in ({"transactionId": "?"}, {"amount": "9.00"}):
-        assert open_tasks() == ["contradiction"]
+    told = rows("SELECT verdict FROM evidence WHERE channel = 'pull' ORDER BY id")
+    assert [row["verdict"] for row in told] == ["pays", *meant]
+    assert open_tasks() == (["contradiction"] if meant in ([], ["contradicts"]) else [])
     check_books(simulator)
 
 
 def test_of_more_than_is_read_at_once_a_person_knows(
     pulling: World, simulator: RunningSimulator, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pulls, "MOST_PAGES", 1)
-    simulator.pay(PAYER, DEMO_SHORT_CODE, "RENT", 1000)
+    first, second = (simulator.pay(PAYER, DEMO_SHORT_CODE, "RENT", shillings) for shillings in (700, 1000))
     advance(3, simulator)
-
-    worker.pull()
+    with monkeypatch.context() as patched:
+        patched.setattr(pulls, "MOST_PAGES", 1)
+        tells(simulator, {"transactionId": first, "amount": "700.00", "billreference": "RENT"})
+        worker.pull()
 
     assert open_tasks() == ["contradiction", "unapplied"]
     assert "the first 1 are" in value("SELECT why FROM task WHERE kind = 'contradiction'")
+    advance(pulls.EVERY_S + 1, simulator)
+    worker.pull()
+    assert sorted(row["number"] for row in rows("SELECT number FROM receipt")) == sorted([first, second])
 
 
 def test_it_is_asked_every_quarter_of_an_hour_and_sooner_after_no_news(

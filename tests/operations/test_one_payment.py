@@ -297,6 +297,7 @@ def test_a_code_that_was_typed_for_the_wrong_referral_can_be_typed_for_the_right
     (task,) = rows("SELECT id FROM task WHERE kind = 'claim'")
     assert unit(lambda tx: finance.close_task(tx, world.finance, task["id"].hex, outcome="not in the statement"))
 
+    assert value("SELECT count(*) FROM claim WHERE next_at IS NOT NULL") == 1  # M-Pesa is asked on, for the day
     assert types(right) == claims.Typed.ASKED
     assert rows("SELECT fee_id, ended_as, next_at IS NULL AS quiet FROM claim ORDER BY created_at") == [
         {"fee_id": wrong, "ended_as": "given-up", "quiet": True},

@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from operations.law_ground import CENTS, Town
 from rufaa import clock
 from rufaa.daraja.outcomes import Because, Declined, Exchange, NotSent, Unknown
-from rufaa.daraja.outcomes_orders import B2cOutcome
+from rufaa.daraja.outcomes_orders import AlreadyTaken, B2cOutcome
 from rufaa.db.aside import DatabaseSilent
 from rufaa.db.atomic import Tx, unit
 from rufaa.ids import wire
@@ -208,6 +208,16 @@ def test_a_result_of_what_nobody_agreed_to_is_a_persons(town: Town) -> None:
     assert goes(refund, "UKS7BBBBB1") == "contradicts"
 
     assert (town.state("refund", refund), town.free(receipt)) == ("withdrawn", CENTS)
+    assert open_tasks() == ["contradiction", "unapplied"]
+
+
+def test_where_two_parts_were_called_failed_and_both_went_a_person_is_asked(town: Town) -> None:
+    receipt = waits(town)
+    first = all_of_it(town, receipt, "failed", CENTS // 10)
+    again = all_of_it(town, receipt, "failed", CENTS // 10)
+
+    assert [goes(first, "UKS7BBBBB1"), goes(again, "UKS7BBBBB2")] == ["refunded", "refunded"]
+
     assert open_tasks() == ["contradiction", "unapplied"]
 
 
@@ -470,14 +480,14 @@ def test_an_order_whose_answer_was_lost_is_a_persons_and_not_given_again(town: T
     assert town.state("refund", again) == "failed"
 
 
-def posted(refund: uuid.UUID, code: str = "1", *, trusted: bool = False) -> str:
-    """A result of so much; not ``trusted``: by nobody that may speak for Safaricom. What was made of it."""
+def posted(refund: uuid.UUID, code: str = "1", *, trusted: bool = False, id_of: uuid.UUID | None = None) -> str:
+    """A result of this code; not ``trusted``: by nobody that may speak for Safaricom. What was made of it."""
     execute(
         "INSERT INTO inbox (kind, subject, source, trusted, body)"
         " VALUES ('result', %(refund)s, '10.0.0.1', %(trusted)s, %(body)s)",
         refund=refund,
         trusted=trusted,
-        body=json.dumps({"Result": {"ResultCode": code, "OriginatorConversationID": wire(refund)}}).encode(),
+        body=json.dumps({"Result": {"ResultCode": code, "OriginatorConversationID": wire(id_of or refund)}}).encode(),
     )
     settle_inbox(HANDLERS)
     return str(inbox_outcomes()[-1])
@@ -495,10 +505,53 @@ def test_that_a_payout_failed_is_believed_of_the_only_order_that_there_was(
 
     assert town.state("refund", refund) == state
     if times > 1:
-        assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []
         advance(orders.RESEND_AFTER_S)
-        town.do("UPDATE refund SET orders = %(most)s WHERE id = %(id)s", id=refund, most=orders.MOST_ORDERS)
+        (order,) = unit(lambda tx: orders.claim_orders(tx, limit=5))  # under the one id, which M-Pesa knows
+        unit(lambda tx: orders.record(tx, order, AlreadyTaken("500.002.1001", "duplicate", NOTHING)))
+        advance(orders.RESULT_WAIT_S)
+        unit(orders.tidy)
         assert asked_by_its_id_to_the_end(refund) == len(orders._ASK_AFTER_S)
+        assert "refund" in open_tasks()
+
+
+@pytest.mark.parametrize(("times", "state"), [(1, "failed"), (2, "unknown")])
+def test_a_status_that_it_failed_is_believed_of_the_only_order_that_there_was(
+    town: Town, times: int, state: str
+) -> None:
+    refund = all_of_it(town, waits(town), "unknown")
+    town.do(
+        "UPDATE refund SET orders = %(times)s, originator_conversation_id = %(wire)s, next_at = rufaa_now()"
+        " WHERE id = %(id)s",
+        id=refund, times=times, wire=wire(refund),
+    )  # fmt: skip
+    (inquiry,) = unit(lambda tx: orders.claim_inquiries(tx, limit=5))
+
+    told = {"Key": "TransactionStatus", "Value": "Declined"}
+    execute(
+        "INSERT INTO inbox (kind, subject, source, trusted, body)"
+        " VALUES ('result', %(inquiry)s, '127.0.0.1', true, %(body)s)",
+        inquiry=inquiry.id,
+        body=json.dumps(
+            {"Result": {"ResultCode": 0, "ConversationID": "AG_9", "ResultParameters": {"ResultParameter": [told]}}}
+        ).encode(),
+    )
+    settle_inbox(HANDLERS)
+
+    assert town.state("refund", refund) == state
+
+
+def test_whoever_posts_to_a_refunds_address_has_it_asked_about_once_and_never_ordered(town: Town) -> None:
+    in_doubt = all_of_it(town, waits(town), "approved")
+    (order,) = unit(lambda tx: orders.claim_orders(tx, limit=5))
+    unit(lambda tx: orders.record(tx, order, Unknown("http-504", "busy", NOTHING)))
+    before = rows("SELECT next_at FROM refund")
+    assert posted(in_doubt) == "ask"
+    assert rows("SELECT next_at FROM refund") == before  # it is ordered again at its own time
+    execute("UPDATE refund SET state = 'failed', event = 'rejected', next_at = NULL")
+
+    assert posted(in_doubt, id_of=uuid.uuid4()) == "ask"
+
+    assert "contradiction" not in open_tasks()  # which would hold up what is proposed anew
 
 
 def test_what_was_reversed_before_is_not_ordered_again_which_would_look_like_ours(town: Town) -> None:

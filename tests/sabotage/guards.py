@@ -912,10 +912,10 @@ GUARDS: Final = (
     ),
     Guard(
         "nobody-orders-by-a-post",
-        "whoever posts to the address of a refund that a person has can have it ordered again",
+        "whoever posts to the address of a refund in doubt can have it ordered again, at once and when a person has it",
         f"{PAYMENTS}/order_results.sql",
-        "WHERE id = %(refund)s AND state IN ('ordered', 'unknown') AND next_at IS NOT NULL",
-        "WHERE id = %(refund)s AND state IN ('ordered', 'unknown')",
+        "UPDATE refund SET next_at = rufaa_now() WHERE id = %(refund)s AND state = 'ordered'",
+        "UPDATE refund SET next_at = rufaa_now() WHERE id = %(refund)s AND state IN ('ordered', 'unknown')",
         (f"{REFUNDS_LATE}::test_an_order_whose_answer_was_lost_is_a_persons_and_not_given_again",),
     ),
     Guard(

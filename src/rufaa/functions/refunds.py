@@ -74,7 +74,8 @@ def withdraw(caller: Caller, *, refundId: str, reason: str) -> shapes.RefundAnsw
 def conclude(
     caller: Caller, *, refundId: str, went: bool, reason: str, receiptNumber: str | None = None
 ) -> shapes.RefundAnswer:
-    """What M-Pesa does not tell, as a person saw it in the statement: the money went back, or it did not."""
+    """What M-Pesa does not tell, as a person saw it in the statement: the money went back, or it did not. That it went
+    can be said, too, of what was not ordered, or failed: the M-Pesa portal gave it back."""
     finance.conclude_refund(caller.tx, caller.actor, refundId, went=went, number=receiptNumber, why=reason)
     return {"refundId": refundId, "status": RefundState.DONE if went else RefundState.FAILED}
 

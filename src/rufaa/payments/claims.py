@@ -131,8 +131,9 @@ def _check_day(tx: Tx, code: str, *, raised: date) -> None:
 
 
 def _ask(tx: Tx, code: str, fee: uuid.UUID, account: uuid.UUID, *, by: uuid.UUID) -> Answer:
-    other = tx.row(_SQL["claimed_for_another"], {"account": account, "number": code, "fee": fee})
-    if other is not None:
+    about = {"account": account, "number": code, "fee": fee}
+    tx.execute(_SQL["give_way"], about)
+    if tx.row(_SQL["claimed_for_another"], about) is not None:
         raise ReceiptUsed("This code was typed for another referral. The finance office decides.")
     tx.execute(_SQL["claim"], {"id": ids.new_id(), "account": account, "number": code, "fee": fee, "by": by})
     tx.wake_workers()

@@ -24,6 +24,13 @@ FROM receipt WHERE receipt.id = %(receipt)s AND NOT EXISTS (
     SELECT FROM task WHERE kind = 'unapplied' AND receipt_id = %(receipt)s AND closed_at IS NULL
 )
 
+-- name: give_way
+-- Typed for another fee, where finance has looked into it and closed the question: it can be typed for this one.
+UPDATE claim SET ended_at = rufaa_now(), ended_as = 'given-up', next_at = NULL
+WHERE account_id = %(account)s AND number = %(number)s AND channel = 'typed' AND fee_id <> %(fee)s AND ended_at IS NULL
+    AND EXISTS (SELECT FROM task WHERE task.claim_id = claim.id AND task.closed_at IS NOT NULL)
+    AND NOT EXISTS (SELECT FROM task WHERE task.claim_id = claim.id AND task.closed_at IS NULL)
+
 -- name: claimed_for_another
 SELECT id FROM claim
 WHERE account_id = %(account)s AND number = %(number)s AND channel = 'typed' AND fee_id <> %(fee)s AND ended_at IS NULL

@@ -168,10 +168,7 @@ def close_task(tx: Tx, actor: Actor, task: str, *, outcome: str) -> bool:
     mine = _facilities(actor, Right.UNAPPLIED)
     identifier = from_wire(task)
     values = {"id": identifier, "facilities": mine, "by": actor.user, "as": outcome.strip()}
-    closed = tx.row(_SQL["close_task"], values) if identifier else None
-    if closed is not None and closed["claim_id"] is not None:
-        tx.execute(_SQL["end_claim"], {"claim": closed["claim_id"]})
-    return closed is not None
+    return bool(identifier and tx.execute(_SQL["close_task"], values))
 
 
 def _receipt(tx: Tx, mine: Sequence[uuid.UUID], text: str) -> uuid.UUID:

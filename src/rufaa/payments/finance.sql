@@ -80,8 +80,3 @@ SELECT id FROM refund WHERE id = %(id)s AND receipt_payee(receipt_id) = ANY(%(fa
 UPDATE task SET closed_at = rufaa_now(), closed_by = %(by)s, closed_as = %(as)s
 WHERE id = %(id)s AND closed_at IS NULL AND facility_id = ANY(%(facilities)s::uuid[])
     AND task_closes_by_hand(kind, refund_id, prompt_id)
-RETURNING claim_id
-
--- name: end_claim
--- Somebody looked: M-Pesa is not asked any more, and the code can be typed for the fee that it is of.
-UPDATE claim SET ended_at = rufaa_now(), ended_as = 'given-up', next_at = NULL WHERE id = %(claim)s AND ended_at IS NULL

@@ -67,13 +67,13 @@ def _is_status(result: AsyncResult) -> bool:
 def _refund_result(
     tx: Tx, row: dict[str, Any], standing: refunds.Standing, result: AsyncResult | None, item: OrderItem
 ) -> str:
-    if not _of_this_order(row, item.told):
-        refunds.ask_person(tx, row, kind="contradiction", why="A result names another order than this refund's.")
-        return "other-order"
     if not item.trusted:  # nobody that may speak for Safaricom: ask Safaricom
         tx.execute(_SQL["ask_now"], {"refund": row["id"]})
         tx.wake_workers()
         return "ask"
+    if not _of_this_order(row, item.told):
+        refunds.ask_person(tx, row, kind="contradiction", why="A result names another order than this refund's.")
+        return "other-order"
     if result is None:
         refunds.move(tx, row, RefundEvent.SILENT, next_s=0, code="timed-out")
         tx.wake_workers()
@@ -221,7 +221,7 @@ def _status_of_refund(tx: Tx, row: dict[str, Any], standing: refunds.Standing, t
                 return _does_not_fit(tx, row)
             return _went(tx, row, standing, told.receipt_number)
         case StatusVerdict.FAILED:
-            return _did_not_go(tx, row, told.answer, certain=row["orders"] == 1 or row["method"] == RefundMethod.B2C)
+            return _did_not_go(tx, row, told.answer, certain=row["orders"] == 1)
         case StatusVerdict.PENDING | StatusVerdict.UNKNOWN:
             return "no-news"
         case never:

@@ -1,7 +1,6 @@
 -- name: ask_now
--- Not where a person has it: nobody may have it asked about, or ordered, once more.
-UPDATE refund SET next_at = rufaa_now()
-WHERE id = %(refund)s AND state IN ('ordered', 'unknown') AND next_at IS NOT NULL
+-- Once, and not in doubt already: whoever has found the address uses up no question, and has nothing ordered again.
+UPDATE refund SET next_at = rufaa_now() WHERE id = %(refund)s AND state = 'ordered'
 
 -- name: inquiry
 SELECT * FROM inquiry WHERE id = %(id)s FOR NO KEY UPDATE

@@ -69,8 +69,13 @@ def next_pull_s(tx: Tx) -> float | None:
     return tx.seconds(_SQL["next_due"])
 
 
-def take(tx: Tx, pull: Pull, told: Pulled, *, hand_on: HandOn) -> list[str]:
-    """What one page told; what this channel told before is not stored again."""
+def take(tx: Tx, pull: Pull, told: Pulled, *, hand_on: HandOn, cut_after: int | None = None) -> list[str]:
+    """What one page told; what this channel told before is not stored again. ``cut_after``: this page and those after
+    it are too many, and a person is told of it after so many rows."""
+    if cut_after is not None:
+        _log.warning("pull.too_long", account=pull.account.hex, rows=cut_after)
+        _ask_person(tx, pull.account, _UNREAD.format(count=cut_after))
+        return []
     said = tx.rows(_SQL["told"], {"account": pull.account, "numbers": [row.receipt_number for row in told.rows]})
     known = {(row["receipt_number"], row["amount_cents"]) for row in said}
     new = [row for row in told.rows if (row.receipt_number, row.amount.cents if row.amount else None) not in known]
@@ -131,7 +136,7 @@ class Pulls:
         try:
             account = await self._accounts.get(pull.account)
             offset, after_s = 0, float(EVERY_S)
-            for _ in range(MOST_PAGES):
+            for page in range(MOST_PAGES + 1):
                 with around(Step.PULL_CALL):
                     told = await self._daraja.pull_query(
                         account.credentials, account.tokens, start=pull.start, end=pull.end, offset=offset
@@ -142,21 +147,15 @@ class Pulls:
                     break
                 if not told.rows and not told.unreadable:
                     break
-                await self._take(pull, told)
+                await self._take(pull, told, cut_after=offset if page == MOST_PAGES else None)
                 offset += len(told.rows) + told.unreadable
-            else:
-                await self._too_long(pull, offset)
             await self._aside.run(lambda: unit(lambda tx: done(tx, pull, after_s=after_s), step=Step.PULL_DONE))
         except Exception:  # noqa: BLE001 - asked again a little later; the others must not wait for it
             _log.exception("pull.failed", account=pull.account.hex)
 
-    async def _take(self, pull: Pull, told: Pulled) -> None:
-        words = await self._aside.run(
-            lambda: unit(lambda tx: take(tx, pull, told, hand_on=self._hand_on), step=Step.PULL_TAKE)
-        )
-        _log.info("pull.taken", account=pull.account.hex, rows=len(told.rows), new=len(words))
+    async def _take(self, pull: Pull, told: Pulled, *, cut_after: int | None) -> None:
+        def taken(tx: Tx) -> list[str]:
+            return take(tx, pull, told, hand_on=self._hand_on, cut_after=cut_after)
 
-    async def _too_long(self, pull: Pull, count: int) -> None:
-        _log.warning("pull.too_long", account=pull.account.hex, rows=count)
-        why = _UNREAD.format(count=count)
-        await self._aside.run(lambda: unit(lambda tx: _ask_person(tx, pull.account, why), step=Step.PULL_TAKE))
+        words = await self._aside.run(lambda: unit(taken, step=Step.PULL_TAKE))
+        _log.info("pull.taken", account=pull.account.hex, rows=len(told.rows), new=len(words))

@@ -226,7 +226,7 @@ def conclude(tx: Tx, refund: uuid.UUID, *, went: bool, number: str | None, why: 
     by_hand = went and (state is RefundState.PROPOSED or (row["approved_by"] is not None and state in BY_HAND))
     if state is not RefundState.UNKNOWN and not by_hand:
         raise RefundNotOpen(
-            sentence("The refund is %(state)s: M-Pesa has told what became of it.", state=state), status=state
+            sentence("The refund is %(state)s: what became of it is not in doubt.", state=state), status=state
         )
     if row["proposed_by"] == by:
         raise SamePerson("You proposed this. Another person has to say what became of it.")
@@ -366,7 +366,7 @@ def _let_go(tx: Tx, row: dict[str, Any], *, why: str) -> None:
 def _others(
     tx: Tx, row: dict[str, Any], states: Collection[RefundState], *, since: datetime | None = None
 ) -> list[dict[str, Any]]:
-    """Other refunds of the same money; ``since``: proposed after that."""
+    """Other refunds of the same money; ``since``: proposed after that, or done."""
     about = {"id": row["id"], "receipt": row["receipt_id"], "fee": row["fee_id"]}
     return tx.rows(_SQL["lock_others"], {**about, "states": sorted(states), "since": since})
 

@@ -30,14 +30,14 @@ WHERE receipt_id = %(receipt)s AND fee_id = %(fee)s AND NOT EXISTS (
 -- Of the same money: of a fee's, or, since a fee may have been paid by it since, all of a receipt that waited.
 SELECT * FROM refund
 WHERE receipt_id = %(receipt)s AND (%(fee)s::uuid IS NULL OR fee_id = %(fee)s) AND id <> %(id)s
-    AND state = ANY(%(states)s) AND (%(since)s::timestamptz IS NULL OR created_at > %(since)s)
+    AND state = ANY(%(states)s) AND (%(since)s::timestamptz IS NULL OR created_at > %(since)s OR done_at > %(since)s)
 ORDER BY id FOR NO KEY UPDATE
 
 -- name: last_order
 -- When M-Pesa was last given an order of it, for all that is known.
 SELECT max(at) AS at, max(at) > rufaa_now() - %(lag)s::interval AS too_soon
 FROM history
-WHERE subject = %(id)s AND machine = 'refund' AND event IN ('accepted', 'answer-lost', 'lease-expired', 'restored')
+WHERE subject = %(id)s AND machine = 'refund' AND event IN ('accepted', 'answer-lost', 'lease-expired', 'silent', 'restored')
 HAVING max(at) IS NOT NULL
 
 -- name: overtaken

@@ -19,7 +19,7 @@ UPDATE prompt SET
     next_at = rufaa_now() + CASE WHEN checkout_request_id IS NULL THEN {wait_s} ELSE 0 END * interval '1 second'
 WHERE state = 'sending';
 
--- A refund that waited may have been ordered since. Its order is given again only as one that may be there already.
+-- A refund that waited may have been ordered since. It is asked about, where it has an id, and never ordered again.
 DO $$ BEGIN
     IF to_regclass('refund') IS NOT NULL THEN -- backups of before have none
         INSERT INTO law (machine, from_state, event, to_state, in_force) VALUES

@@ -431,7 +431,7 @@ export declare const api: {
   refunds: {
     /** The second of two people: the money is ordered back. */
     approve: FunctionReference<"mutation", "public", { refundId: string; demoUserId?: string | null }, RefundAnswer>;
-    /** What M-Pesa does not tell, as a person saw it in the statement: the money went back, or it did not. */
+    /** What M-Pesa does not tell, as a person saw it in the statement: the money went back, or it did not. That it went can be said, too, of what was not ordered, or failed: the M-Pesa portal gave it back. */
     conclude: FunctionReference<"mutation", "public", { refundId: string; went: boolean; reason: string; receiptNumber?: string | null; demoUserId?: string | null }, RefundAnswer>;
     /** Refunds of this person's facilities, newest first; at most 200 without `paginationOpts`. */
     listUnderWay: FunctionReference<"query", "public", { demoUserId?: string | null }, Array<Refund>>;
