@@ -64,8 +64,10 @@ def trial(database: str) -> Iterator[None]:
 
 
 def later(seconds: float, simulator: RunningSimulator) -> None:
-    """Move time on, and have the worker look at once rather than within five seconds."""
-    advance(seconds, simulator)
+    """Move time on, and have the worker look at once rather than within five seconds. The simulator's time first: a
+    worker that looks between the two would be told of what is still to come there."""
+    simulator.advance(seconds)
+    advance(seconds)
     unit(Tx.wake_workers)
 
 
