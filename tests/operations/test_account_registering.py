@@ -15,6 +15,7 @@ from rufaa.cli import account as commands
 from rufaa.cli.registering import Registrar, Told
 from rufaa.config import load
 from rufaa.daraja.client import Daraja, Timeouts, new_session
+from rufaa.daraja.credentials import AccountKind
 from rufaa.daraja.orders import InvalidCallbackUrl
 from rufaa.db.aside import Aside
 from rufaa.db.atomic import unit
@@ -140,6 +141,40 @@ def test_safaricom_is_given_two_addresses_whose_secrets_open_them(database: str)
     assert outcome.registered
     assert outcome.words == f"Registered. Payments will be told of at {HERE}. Daraja: Success"
     assert remembered() == REGISTERED
+
+
+OTHER_TILL: Final = (
+    "INSERT INTO mpesa_account (id, environment, short_code, till_number, base_url, kind, sealed_keys)"
+    " SELECT gen_random_uuid(), environment, short_code, '5500123', base_url, 'till', sealed_keys FROM mpesa_account"
+)
+
+
+@pytest.mark.parametrize("work", [by_c2b, by_pull])
+def test_of_two_tills_with_one_short_code_nothing_is_told(database: str, work: Callable[[], Work]) -> None:
+    """A payment to the one would be booked as the other's, too."""
+    outcome, requests = answered(work(), http(200, DONE), before=OTHER_TILL, number="254708374149")
+
+    assert isinstance(outcome, Told)
+    assert not outcome.registered
+    assert outcome.words.startswith("Nothing was registered: several accounts here have this short code")
+    assert requests == []
+
+
+@pytest.mark.parametrize("told_by", ["c2b_registered_at", "pull_registered_at"])
+def test_a_second_till_of_a_short_code_that_is_told_of_is_refused(world: World, told_by: str) -> None:
+    other = replace(credentials("http://127.0.0.1:1"), till_number="5500123", kind=AccountKind.TILL)
+
+    def keeps() -> object:
+        return unit(lambda tx: facilities.keep_account(tx, other, keys=KEYS, pushes_per_s=5, queries_per_min=5))
+
+    execute(f"UPDATE mpesa_account SET {told_by} = rufaa_now()")
+    with pytest.raises(facilities.SharedShortCode):
+        keeps()
+    assert value("SELECT count(*) FROM mpesa_account") == 1
+    execute(f"UPDATE mpesa_account SET {told_by} = NULL")
+    keeps()
+    keeps()  # what is known is kept anew
+    assert value("SELECT count(*) FROM mpesa_account") == 2
 
 
 def test_what_is_there_already_is_not_taken_for_ours(database: str) -> None:

@@ -18,19 +18,23 @@ from races.arranged import (
     callback,
     code_of,
     fee_of,
+    heard,
     notice,
     query,
     sends,
     sent,
     settles,
+    takes_one,
     todays,
 )
 from rufaa import reads
+from rufaa.daraja.credentials import AccountKind
 from rufaa.daraja.pull import ZONE_DOUBT
 from rufaa.db.atomic import Tx, unit
 from rufaa.facilities import operations as facilities
+from rufaa.ingest.address import Kind
 from rufaa.money import Money
-from rufaa.payments import claims, finance, operations, queries, refunds, unapplied
+from rufaa.payments import claims, finance, operations, orders, queries, refunds, unapplied
 from rufaa.payments.machine import Channel, Report
 from rufaa.payments.plan_rows import Item
 from rufaa.phone import Phone
@@ -44,6 +48,7 @@ from support import (
     check_books,
     credentials,
     execute,
+    inbox_outcomes,
     open_tasks,
     receipts,
     rows,
@@ -284,10 +289,11 @@ def test_money_that_came_to_another_account_pays_nothing_on_this_one(world: Worl
 def test_a_code_that_was_typed_for_the_wrong_referral_can_be_typed_for_the_right_one_once_finance_has_looked(
     world: World,
 ) -> None:
+    code = todays()
     wrong, right = fee_of(world.waiting()), fee_of(world.waiting())
 
     def types(fee: uuid.UUID) -> str:
-        return unit(lambda tx: claims.type_code(tx, fee, todays(), by=world.admin.user, hand_on=fees_paid)).typed
+        return unit(lambda tx: claims.type_code(tx, fee, code, by=world.admin.user, hand_on=fees_paid)).typed
 
     assert types(wrong) == claims.Typed.ASKED
     advance(31 * 60)
@@ -303,6 +309,34 @@ def test_a_code_that_was_typed_for_the_wrong_referral_can_be_typed_for_the_right
         {"fee_id": wrong, "ended_as": "given-up", "quiet": True},
         {"fee_id": right, "ended_as": "", "quiet": False},
     ]
-    arrives(notice(world, todays()))
-    assert receipts() == [(todays(), "unapplied")]  # what M-Pesa tells after all is money all the same
+    arrives(notice(world, code))
+    assert receipts() == [(code, "unapplied")]  # what M-Pesa tells after all is money all the same
     assert rows("SELECT proposed_fee_id FROM task WHERE kind = 'unapplied'") == [{"proposed_fee_id": right}]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_status_that_does_not_name_whom_it_paid_ends_no_claim_and_a_person_looks(world: World, shared: bool) -> None:
+    """Safaricom's sample names the payer twice, and not the account that was paid (daraja.md §7); of two tills with one
+    short code this does not tell which."""
+    if shared:
+        other = replace(credentials("http://127.0.0.1:1"), till_number="5500123", kind=AccountKind.TILL)
+        unit(lambda tx: facilities.keep_account(tx, other, keys=KEYS, pushes_per_s=5, queries_per_min=5))
+    fee = fee_of(world.waiting())
+    unit(lambda tx: claims.type_code(tx, fee, todays(), by=world.admin.user, hand_on=fees_paid))
+    (inquiry,) = unit(lambda tx: orders.claim_inquiries(tx, limit=5))
+    told = {"TransactionStatus": "Completed", "ReceiptNo": todays(), "Amount": 1000, "DebitPartyName": "600984 - STORE"}
+    told |= {"CreditPartyName": "174379 - RUFAA"} if shared else {}
+    body = {
+        "ResultCode": 0,
+        "ConversationID": "AG_9",
+        "ResultParameters": {"ResultParameter": [{"Key": key, "Value": each} for key, each in told.items()]},
+    }
+
+    heard(Kind.RESULT, inquiry.id, {"Result": body})
+    takes_one()
+
+    assert (inbox_outcomes(), receipts()) == (["no-money"], [])
+    assert rows("SELECT ended_as FROM claim") == [{"ended_as": ""}]  # it is asked about again
+    advance(31 * 60)
+    unit(claims.hand_over)
+    assert open_tasks() == ["claim"]

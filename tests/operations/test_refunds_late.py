@@ -25,7 +25,7 @@ from rufaa.payments import finance, orders, refunds, restored
 from rufaa.payments.operations import SamePerson
 from rufaa.payments.orders import Order
 from rufaa.payments.refund_machine import RefundMethod
-from rufaa.payments.refund_refusals import RefundedMeanwhile, RefundNotOpen, RefundUnderWay
+from rufaa.payments.refund_refusals import RefundedMeanwhile, RefundNotOpen, RefundTooMuch, RefundUnderWay
 from rufaa.phone import Phone
 from support import HANDLERS, World, advance, check_books, execute, inbox_outcomes, open_tasks, rows, unchanged, value
 
@@ -289,6 +289,24 @@ def test_what_was_given_back_in_the_portal_is_said_so_by_another_person(town: To
     assert (town.state("refund", refund), town.state("receipt", receipt)) == ("done", "refunded")
     assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []
     assert open_tasks() == []
+    check_books()
+
+
+def test_a_rest_that_mpesa_does_not_pay_out_is_given_by_hand_and_its_task_closes(town: Town) -> None:
+    """KES 1,005 came by hand for a fee of 1,000."""
+    receipt = waits(town)
+    by = uuid.uuid4()
+    assert goes(all_of_it(town, receipt, "ordered", CENTS - 500), "UKS7BBBBB1") == "refunded"
+
+    def give_back() -> uuid.UUID:
+        return unit(lambda tx: refunds.propose(tx, receipt, fee=None, amount=None, phone=PHONE, why="the rest", by=by))
+
+    refund = give_back()
+    with unchanged(), pytest.raises(RefundTooMuch, match="10 or more"):
+        unit(lambda tx: refunds.approve(tx, refund, by=town.second))
+    unit(lambda tx: refunds.conclude(tx, refund, went=True, number=None, why="in cash", by=town.second))
+
+    assert (town.free(receipt), open_tasks()) == (0, [])
     check_books()
 
 

@@ -943,6 +943,40 @@ GUARDS: Final = (
         "",
         (f"{REFUNDS_LATE}::test_what_the_database_kept_waiting_is_ordered_later_and_not_called_failed",),
     ),
+    Guard(
+        "tills-of-one-short-code",
+        "notices of two tills of one short code come to both, and one payment is booked twice",
+        "src/rufaa/cli/registering.py",
+        '    return row is not None and bool(row["shares"])\n',
+        "    return row is None\n",
+        ("tests/operations/test_account_registering.py::test_of_two_tills_with_one_short_code_nothing_is_told",),
+    ),
+    Guard(
+        "second-till-of-a-short-code",
+        "a second till is kept of a short code whose payments are told of",
+        "src/rufaa/facilities/operations.py",
+        "    if made:\n        _check_alone(account)\n",
+        "",
+        (
+            "tests/operations/test_account_registering.py::test_a_second_till_of_a_short_code_that_is_told_of_is_refused",
+        ),
+    ),
+    Guard(
+        "whom-a-status-names",
+        "a status that does not say whom it paid ends the claim of a real payment, and nobody knows",
+        f"{PAYMENTS}/arrivals.py",
+        '    if not number or (claim["shared"] and number == claim["short_code"]):\n        return Outcome.UNCLEAR\n',
+        "",
+        (f"{ONE_PAYMENT}::test_a_status_that_does_not_name_whom_it_paid_ends_no_claim_and_a_person_looks",),
+    ),
+    Guard(
+        "rest-that-is-not-paid-out",
+        "a rest that M-Pesa does not pay out is ordered, and called failed",
+        f"{PAYMENTS}/refunds.py",
+        '    check_payable(Money(row["amount_cents"]), by_reversal=row["method"] == RefundMethod.REVERSAL)\n',
+        "",
+        (f"{REFUNDS_LATE}::test_a_rest_that_mpesa_does_not_pay_out_is_given_by_hand_and_its_task_closes",),
+    ),
     # --- what the database holds, whoever writes
     Guard(
         "law-of-fees",

@@ -145,7 +145,8 @@ class Oracle:
 
     def _notice(self, data: Mapping[str, Any]) -> None:
         self.trace.counts[f"posted {data['tells']}"] += 1
-        if data["tells"] == Tells.CONFIRMATION and data["status"] == 200:
+        told = data["about"] in self.engine.books.notices[data["place"]].body  # else every field of it was null
+        if data["tells"] == Tells.CONFIRMATION and data["status"] == 200 and told:
             self.noticed.add(data["about"])
 
     # --- each commit

@@ -46,6 +46,8 @@ class Registrar:
 
     async def c2b(self, account: uuid.UUID, *, public_url: str, confirmation_url: str, validation_url: str) -> Told:
         """Tell Safaricom where to post C2B notices. Raises ``InvalidCallbackUrl`` before anything is sent."""
+        if await self._commit(partial(_shares, account=account)):
+            return Told(False, _SHARED)
         access = await self._accounts.get(account)
         before = await self._commit(partial(_intend, account=account, public_url=public_url))
         try:
@@ -84,6 +86,8 @@ class Registrar:
 
     async def pull(self, account: uuid.UUID, *, callback_url: str) -> Told:
         """Turn Pull on for the account. Raises ``InvalidArgument`` where the nominated number is not known."""
+        if await self._commit(partial(_shares, account=account)):
+            return Told(False, _SHARED)
         access = await self._accounts.get(account)
         outcome = await self._daraja.pull_register(access.credentials, access.tokens, callback_url=callback_url)
         match outcome:
@@ -100,6 +104,18 @@ class Registrar:
 
     async def _commit(self, work: Callable[[Tx], T]) -> T:
         return await self._aside.run(lambda: unit(work))
+
+
+_SHARED: Final = (
+    "Nothing was registered: several accounts here have this short code, and what M-Pesa tells of a payment does not"
+    " say to which of them it came. It would be booked as one's and as the other's. Use one account for the short code,"
+    " or leave C2B and Pull off."
+)
+
+
+def _shares(tx: Tx, *, account: uuid.UUID) -> bool:
+    row = tx.row(_SQL["shares"], {"account": account})
+    return row is not None and bool(row["shares"])
 
 
 def _intend(tx: Tx, *, account: uuid.UUID, public_url: str) -> dict[str, Any]:

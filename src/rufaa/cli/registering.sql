@@ -1,3 +1,10 @@
+-- name: shares
+SELECT EXISTS (
+    SELECT FROM mpesa_account AS other
+    WHERE (other.environment, other.short_code) = (account.environment, account.short_code) AND other.id <> account.id
+) AS shares
+FROM mpesa_account AS account WHERE account.id = %(account)s
+
 -- name: before
 SELECT c2b_registered_at, c2b_urls_for FROM mpesa_account WHERE id = %(account)s FOR NO KEY UPDATE
 

@@ -7,6 +7,8 @@ import re
 import uuid
 from typing import Final
 
+from django.db.models import Q
+
 from rufaa import ids, secret
 from rufaa.daraja.credentials import AccountKind, C2bVersion, Credentials, Environment, PullMethod
 from rufaa.db.atomic import Tx
@@ -23,6 +25,12 @@ class InvalidName(InvalidArgument):
     """A name is empty, too long, or has letters that it must not have."""
 
     code = "invalid-name"
+
+
+class SharedShortCode(InvalidArgument):
+    """Payments to two tills of one short code could not be told apart."""
+
+    code = "shared-short-code"
 
 
 class NameTaken(RufaaError):
@@ -151,13 +159,18 @@ def check_price(amount: Money) -> None:
 def keep_account(
     tx: Tx, credentials: Credentials, *, keys: tuple[str, ...], pushes_per_s: float, queries_per_min: float
 ) -> MpesaAccount:
-    """The platform's M-Pesa account as the ``MPESA_*`` settings say it; its keys are sealed."""
-    account, _ = MpesaAccount.objects.get_or_create(
+    """The platform's M-Pesa account as the ``MPESA_*`` settings say it; its keys are sealed.
+
+    Raises ``SharedShortCode`` for a second till of a short code that is registered for C2B or Pull.
+    """
+    account, made = MpesaAccount.objects.get_or_create(
         environment=credentials.environment,
         short_code=credentials.short_code,
         till_number=credentials.till_number or "",
         defaults={"base_url": credentials.base_url, "kind": credentials.kind, "sealed_keys": b""},
     )
+    if made:
+        _check_alone(account)
     before = None if not account.sealed_keys else credentials_of(account, keys=keys)
     account.base_url, account.kind = credentials.base_url, credentials.kind
     account.pushes_per_s, account.queries_per_min = pushes_per_s, queries_per_min
@@ -171,6 +184,17 @@ def keep_account(
     if before is not None and before != credentials:  # a token of the old keys is worth nothing
         tx.execute("UPDATE mpesa_access SET token_expires_at = NULL WHERE account_id = %(id)s", {"id": account.pk})
     return account
+
+
+def _check_alone(account: MpesaAccount) -> None:
+    others = MpesaAccount.objects.filter(environment=account.environment, short_code=account.short_code)
+    told = Q(c2b_registered_at__isnull=False) | Q(pull_registered_at__isnull=False)
+    if others.exclude(pk=account.pk).filter(told).exists():
+        raise SharedShortCode(
+            "Another account here has this short code and is registered for C2B or Pull, and what M-Pesa tells of a"
+            " payment does not say to which till it came: it would be booked twice. Nothing was kept.",
+            argument="short_code",
+        )
 
 
 def credentials_of(account: MpesaAccount, *, keys: tuple[str, ...]) -> Credentials:

@@ -268,10 +268,8 @@ def status_of_claim(tx: Tx, inquiry: dict[str, Any], told: StatusResult, *, hand
     if told.receipt_number not in {None, claim["number"]}:
         return "other-order"
     match told.verdict:
-        case StatusVerdict.COMPLETED if not _came_to(told, claim["short_code"], claim["till_number"]):
-            outcome = Outcome.NOT_COMPLETED
         case StatusVerdict.COMPLETED:
-            outcome = Outcome.COMPLETED
+            outcome = _came_to(told, claim)
         case StatusVerdict.FAILED:
             outcome = Outcome.NOT_COMPLETED
         case StatusVerdict.PENDING | StatusVerdict.UNKNOWN:
@@ -299,7 +297,12 @@ def _payer(told: StatusResult) -> str | None:
     return shown if _PHONE_SHOWN.fullmatch(shown) else None
 
 
-def _came_to(told: StatusResult, short_code: str, till_number: str) -> bool:
-    """Whether the credited party is this account: a payout of ours, or a payment to somebody else, is no money here."""
+def _came_to(told: StatusResult, claim: dict[str, Any]) -> Outcome:
+    """Whether the credited party is this account: a payout of ours, or a payment to somebody else, is no money here.
+
+    Where it is not named (daraja.md §7), or by a short code that several tills have, a person looks in the end.
+    """
     number = told.credit_party.partition("-")[0].strip()
-    return number in {short_code, till_number} - {""}
+    if not number or (claim["shared"] and number == claim["short_code"]):
+        return Outcome.UNCLEAR
+    return Outcome.COMPLETED if number in {claim["short_code"], claim["till_number"]} else Outcome.NOT_COMPLETED

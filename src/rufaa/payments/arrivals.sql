@@ -71,7 +71,11 @@ UPDATE claim SET ended_at = rufaa_now(), ended_as = %(as)s, receipt_id = %(recei
 WHERE id = %(id)s AND ended_at IS NULL
 
 -- name: claim
-SELECT claim.*, mpesa_account.short_code, mpesa_account.till_number
+SELECT claim.*, mpesa_account.short_code, mpesa_account.till_number, EXISTS (
+    SELECT FROM mpesa_account AS other
+    WHERE (other.environment, other.short_code) = (mpesa_account.environment, mpesa_account.short_code)
+        AND other.id <> mpesa_account.id
+) AS shared
 FROM claim JOIN mpesa_account ON mpesa_account.id = claim.account_id
 WHERE claim.id = %(id)s
 FOR NO KEY UPDATE OF claim

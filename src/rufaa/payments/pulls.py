@@ -60,7 +60,7 @@ def stop(tx: Tx, account: uuid.UUID) -> None:
 
 def claim(tx: Tx, *, limit: int) -> list[Pull]:
     """Accounts whose time has come. One whose asker dies is asked again a little later."""
-    rows = tx.rows(_SQL["claim"], {"limit": limit, "again_s": AGAIN_AFTER_S})
+    rows = tx.rows(_SQL["claim"], {"limit": limit, "again_s": AGAIN_AFTER_S, "longest_s": 2 * EVERY_S})
     return [Pull(row["account_id"], row["now"] - LONGEST_WINDOW, row["now"]) for row in rows]
 
 

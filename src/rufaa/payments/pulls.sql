@@ -7,7 +7,9 @@ UPDATE mpesa_access SET pull_at = NULL WHERE account_id = %(account)s
 -- name: claim
 UPDATE mpesa_access SET pull_at = rufaa_now() + %(again_s)s * interval '1 second'
 WHERE account_id IN (
-    SELECT account_id FROM mpesa_access WHERE pull_at <= rufaa_now()
+    -- a time further ahead than any is was written before the clock was set back
+    SELECT account_id FROM mpesa_access
+    WHERE pull_at <= rufaa_now() OR pull_at > rufaa_now() + %(longest_s)s * interval '1 second'
     ORDER BY pull_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 RETURNING account_id, rufaa_now() AS now

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from rufaa import ids
-from rufaa.daraja.orders import MIN_B2C_SHILLINGS
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.errors import InvalidArgument, sentence
@@ -31,6 +30,7 @@ from rufaa.payments.refund_refusals import (
     RefundNotOpen,
     RefundTooMuch,
     RefundUnderWay,
+    check_payable,
 )
 from rufaa.phone import Phone
 
@@ -111,6 +111,8 @@ def propose(
     refund = ids.new_id()
     _check_once(tx, {"id": refund, "receipt_id": receipt, "fee_id": fee})
     method, to = _method(tx, standing, wanted, phone)
+    if wanted != free:  # a rest that M-Pesa does not pay out is given by hand, and another person says so
+        check_payable(wanted, by_reversal=method is RefundMethod.REVERSAL)
     tx.execute(
         _SQL["insert"],
         {
@@ -174,15 +176,6 @@ def _method(tx: Tx, standing: Standing, amount: Money, phone: Phone | None) -> t
         raise RefundNeedsPhone(
             "This can only be paid out to a phone, and the payer's is not known. Give its number.", argument="phone"
         )
-    if amount.cents % 100 or amount < Money.from_shillings(MIN_B2C_SHILLINGS):
-        raise RefundTooMuch(
-            sentence(
-                "M-Pesa pays out whole shillings, %(least)s or more; %(amount)s cannot be.",
-                least=MIN_B2C_SHILLINGS,
-                amount=amount,
-            ),
-            least=MIN_B2C_SHILLINGS,
-        )
     return RefundMethod.B2C, phone
 
 
@@ -195,6 +188,7 @@ def approve(tx: Tx, refund: uuid.UUID, *, by: uuid.UUID) -> None:
         )
     if row["proposed_by"] == by:
         raise SamePerson("You proposed this. Another person has to agree.")
+    check_payable(Money(row["amount_cents"]), by_reversal=row["method"] == RefundMethod.REVERSAL)
     _check_once(tx, row)
     tx.execute(_SQL["approve"], {"id": refund, "by": by})
     tx.wake_workers()
