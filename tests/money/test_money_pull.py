@@ -19,6 +19,7 @@ from support import (
     World,
     advance,
     check_books,
+    execute,
     give_operator,
     open_tasks,
     register_c2b,
@@ -152,6 +153,45 @@ def test_of_more_than_is_read_at_once_a_person_knows(
     advance(pulls.EVERY_S + 1, simulator)
     worker.pull()
     assert sorted(row["number"] for row in rows("SELECT number FROM receipt")) == sorted([first, second])
+
+
+@pytest.mark.parametrize("silent", ["server", "Safaricom"])
+def test_of_what_is_older_than_the_window_after_a_long_silence_a_person_knows(
+    pulling: World, simulator: RunningSimulator, worker: Worker, silent: str
+) -> None:
+    """Pull tells of two days alone (daraja.md §10)."""
+    worker.pull()
+    assert open_tasks() == []
+    if silent == "Safaricom":
+        simulator.script(Fault(FaultKind.ANSWER_REPLACED, on=Operation.PULL, status=503, count=2))
+        for _ in range(2):
+            advance(24 * 3600, simulator)
+            worker.pull()
+        advance(3600, simulator)
+    else:
+        advance(49 * 3600, simulator)
+
+    worker.pull()
+
+    assert open_tasks() == ["contradiction"]
+    assert "Pull was not answered for longer than two days" in value("SELECT why FROM task")
+    execute("UPDATE task SET closed_at = rufaa_now(), closed_as = 'compared'")
+    advance(pulls.EVERY_S + 1, simulator)
+    worker.pull()
+    assert open_tasks() == []
+
+
+def test_after_the_clock_was_set_back_it_is_asked_at_once(
+    pulling: World, simulator: RunningSimulator, worker: Worker
+) -> None:
+    """A host that began with its clock a year ahead would ask nothing for a year."""
+    execute("UPDATE mpesa_access SET pull_at = rufaa_now() + interval '1 year'")
+    simulator.pay(PAYER, DEMO_SHORT_CODE, "RENT", 1000)
+    advance(3, simulator)
+
+    worker.pull()
+
+    assert value("SELECT count(*) FROM receipt") == 1
 
 
 def test_it_is_asked_every_quarter_of_an_hour_and_sooner_after_no_news(

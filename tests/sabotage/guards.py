@@ -977,6 +977,22 @@ GUARDS: Final = (
         "",
         (f"{REFUNDS_LATE}::test_a_rest_that_mpesa_does_not_pay_out_is_given_by_hand_and_its_task_closes",),
     ),
+    Guard(
+        "pull-after-a-long-silence",
+        "Pull was silent for longer than it tells of, and nobody knows that money may be missing",
+        f"{PAYMENTS}/pulls.py",
+        "    if whole and pull.before is not None and pull.before < pull.start:\n",
+        "    if whole and pull.before is None:\n",
+        ("tests/money/test_money_pull.py::test_of_what_is_older_than_the_window_after_a_long_silence_a_person_knows",),
+    ),
+    Guard(
+        "pull-after-the-clock-was-set-back",
+        "Pull asks nothing for as long as the clock was set back",
+        f"{PAYMENTS}/pulls.sql",
+        " OR pull_at > rufaa_now() + %(longest_s)s * interval '1 second'",
+        "",
+        ("tests/money/test_money_pull.py::test_after_the_clock_was_set_back_it_is_asked_at_once",),
+    ),
     # --- what the database holds, whoever writes
     Guard(
         "law-of-fees",

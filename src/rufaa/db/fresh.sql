@@ -2291,7 +2291,8 @@ CREATE TABLE public.mpesa_access (
     renewing_until timestamp with time zone,
     push_tat timestamp with time zone,
     query_tat timestamp with time zone,
-    pull_at timestamp with time zone
+    pull_at timestamp with time zone,
+    pulled_until timestamp with time zone
 );
 
 CREATE TABLE public.mpesa_account (
@@ -4701,6 +4702,7 @@ INSERT INTO public.django_migrations (app, name, applied) VALUES
     ('payments', '0016_whose', now()),
     ('payments', '0017_overtaken', now()),
     ('payments', '0018_used_otherwise', now()),
+    ('payments', '0019_pulled_until', now()),
     ('paypage', '0001_initial', now()),
     ('referrals', '0011_onward', now()),
     ('sessions', '0001_initial', now()),

@@ -363,6 +363,7 @@ class Access(models.Model):
     push_tat = models.DateTimeField(null=True)  # theoretical arrival time of the GCRA, see daraja.rate
     query_tat = models.DateTimeField(null=True)
     pull_at = models.DateTimeField(null=True)  # when Pull is asked next; None: not for this account
+    pulled_until = models.DateTimeField(null=True)  # Pull has told of all payments until then
 
     class Meta:
         db_table = "mpesa_access"

@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 
 from rufaa import ids
+from rufaa.clock import EAT
 from rufaa.daraja.client import Daraja
 from rufaa.daraja.outcomes import NoNews
 from rufaa.daraja.pull import LONGEST_WINDOW, ZONE_DOUBT, Pulled, PulledRow
@@ -41,11 +42,12 @@ MOST_PAGES: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """One account, and the window that it is asked about."""
+    """One account, and the window that it is asked about. ``before``: until when all was told; None: nothing yet."""
 
     account: uuid.UUID
     start: datetime
     end: datetime
+    before: datetime | None
 
 
 def start(tx: Tx, account: uuid.UUID) -> None:
@@ -61,7 +63,7 @@ def stop(tx: Tx, account: uuid.UUID) -> None:
 def claim(tx: Tx, *, limit: int) -> list[Pull]:
     """Accounts whose time has come. One whose asker dies is asked again a little later."""
     rows = tx.rows(_SQL["claim"], {"limit": limit, "again_s": AGAIN_AFTER_S, "longest_s": 2 * EVERY_S})
-    return [Pull(row["account_id"], row["now"] - LONGEST_WINDOW, row["now"]) for row in rows]
+    return [Pull(row["account_id"], row["now"] - LONGEST_WINDOW, row["now"], row["pulled_until"]) for row in rows]
 
 
 def next_pull_s(tx: Tx) -> float | None:
@@ -108,12 +110,26 @@ _UNREAD: Final = (
 )
 
 
+_NOT_TOLD: Final = (
+    "Pull was not answered for longer than two days: a payment from {since} to {until} whose notice was lost, too, is"
+    " not in the books. Compare the account with the M-Pesa statement."
+)
+
+
 def _ask_person(tx: Tx, account: uuid.UUID, why: str) -> None:
     tx.execute(_SQL["open_task"], {"id": ids.new_id(), "account": account, "why": why})
 
 
-def done(tx: Tx, pull: Pull, *, after_s: float) -> None:
-    tx.execute(_SQL["done"], {"account": pull.account, "after_s": after_s})
+def done(tx: Tx, pull: Pull, *, after_s: float, whole: bool) -> None:
+    """``whole``: every payment of the window was told. Of a time before it that nobody told of, a person knows."""
+    until = pull.end if whole else None
+    if whole and pull.before is not None and pull.before < pull.start:
+        _ask_person(tx, pull.account, _NOT_TOLD.format(since=_eat(pull.before), until=_eat(pull.start)))
+    tx.execute(_SQL["done"], {"account": pull.account, "after_s": after_s, "until": until})
+
+
+def _eat(instant: datetime) -> str:
+    return f"{instant.astimezone(EAT):%d %B %Y %H:%M}"
 
 
 class Pulls:
@@ -135,7 +151,7 @@ class Pulls:
     async def _pull(self, pull: Pull) -> None:
         try:
             account = await self._accounts.get(pull.account)
-            offset, after_s = 0, float(EVERY_S)
+            offset, after_s, whole = 0, float(EVERY_S), False
             for page in range(MOST_PAGES + 1):
                 with around(Step.PULL_CALL):
                     told = await self._daraja.pull_query(
@@ -146,10 +162,13 @@ class Pulls:
                     after_s = AGAIN_AFTER_S
                     break
                 if not told.rows and not told.unreadable:
+                    whole = True
                     break
                 await self._take(pull, told, cut_after=offset if page == MOST_PAGES else None)
                 offset += len(told.rows) + told.unreadable
-            await self._aside.run(lambda: unit(lambda tx: done(tx, pull, after_s=after_s), step=Step.PULL_DONE))
+            await self._aside.run(
+                lambda: unit(lambda tx: done(tx, pull, after_s=after_s, whole=whole), step=Step.PULL_DONE)
+            )
         except Exception:  # noqa: BLE001 - asked again a little later; the others must not wait for it
             _log.exception("pull.failed", account=pull.account.hex)
 

@@ -2,7 +2,7 @@
 UPDATE mpesa_access SET pull_at = coalesce(pull_at, rufaa_now()) WHERE account_id = %(account)s
 
 -- name: stop
-UPDATE mpesa_access SET pull_at = NULL WHERE account_id = %(account)s
+UPDATE mpesa_access SET pull_at = NULL, pulled_until = NULL WHERE account_id = %(account)s
 
 -- name: claim
 UPDATE mpesa_access SET pull_at = rufaa_now() + %(again_s)s * interval '1 second'
@@ -12,7 +12,7 @@ WHERE account_id IN (
     WHERE pull_at <= rufaa_now() OR pull_at > rufaa_now() + %(longest_s)s * interval '1 second'
     ORDER BY pull_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
-RETURNING account_id, rufaa_now() AS now
+RETURNING account_id, rufaa_now() AS now, pulled_until
 
 -- name: next_due
 SELECT extract(epoch FROM min(pull_at) - rufaa_now()) AS wait_s FROM mpesa_access WHERE pull_at IS NOT NULL
@@ -22,7 +22,8 @@ SELECT receipt_number, amount_cents FROM evidence
 WHERE account_id = %(account)s AND channel = 'pull' AND receipt_number = ANY(%(numbers)s)
 
 -- name: done
-UPDATE mpesa_access SET pull_at = rufaa_now() + %(after_s)s * interval '1 second'
+UPDATE mpesa_access SET pull_at = rufaa_now() + %(after_s)s * interval '1 second',
+    pulled_until = coalesce(%(until)s, pulled_until)
 WHERE account_id = %(account)s AND pull_at IS NOT NULL
 
 -- name: open_task
