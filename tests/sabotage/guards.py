@@ -349,8 +349,8 @@ GUARDS: Final = (
         "credited-here",
         "the status of a payout of ours is money that came",
         f"{PAYMENTS}/arrivals.py",
-        '    return number in {short_code, till_number} - {""}',
-        "    return True",
+        'return Outcome.COMPLETED if number in {claim["short_code"], claim["till_number"]} else Outcome.NOT_COMPLETED',
+        "return Outcome.COMPLETED",
         (f"{REFUNDS}::test_a_typed_code_of_our_own_payout_is_no_money",),
     ),
     # --- one payment, counted once, and none lost
