@@ -29,8 +29,8 @@ def patient(database_url: str) -> Iterator[None]:
     """
     options = connection.settings_dict["OPTIONS"]
     before = dict(options)
-    options["pool"] = {**before["pool"], "timeout": 180}
-    options["options"] += " -c lock_timeout=120s -c statement_timeout=150s -c idle_in_transaction_session_timeout=180s"
+    options["pool"] = {**before["pool"], "timeout": 60}
+    options["options"] += " -c lock_timeout=45s -c statement_timeout=60s -c idle_in_transaction_session_timeout=90s"
     close_connections()
     yield
     options.update(before)
