@@ -368,6 +368,8 @@ def test_that_it_did_not_go_is_said_a_day_after_its_last_order(town: Town) -> No
         (order,) = unit(lambda tx: orders.claim_orders(tx, limit=5))
         unit(lambda tx, it=order: orders.record(tx, it, Unknown("http-504", "busy", NOTHING)))
         advance(orders.RESEND_AFTER_S)
+    with unchanged(), pytest.raises(RefundUnderWay, match="still being asked"):
+        did_not_go(town, refund)
     town.do("UPDATE refund SET next_at = NULL WHERE id = %(id)s", id=refund)  # M-Pesa has told nothing
 
     advance(A_DAY_S - orders.RESEND_AFTER_S - 60)
@@ -488,6 +490,9 @@ def test_an_order_whose_answer_was_lost_is_a_persons_and_not_given_again(town: T
 
     assert town.state("refund", again) == "unknown"
     advance(orders.RESEND_AFTER_S)
+    town.do("UPDATE refund SET next_at = rufaa_now() WHERE id = %(id)s", id=again)
+    assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []  # though it were due
+    town.do("UPDATE refund SET next_at = NULL WHERE id = %(id)s", id=again)
     assert posted(again) == "ask"  # somebody has found its address
     assert unit(lambda tx: orders.claim_orders(tx, limit=5)) == []
     assert unit(lambda tx: orders.claim_inquiries(tx, limit=5)) == []

@@ -827,7 +827,7 @@ GUARDS: Final = (
         f"{PAYMENTS}/refunds.py",
         '    if not went and row["next_at"] is not None:\n',
         "    if not row:\n",
-        (f"{REFUNDS}::test_nobody_says_that_it_did_not_go_while_m_pesa_is_asked",),
+        (f"{REFUNDS_LATE}::test_that_it_did_not_go_is_said_a_day_after_its_last_order",),
     ),
     Guard(
         "proposed-beside-what-went",
