@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from collections.abc import Iterator
 from typing import Any, Final
@@ -13,12 +12,14 @@ import pytest
 from psycopg.rows import dict_row
 
 from operations.law_ground import CENTS, Town
+from races.arranged import heard
 from rufaa import clock
 from rufaa.daraja.outcomes import Because, Declined, Exchange, NotSent, Unknown
 from rufaa.daraja.outcomes_orders import AlreadyTaken, B2cOutcome
 from rufaa.db.aside import DatabaseSilent
 from rufaa.db.atomic import Tx, unit
 from rufaa.ids import wire
+from rufaa.ingest.address import Kind
 from rufaa.ingest.loop import settle_inbox
 from rufaa.money import Money
 from rufaa.payments import finance, orders, refunds, restored
@@ -74,12 +75,7 @@ def goes(refund: uuid.UUID, number: str) -> str:
         "TransactionID": number,
         "ResultParameters": {"ResultParameter": [{"Key": key, "Value": each} for key, each in parameters.items()]},
     }
-    execute(
-        "INSERT INTO inbox (kind, subject, source, trusted, body)"
-        " VALUES ('result', %(refund)s, '127.0.0.1', true, %(body)s)",
-        refund=refund,
-        body=json.dumps({"Result": told}).encode(),
-    )
+    heard(Kind.RESULT, refund, {"Result": told})
     settle_inbox(HANDLERS)
     return str(inbox_outcomes()[-1])
 
@@ -295,13 +291,9 @@ def test_what_was_given_back_in_the_portal_is_said_so_by_another_person(town: To
 def test_a_rest_that_mpesa_does_not_pay_out_is_given_by_hand_and_its_task_closes(town: Town) -> None:
     """KES 1,005 came by hand for a fee of 1,000."""
     receipt = waits(town)
-    by = uuid.uuid4()
     assert goes(all_of_it(town, receipt, "ordered", CENTS - 500), "UKS7BBBBB1") == "refunded"
 
-    def give_back() -> uuid.UUID:
-        return unit(lambda tx: refunds.propose(tx, receipt, fee=None, amount=None, phone=PHONE, why="the rest", by=by))
-
-    refund = give_back()
+    refund = unit(lambda tx: proposed(tx, receipt))
     with unchanged(), pytest.raises(RefundTooMuch, match="10 or more"):
         unit(lambda tx: refunds.approve(tx, refund, by=town.second))
     unit(lambda tx: refunds.conclude(tx, refund, went=True, number=None, why="in cash", by=town.second))
@@ -352,6 +344,16 @@ def asked_by_its_id_to_the_end(refund: uuid.UUID) -> int:
     return asked
 
 
+def whose_answers_are_all_lost(town: Town, receipt: uuid.UUID) -> uuid.UUID:
+    """A payout of all of it, ordered as often as orders are given."""
+    refund = all_of_it(town, receipt, "approved")
+    for _ in range(orders.MOST_ORDERS):
+        (order,) = unit(lambda tx: orders.claim_orders(tx, limit=5))
+        unit(lambda tx, it=order: orders.record(tx, it, Unknown("http-504", "busy", NOTHING)))
+        advance(orders.RESEND_AFTER_S)
+    return refund
+
+
 def did_not_go(town: Town, refund: uuid.UUID) -> None:
     """A person says so, who looked in the statement."""
     unit(lambda tx: refunds.conclude(tx, refund, went=False, number=None, why="not in the statement", by=town.second))
@@ -363,11 +365,7 @@ A_DAY_S: Final = refunds.STATEMENT_LAGS.total_seconds()
 def test_that_it_did_not_go_is_said_a_day_after_its_last_order(town: Town) -> None:
     """The statement may lag, and what is free is given back again: M-Pesa would pay twice."""
     receipt = waits(town)
-    refund = all_of_it(town, receipt, "approved")
-    for _ in range(orders.MOST_ORDERS):
-        (order,) = unit(lambda tx: orders.claim_orders(tx, limit=5))
-        unit(lambda tx, it=order: orders.record(tx, it, Unknown("http-504", "busy", NOTHING)))
-        advance(orders.RESEND_AFTER_S)
+    refund = whose_answers_are_all_lost(town, receipt)
     with unchanged(), pytest.raises(RefundUnderWay, match="still being asked"):
         did_not_go(town, refund)
     town.do("UPDATE refund SET next_at = NULL WHERE id = %(id)s", id=refund)  # M-Pesa has told nothing
@@ -382,11 +380,7 @@ def test_that_it_did_not_go_is_said_a_day_after_its_last_order(town: Town) -> No
 
 
 def test_a_payout_whose_answers_were_all_lost_is_asked_about_by_its_id(town: Town) -> None:
-    refund = all_of_it(town, waits(town), "approved")
-    for _ in range(orders.MOST_ORDERS):
-        (order,) = unit(lambda tx: orders.claim_orders(tx, limit=5))
-        unit(lambda tx, it=order: orders.record(tx, it, Unknown("http-504", "busy", NOTHING)))
-        advance(orders.RESEND_AFTER_S)
+    refund = whose_answers_are_all_lost(town, waits(town))
 
     assert asked_by_its_id_to_the_end(refund) == len(orders._ASK_AFTER_S)
 
@@ -505,13 +499,8 @@ def test_an_order_whose_answer_was_lost_is_a_persons_and_not_given_again(town: T
 
 def posted(refund: uuid.UUID, code: str = "1", *, trusted: bool = False, id_of: uuid.UUID | None = None) -> str:
     """A result of this code; not ``trusted``: by nobody that may speak for Safaricom. What was made of it."""
-    execute(
-        "INSERT INTO inbox (kind, subject, source, trusted, body)"
-        " VALUES ('result', %(refund)s, '10.0.0.1', %(trusted)s, %(body)s)",
-        refund=refund,
-        trusted=trusted,
-        body=json.dumps({"Result": {"ResultCode": code, "OriginatorConversationID": wire(id_of or refund)}}).encode(),
-    )
+    told = {"ResultCode": code, "OriginatorConversationID": wire(id_of or refund)}
+    heard(Kind.RESULT, refund, {"Result": told}, trusted=trusted)
     settle_inbox(HANDLERS)
     return str(inbox_outcomes()[-1])
 
@@ -550,14 +539,8 @@ def test_a_status_that_it_failed_is_believed_of_the_only_order_that_there_was(
     (inquiry,) = unit(lambda tx: orders.claim_inquiries(tx, limit=5))
 
     told = {"Key": "TransactionStatus", "Value": "Declined"}
-    execute(
-        "INSERT INTO inbox (kind, subject, source, trusted, body)"
-        " VALUES ('result', %(inquiry)s, '127.0.0.1', true, %(body)s)",
-        inquiry=inquiry.id,
-        body=json.dumps(
-            {"Result": {"ResultCode": 0, "ConversationID": "AG_9", "ResultParameters": {"ResultParameter": [told]}}}
-        ).encode(),
-    )
+    result = {"ResultCode": 0, "ConversationID": "AG_9", "ResultParameters": {"ResultParameter": [told]}}
+    heard(Kind.RESULT, inquiry.id, {"Result": result})
     settle_inbox(HANDLERS)
 
     assert town.state("refund", refund) == state

@@ -6,10 +6,12 @@ import json
 import threading
 import uuid
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, Final
 
 import pytest
 
+from races.gates import Racers
 from reports import c2b_body
 from rufaa.db.atomic import unit
 from rufaa.errors import RufaaError
@@ -56,17 +58,20 @@ def meet(monkeypatch: pytest.MonkeyPatch, *places: tuple[Any, str]) -> None:
         monkeypatch.setattr(module, name, meeting(getattr(module, name)))
 
 
-def overtaken(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, by: Callable[[], object]) -> None:
-    """Once this function has looked, ``by`` happens before its caller goes on."""
-    function = getattr(module, name)
+def overtaken(
+    monkeypatch: pytest.MonkeyPatch, racers: Racers, module: Any, name: str, by: Callable[[], object]
+) -> list[Future[Any]]:
+    """Once this function has looked, ``by`` happens before its caller goes on, as far as locks let it. What runs."""
+    function, running = getattr(module, name), list[Future[Any]]()
 
     def looks(*args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
         monkeypatch.setattr(module, name, function)
-        by()
+        running.append(racers.start_until_it_waits(by))
         return result
 
     monkeypatch.setattr(module, name, looks)
+    return running
 
 
 def ends(*running: Any) -> list[object]:

@@ -279,9 +279,7 @@ def test_control_without_the_fees_lock_a_phone_is_asked_for_a_fee_that_is_being_
     referral = world.waiting()
     unlocked(monkeypatch, operations, "lock_fee")
     told = notice(world, reference=code_of(referral))
-    running = []
-    arriving = lambda: running.append(racers.start_until_it_waits(lambda: arrives(told)))  # noqa: E731
-    overtaken(monkeypatch, operations, "_check_phone_free", arriving)
+    running = overtaken(monkeypatch, racers, operations, "_check_phone_free", lambda: arrives(told))
 
     asks(world, referral)
 
@@ -335,9 +333,7 @@ def test_control_without_the_fees_lock_a_paid_fee_is_asked_for_again(
 ) -> None:
     referral, prompt = failed(world)
     unlocked(monkeypatch, operations, "lock_fee")
-    running = []
-    succeeding = lambda: running.append(racers.start_until_it_waits(lambda: settles(callback(prompt))))  # noqa: E731
-    overtaken(monkeypatch, operations, "_check_phone_free", succeeding)
+    running = overtaken(monkeypatch, racers, operations, "_check_phone_free", lambda: settles(callback(prompt)))
 
     retries(world, referral)
 

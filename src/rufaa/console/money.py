@@ -20,7 +20,7 @@ from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.money import Money, stk_amount
 from rufaa.payments import finance
 from rufaa.payments.refund_machine import LIVE_REFUND, RefundMethod, RefundState
-from rufaa.payments.refunds import BY_HAND, UNORDERED
+from rufaa.payments.refunds import UNORDERED, may_be_by_hand
 from rufaa.phone import masked
 from rufaa.referrals import queries
 from rufaa.referrals.operations import fees_paid
@@ -127,11 +127,7 @@ def _refund(acting: Acting, row: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "may_agree": state is RefundState.PROPOSED and not mine,
         "may_withdraw": state in UNORDERED,
-        "may_conclude": not mine
-        and (
-            state in {RefundState.UNKNOWN, RefundState.PROPOSED}
-            or (state in BY_HAND and row["approved_by"] is not None)
-        ),
+        "may_conclude": not mine and (state is RefundState.UNKNOWN or may_be_by_hand(row)),
     }  # fmt: skip
 
 

@@ -40,10 +40,6 @@ UNORDERED: Final = frozenset({RefundState.PROPOSED, RefundState.APPROVED})
 """M-Pesa was not asked for it, or did not take the order."""
 _FREE_AGAIN: Final = frozenset({RefundState.FAILED, RefundState.WITHDRAWN})
 _WENT_OR_GOES: Final = frozenset({RefundState.SENDING, RefundState.RESENDING, RefundState.ORDERED, RefundState.DONE})
-BY_HAND: Final = frozenset({RefundState.APPROVED, *_FREE_AGAIN})
-"""Somebody may have given it back in the M-Pesa portal, if two people had agreed to it."""
-
-
 STATEMENT_LAGS: Final = timedelta(days=1)
 """So long a person waits for M-Pesa's statement to show an order of which M-Pesa tells nothing; no source says how far
 it lags. To be wrong here is to pay out twice."""
@@ -217,8 +213,7 @@ def conclude(tx: Tx, refund: uuid.UUID, *, went: bool, number: str | None, why: 
     """
     row, standing = lock(tx, refund)
     state = RefundState(row["state"])
-    by_hand = went and (state is RefundState.PROPOSED or (row["approved_by"] is not None and state in BY_HAND))
-    if state is not RefundState.UNKNOWN and not by_hand:
+    if state is not RefundState.UNKNOWN and not (went and may_be_by_hand(row)):
         raise RefundNotOpen(
             sentence("The refund is %(state)s: what became of it is not in doubt.", state=state), status=state
         )
@@ -242,6 +237,14 @@ def conclude(tx: Tx, refund: uuid.UUID, *, went: bool, number: str | None, why: 
         tx.execute(_SQL["approve"], {"id": refund, "by": by})  # and done in one transaction: no worker orders it
         row = {**row, "state": RefundState.APPROVED}
     succeed(tx, row, standing, number=number, reason=why.strip())
+
+
+def may_be_by_hand(row: Mapping[str, Any]) -> bool:
+    """Whether another person may say that somebody gave it back in the M-Pesa portal: M-Pesa has no order of it here,
+    and it was not withdrawn before anybody agreed."""
+    state = RefundState(row["state"])
+    agreed = row["approved_by"] is not None
+    return state is RefundState.PROPOSED or (agreed and state in {RefundState.APPROVED, *_FREE_AGAIN})
 
 
 def _check_statement(tx: Tx, row: Mapping[str, Any]) -> None:
