@@ -181,6 +181,21 @@ def test_of_what_is_older_than_the_window_after_a_long_silence_a_person_knows(
     assert open_tasks() == []
 
 
+def test_of_the_time_in_which_it_was_switched_off_nobody_is_told(
+    pulling: World, simulator: RunningSimulator, worker: Worker
+) -> None:
+    """Whoever switches it off knows."""
+    worker.pull()
+    unit(lambda tx: pulls.stop(tx, pulling.account.pk))
+    advance(49 * 3600, simulator)
+    unit(lambda tx: pulls.start(tx, pulling.account.pk))
+
+    worker.pull()
+
+    assert value("SELECT pulled_until FROM mpesa_access") is not None
+    assert open_tasks() == []
+
+
 def test_after_the_clock_was_set_back_it_is_asked_at_once(
     pulling: World, simulator: RunningSimulator, worker: Worker
 ) -> None:

@@ -379,6 +379,28 @@ def test_that_it_did_not_go_is_said_a_day_after_its_last_order(town: Town) -> No
     assert town.free(receipt) == CENTS
 
 
+@pytest.mark.parametrize(
+    "walk",
+    [["accepted", "silent"], ["answer-lost"], ["lease-expired"], ["not-sent", "silent"], ["not-sent", "restored"]],
+    ids=" then ".join,
+)
+def test_each_event_that_leaves_an_order_in_doubt_begins_the_day(town: Town, walk: list[str]) -> None:
+    """The last two: what says that it was not sent may be wrong, and a lost server may have sent it."""
+    receipt = waits(town)
+    refund = all_of_it(town, receipt, "approved")
+    unit(lambda tx: orders.claim_orders(tx, limit=5))
+    for event in walk:
+        state = {"accepted": "ordered", "not-sent": "approved"}.get(event, "unknown")
+        town.move("refund", refund, event, state, next_at=None, lease_until=None)
+
+    with unchanged(), pytest.raises(RefundUnderWay, match="may lag"):
+        did_not_go(town, refund)
+    advance(A_DAY_S + 60)
+    did_not_go(town, refund)
+
+    assert town.free(receipt) == CENTS
+
+
 def test_a_payout_whose_answers_were_all_lost_is_asked_about_by_its_id(town: Town) -> None:
     refund = whose_answers_are_all_lost(town, waits(town))
 

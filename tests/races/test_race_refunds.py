@@ -26,12 +26,13 @@ from races.arranged import (
 )
 from races.gates import Racers
 from reports import result_body
+from rufaa import clock
 from rufaa.daraja.outcomes import Exchange
 from rufaa.daraja.outcomes_orders import Acknowledged
 from rufaa.daraja.results import AsyncResult, parse_result
 from rufaa.db.atomic import Tx, unit
 from rufaa.ingest.address import Kind
-from rufaa.payments import order_results, orders, refunds, unapplied
+from rufaa.payments import order_results, orders, refunds, restored, unapplied
 from rufaa.payments import settle as settlement
 from rufaa.payments.inbound import OrderItem
 from rufaa.payments.machine import Verdict
@@ -404,6 +405,28 @@ def test_control_without_locks_what_went_back_is_called_unknown_and_only_the_law
 
     assert found in ([1, None], [1, "IntegrityError"])  # by which of them wrote first
     assert [row["machine"] for row in rows("SELECT machine FROM history WHERE event = 'succeeded'")] == ["refund"]
+
+
+# --- restored ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_person_has_found_of_a_refund_is_asked_of_nobody_when_a_restore_is_compared_meanwhile(
+    world: World, racers: Racers
+) -> None:
+    refund = proposes(waiting_money(world))
+    approves(refund)
+    unit(lambda tx: restored.note(tx, restoration=uuid.uuid4(), backup_at=clock.now()))
+    execute("UPDATE refund SET state = 'unknown', event = 'restored', orders = 1, sent_at = next_at")
+
+    found = in_line(
+        racers,
+        "receipt",
+        lambda: unit(lambda tx: refunds.conclude(tx, refund, went=True, number=None, why="it went", by=SECOND)),
+        lambda: unit(lambda tx: restored.compared(tx, "all is here")),
+    )
+
+    assert (found, state_of(refund), open_tasks()) == ([None, 1], "done", [])
+    check_books()
 
 
 # --- leases -----------------------------------------------------------------------------------------------------------
