@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 
+from rufaa.clock import EAT
 from rufaa.db.atomic import unit
 from rufaa.payments import pulls
 from rufaa.simulator.config import DEMO_SHORT_CODE
@@ -174,7 +175,73 @@ def test_of_what_is_older_than_the_window_after_a_long_silence_a_person_knows(
     worker.pull()
 
     assert open_tasks() == ["contradiction"]
-    assert "Pull was not answered for longer than two days" in value("SELECT why FROM task")
+    assert "Pull did not tell of everything for longer than two days" in value("SELECT why FROM task")
+    execute("UPDATE task SET closed_at = rufaa_now(), closed_as = 'compared'")
+    advance(pulls.EVERY_S + 1, simulator)
+    worker.pull()
+    assert open_tasks() == []
+
+
+@pytest.mark.parametrize("first", ["a silence", "what cannot be read"])
+def test_a_second_gap_is_told_once_the_question_about_the_first_is_closed(
+    pulling: World, simulator: RunningSimulator, worker: Worker, first: str
+) -> None:
+    """One question about an account is open at a time. Nothing of the second may be lost by that."""
+    worker.pull()
+    if first == "a silence":
+        advance(49 * 3600, simulator)
+    else:
+        advance(pulls.EVERY_S + 1, simulator)
+        tells(simulator, {"amount": "1.00"})
+    worker.pull()
+    assert open_tasks() == ["contradiction"]
+    begins = value("SELECT pulled_until FROM mpesa_access")
+
+    for _ in range(2):
+        advance(49 * 3600, simulator)
+        worker.pull()
+    execute("UPDATE task SET closed_at = rufaa_now(), closed_as = 'compared'")
+    advance(pulls.EVERY_S + 1, simulator)
+    worker.pull()
+
+    (why,) = (row["why"] for row in rows("SELECT why FROM task WHERE closed_at IS NULL"))
+    assert f"a payment from {begins.astimezone(EAT):%d %B %Y %H:%M} to " in why
+
+
+def test_a_row_that_cannot_be_read_is_told_once_the_question_that_was_open_is_closed(
+    pulling: World, simulator: RunningSimulator, worker: Worker
+) -> None:
+    worker.pull()
+    execute(
+        "INSERT INTO task (id, kind, facility_id, account_id, why)"
+        " SELECT gen_random_uuid(), 'contradiction', account_payee(id), id, 'another question' FROM mpesa_account"
+    )
+    advance(pulls.EVERY_S + 1, simulator)
+    tells(simulator, {"amount": "1.00"})
+    worker.pull()
+    advance(49 * 3600, simulator)
+    worker.pull()
+    assert [row["why"] for row in rows("SELECT why FROM task")] == ["another question"]
+    execute("UPDATE task SET closed_at = rufaa_now(), closed_as = 'compared'")
+
+    advance(pulls.EVERY_S + 1, simulator)
+    worker.pull()
+
+    (why,) = (row["why"] for row in rows("SELECT why FROM task WHERE closed_at IS NULL"))
+    assert "Pull did not tell of everything" in why
+
+
+@pytest.mark.fault(51)
+def test_of_what_was_not_asked_for_while_the_clock_was_ahead_a_person_knows(
+    pulling: World, simulator: RunningSimulator, worker: Worker
+) -> None:
+    advance(30 * 24 * 3600)
+    worker.pull()
+    advance(-30 * 24 * 3600)
+
+    worker.pull()
+
+    assert "The clock of this server was ahead" in value("SELECT why FROM task")
     execute("UPDATE task SET closed_at = rufaa_now(), closed_as = 'compared'")
     advance(pulls.EVERY_S + 1, simulator)
     worker.pull()

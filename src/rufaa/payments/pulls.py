@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -36,6 +36,7 @@ EVERY_S: Final = 900
 """daraja.md §18.9"""
 AGAIN_AFTER_S: Final = 120
 """After an answer that told nothing."""
+_CLOCK_SLACK: Final = timedelta(hours=1)
 MOST_PAGES: Final = 50
 """Pages in one round; a full page is followed by a question for the next."""
 
@@ -71,19 +72,26 @@ def next_pull_s(tx: Tx) -> float | None:
     return tx.seconds(_SQL["next_due"])
 
 
-def take(tx: Tx, pull: Pull, told: Pulled, *, hand_on: HandOn, cut_after: int | None = None) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """``words`` of what one page told; ``known``: what could not be taken in, a person knows."""
+
+    words: list[str]
+    known: bool = True
+
+
+def take(tx: Tx, pull: Pull, told: Pulled, *, hand_on: HandOn, cut_after: int | None = None) -> Taken:
     """What one page told; what this channel told before is not stored again. ``cut_after``: this page and those after
     it are too many, and a person is told of it after so many rows."""
     if cut_after is not None:
         _log.warning("pull.too_long", account=pull.account.hex, rows=cut_after)
-        _ask_person(tx, pull.account, _UNREAD.format(count=cut_after))
-        return []
+        return Taken([], known=_ask_person(tx, pull.account, _UNREAD.format(count=cut_after)))
     said = tx.rows(_SQL["told"], {"account": pull.account, "numbers": [row.receipt_number for row in told.rows]})
-    known = {(row["receipt_number"], row["amount_cents"]) for row in said}
-    new = [row for row in told.rows if (row.receipt_number, row.amount.cents if row.amount else None) not in known]
-    if told.unreadable:
-        _ask_person(tx, pull.account, _UNREADABLE.format(count=told.unreadable))
-    return arrivals.take_in(tx, [_arrival(pull.account, row) for row in new], hand_on=hand_on)
+    before = {(row["receipt_number"], row["amount_cents"]) for row in said}
+    new = [row for row in told.rows if (row.receipt_number, row.amount.cents if row.amount else None) not in before]
+    known = not told.unreadable or _ask_person(tx, pull.account, _UNREADABLE.format(count=told.unreadable))
+    words = arrivals.take_in(tx, [_arrival(pull.account, row) for row in new], hand_on=hand_on)
+    return Taken(words, known=known)
 
 
 def _arrival(account: uuid.UUID, row: PulledRow) -> Arrival:
@@ -108,23 +116,35 @@ _UNREAD: Final = (
     "Pull tells of more payments in two days than are read at once: the first {count} are. Compare the account with the"
     " M-Pesa statement."
 )
-
-
 _NOT_TOLD: Final = (
-    "Pull was not answered for longer than two days: a payment from {since} to {until} whose notice was lost, too, is"
-    " not in the books. Compare the account with the M-Pesa statement."
+    "Pull did not tell of everything for longer than two days: a payment from {since} to {until} whose notice was lost,"
+    " too, is not in the books. Compare the account with the M-Pesa statement."
+)
+_AHEAD: Final = (
+    "The clock of this server was ahead, and Pull was asked about a time that had not come: a payment before {until}"
+    " whose notice was lost, too, is not in the books. Compare the account with the M-Pesa statement."
 )
 
 
-def _ask_person(tx: Tx, account: uuid.UUID, why: str) -> None:
-    tx.execute(_SQL["open_task"], {"id": ids.new_id(), "account": account, "why": why})
+def _ask_person(tx: Tx, account: uuid.UUID, why: str) -> bool:
+    """Whether a person is asked just that: while another question about the account is open, there is none."""
+    about = {"id": ids.new_id(), "account": account, "why": why}
+    if tx.execute(_SQL["open_task"], about):
+        return True
+    row = tx.row(_SQL["is_asked"], about)
+    return row is not None and bool(row["asked"])
 
 
 def done(tx: Tx, pull: Pull, *, after_s: float, whole: bool) -> None:
-    """``whole``: every payment of the window was told. Of a time before it that nobody told of, a person knows."""
-    until = pull.end if whole else None
-    if whole and pull.before is not None and pull.before < pull.start:
-        _ask_person(tx, pull.account, _NOT_TOLD.format(since=_eat(pull.before), until=_eat(pull.start)))
+    """``whole``: every payment of the window was told. Of a time before it that nobody told of, a person knows; where
+    none can be asked yet, one is later."""
+    known = whole
+    if whole and pull.before is not None:
+        if pull.before < pull.start:
+            known = _ask_person(tx, pull.account, _NOT_TOLD.format(since=_eat(pull.before), until=_eat(pull.start)))
+        elif pull.before > pull.end + _CLOCK_SLACK:
+            known = _ask_person(tx, pull.account, _AHEAD.format(until=_eat(pull.start)))
+    until = pull.end if known else None
     tx.execute(_SQL["done"], {"account": pull.account, "after_s": after_s, "until": until})
 
 
@@ -151,7 +171,7 @@ class Pulls:
     async def _pull(self, pull: Pull) -> None:
         try:
             account = await self._accounts.get(pull.account)
-            offset, after_s, whole = 0, float(EVERY_S), False
+            offset, after_s, whole, known = 0, float(EVERY_S), False, True
             for page in range(MOST_PAGES + 1):
                 with around(Step.PULL_CALL):
                     told = await self._daraja.pull_query(
@@ -162,9 +182,9 @@ class Pulls:
                     after_s = AGAIN_AFTER_S
                     break
                 if not told.rows and not told.unreadable:
-                    whole = True
+                    whole = known
                     break
-                await self._take(pull, told, cut_after=offset if page == MOST_PAGES else None)
+                known &= await self._take(pull, told, cut_after=offset if page == MOST_PAGES else None)
                 offset += len(told.rows) + told.unreadable
             await self._aside.run(
                 lambda: unit(lambda tx: done(tx, pull, after_s=after_s, whole=whole), step=Step.PULL_DONE)
@@ -172,9 +192,10 @@ class Pulls:
         except Exception:  # noqa: BLE001 - asked again a little later; the others must not wait for it
             _log.exception("pull.failed", account=pull.account.hex)
 
-    async def _take(self, pull: Pull, told: Pulled, *, cut_after: int | None) -> None:
-        def taken(tx: Tx) -> list[str]:
+    async def _take(self, pull: Pull, told: Pulled, *, cut_after: int | None) -> bool:
+        def taking(tx: Tx) -> Taken:
             return take(tx, pull, told, hand_on=self._hand_on, cut_after=cut_after)
 
-        words = await self._aside.run(lambda: unit(taken, step=Step.PULL_TAKE))
-        _log.info("pull.taken", account=pull.account.hex, rows=len(told.rows), new=len(words))
+        taken = await self._aside.run(lambda: unit(taking, step=Step.PULL_TAKE))
+        _log.info("pull.taken", account=pull.account.hex, rows=len(told.rows), new=len(taken.words))
+        return taken.known

@@ -30,3 +30,8 @@ WHERE account_id = %(account)s AND pull_at IS NOT NULL
 INSERT INTO task (id, kind, facility_id, account_id, why)
 SELECT %(id)s, 'contradiction', account_payee(%(account)s), %(account)s, %(why)s
 ON CONFLICT DO NOTHING
+
+-- name: is_asked
+SELECT EXISTS (
+    SELECT FROM task WHERE account_id = %(account)s AND kind = 'contradiction' AND closed_at IS NULL AND why = %(why)s
+) AS asked
