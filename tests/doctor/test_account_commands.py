@@ -114,13 +114,8 @@ def test_which_account_is_meant(world: World, rufaa: Any) -> None:
         f"rufaa: There is no such M-Pesa account. There are: {CODE} (simulator).\n",
     )
 
-    def another(till: str, environment: str) -> None:
-        account = MpesaAccount.objects.get(pk=world.account.pk)
-        account.pk, account.till_number, account.environment = uuid.uuid4(), till, environment
-        account.save(force_insert=True)
-
-    unit(lambda _: another("300584", "simulator"))
-    unit(lambda _: another("", "sandbox"))
+    unit(lambda _: another(world, "300584", "simulator"))
+    unit(lambda _: another(world, "", "sandbox"))
 
     def named(**which: str) -> MpesaAccount:
         return unit(lambda _: account_named(CODE, **which))
@@ -132,6 +127,13 @@ def test_which_account_is_meant(world: World, rufaa: Any) -> None:
     assert named(till="", environment="simulator").pk == world.account.pk
     with pytest.raises(UnknownAccount, match="no such"):
         named(environment="production")
+
+
+def another(world: World, till: str, environment: str) -> None:
+    """One more account of the short code; what its sealed keys are, nobody can read."""
+    account = MpesaAccount.objects.get(pk=world.account.pk)
+    account.pk, account.till_number, account.environment = uuid.uuid4(), till, environment
+    account.save(force_insert=True)
 
 
 # --- the doctor ----------------------------------------------------------------------------------------------------
@@ -201,6 +203,26 @@ def test_the_doctor_warns_where_pull_is_not_registered(world: World) -> None:
     assert standing()["pull-registered"].do == f"Run: rufaa account register-pull {CODE}"
     execute("UPDATE mpesa_account SET pull_registered_at = rufaa_now()")
     assert standing()["pull-registered"].state is State.OK
+
+
+def test_the_doctor_warns_where_a_short_code_that_is_told_of_has_two_accounts(world: World, rufaa: Any) -> None:
+    execute("UPDATE mpesa_account SET c2b_registered_at = rufaa_now(), c2b_urls_for = %(here)s", here=HERE)
+    execute("UPDATE mpesa_account SET pull_registered_at = rufaa_now()")
+    execute("UPDATE mpesa_access SET pull_at = rufaa_now()")
+    unit(lambda _: another(world, "300584", "simulator"))
+    for code in ("c2b-registered", "pull-registered"):
+        found = standing()[code]
+        assert found.state is State.WARNING
+        assert "another account here has this short code" in found.found
+        assert found.do.endswith(f"rufaa account forget-registration {CODE}")
+
+    forgotten = rufaa("forget-registration", CODE, "--till", "")
+
+    assert (
+        forgotten.stdout == f"{CODE} is noted as not registered, for C2B and for Pull, which is not asked any more.\n"
+    )
+    assert {standing()[code].state for code in ("c2b-registered", "pull-registered")} == {State.OK}
+    assert value("SELECT pull_at FROM mpesa_access WHERE account_id = %(id)s", id=world.account.pk) is None
 
 
 def test_the_doctor_asks_about_them(world: World, run: Any, database: str) -> None:

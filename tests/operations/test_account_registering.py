@@ -12,7 +12,7 @@ import pytest
 
 from daraja.far_side import Request, http, in_loop, serving
 from rufaa.cli import account as commands
-from rufaa.cli.registering import Registrar, Told
+from rufaa.cli.registering import Registrar, Told, forget
 from rufaa.config import load
 from rufaa.daraja.client import Daraja, Timeouts, new_session
 from rufaa.daraja.credentials import AccountKind
@@ -160,18 +160,22 @@ def test_of_two_tills_with_one_short_code_nothing_is_told(database: str, work: C
     assert requests == []
 
 
-@pytest.mark.parametrize("told_by", ["c2b_registered_at", "pull_registered_at"])
+@pytest.mark.parametrize(
+    "told_by",
+    ["c2b_registered_at = rufaa_now()", f"c2b_urls_for = '{HERE}'", "pull_registered_at = rufaa_now()"],
+    ids=["C2B", "C2B, whose answer was lost", "Pull"],
+)
 def test_a_second_till_of_a_short_code_that_is_told_of_is_refused(world: World, told_by: str) -> None:
     other = replace(credentials("http://127.0.0.1:1"), till_number="5500123", kind=AccountKind.TILL)
 
     def keeps() -> object:
         return unit(lambda tx: facilities.keep_account(tx, other, keys=KEYS, pushes_per_s=5, queries_per_min=5))
 
-    execute(f"UPDATE mpesa_account SET {told_by} = rufaa_now()")
-    with pytest.raises(facilities.SharedShortCode):
+    execute(f"UPDATE mpesa_account SET {told_by}")
+    with pytest.raises(facilities.SharedShortCode, match="rufaa account forget-registration"):
         keeps()
     assert value("SELECT count(*) FROM mpesa_account") == 1
-    execute(f"UPDATE mpesa_account SET {told_by} = NULL")
+    unit(lambda tx: forget(tx, world.account.pk))
     keeps()
     keeps()  # what is known is kept anew
     assert value("SELECT count(*) FROM mpesa_account") == 2

@@ -117,6 +117,19 @@ def register_pull(short_code: ShortCode, till: Till = None, environment: Where =
         _say(with_registrar(config, lambda registrar: pull(registrar, account.pk, config)))
 
 
+@app.command("forget-registration")
+def forget_registration(short_code: ShortCode, till: Till = None, environment: Where = None) -> None:
+    """Note that the M-Pesa portal has taken the registrations of this account away. Safaricom is not asked; what it
+    tells all the same is taken in."""
+    with database():
+        from rufaa.cli.registering import forget  # noqa: PLC0415 - needs Django set up
+        from rufaa.db.atomic import unit  # noqa: PLC0415
+
+        account = _named(short_code, till, environment)
+        unit(lambda tx: forget(tx, account.pk))
+    print(f"{short_code} is noted as not registered, for C2B and for Pull, which is not asked any more.")
+
+
 def with_registrar(
     config: Config, work: Callable[[Registrar], Awaitable[Told]], *, timeouts: Timeouts | None = None
 ) -> Told:

@@ -158,3 +158,9 @@ def _not_known(outcome: Unknown) -> str:
         "It is not known whether it was registered: the answer was lost, or says neither. Run this again: that does no"
         f" harm. {outcome.code}: {outcome.message}"
     )
+
+
+def forget(tx: Tx, account: uuid.UUID) -> None:
+    """Whoever runs the account had its registrations taken away."""
+    tx.execute(_SQL["forget"], {"account": account})
+    pulls.stop(tx, account)

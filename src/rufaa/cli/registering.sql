@@ -16,3 +16,6 @@ UPDATE mpesa_account SET c2b_registered_at = rufaa_now(), c2b_urls_for = %(publi
 
 -- name: pull_registered
 UPDATE mpesa_account SET pull_registered_at = rufaa_now() WHERE id = %(account)s
+
+-- name: forget
+UPDATE mpesa_account SET c2b_registered_at = NULL, c2b_urls_for = '', pull_registered_at = NULL WHERE id = %(account)s

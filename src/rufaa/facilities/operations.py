@@ -188,11 +188,13 @@ def keep_account(
 
 def _check_alone(account: MpesaAccount) -> None:
     others = MpesaAccount.objects.filter(environment=account.environment, short_code=account.short_code)
-    told = Q(c2b_registered_at__isnull=False) | Q(pull_registered_at__isnull=False)
+    # Where the answer was lost, C2B may be registered: its address is noted before anybody is asked.
+    told = Q(c2b_registered_at__isnull=False) | ~Q(c2b_urls_for="") | Q(pull_registered_at__isnull=False)
     if others.exclude(pk=account.pk).filter(told).exists():
         raise SharedShortCode(
             "Another account here has this short code and is registered for C2B or Pull, and what M-Pesa tells of a"
-            " payment does not say to which till it came: it would be booked twice. Nothing was kept.",
+            " payment does not say to which till it came: it would be booked twice. Nothing was kept. Where the M-Pesa"
+            " portal has taken that registration away, say so: rufaa account forget-registration.",
             argument="short_code",
         )
 

@@ -187,6 +187,8 @@ def _c2b(account: Account, row: Mapping[str, Any], config: Config) -> Finding:
     command = f"rufaa account register-c2b {account.credentials.short_code}"
     if config.callbacks is Callbacks.NONE:
         return ok("c2b-registered", f"{account.name}: MPESA_CALLBACKS=none, so that nothing can be registered.")
+    if row["shared"]:
+        return _of_a_shared_code("c2b-registered", account, registered=bool(row["c2b_urls_for"]))
     if row["c2b_registered_at"] is None:
         if row["told"]:
             return ok("c2b-registered", f"{account.name}: Safaricom tells here of payments made by hand.")
@@ -205,6 +207,8 @@ def _c2b(account: Account, row: Mapping[str, Any], config: Config) -> Finding:
 
 
 def _pull(account: Account, row: Mapping[str, Any]) -> Finding:
+    if row["shared"]:
+        return _of_a_shared_code("pull-registered", account, registered=row["pull_registered_at"] is not None)
     if row["pull_registered_at"] is not None:
         return ok("pull-registered", f"{account.name}: payments whose notice was lost can be pulled.")
     do = f"rufaa account register-pull {account.credentials.short_code}"
@@ -213,6 +217,18 @@ def _pull(account: Account, row: Mapping[str, Any]) -> Finding:
         do = f"Set MPESA_NOMINATED_NUMBER, the phone that the organisation registered, and run: rufaa migrate; {do}"
         return warning("pull-registered", told, do)
     return warning("pull-registered", told, f"Run: {do}")
+
+
+def _of_a_shared_code(code: str, account: Account, *, registered: bool) -> Finding:
+    """Of a short code that several accounts have here: a payment does not say to which of them it came."""
+    if not registered:
+        return ok(code, f"{account.name}: not registered, since another account here has this short code.")
+    return warning(
+        code,
+        f"{account.name}: registered, and another account here has this short code: a payment may be booked as both's.",
+        "Have the registration removed on the M-Pesa portal, and run:"
+        f" rufaa account forget-registration {account.credentials.short_code}",
+    )
 
 
 # --- one account -----------------------------------------------------------------------------------------------------
