@@ -39,6 +39,7 @@ from support import (
 )
 
 ALSO_PAYS: Final = "254709000000"
+A_MONTH_S: Final = 30 * 24 * 3600.0
 
 
 def forgotten(simulator: RunningSimulator, gateway: Running, phone: str = PAYS) -> uuid.UUID:
@@ -148,6 +149,31 @@ def test_asking_ends_after_a_day(town: World, simulator: RunningSimulator, gatew
 
     assert stray()["next_at"] is None
     assert 24 <= stray()["queries"] <= 50
+
+
+@pytest.mark.fault(51)
+def test_what_came_while_the_clock_was_ahead_is_asked_about_once_it_is_set_back(
+    town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
+) -> None:
+    simulator.script(Fault(FaultKind.ANSWER_REPLACED, count=2, on=Operation.QUERY))
+    advance(A_MONTH_S)
+    forgotten(simulator, gateway)
+    worker.settle()
+    advance(-A_MONTH_S)
+
+    worker.find_strays()
+    assert stray()["queries"] == 0
+    worker.find_strays()
+    assert (stray()["queries"], open_tasks()) == (1, ["stray"])  # how long it waits is not known
+    for _ in range(2):
+        worker.find_strays()
+        advance(3600)
+    assert stray()["queries"] == 2
+    worker.find_strays()
+
+    assert len(receipts()) == 1
+    assert open_tasks() == ["unapplied"]
+    check_books(simulator)
 
 
 def test_a_late_confirmation_closes_the_persons_task(

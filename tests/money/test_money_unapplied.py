@@ -276,6 +276,28 @@ def test_a_code_that_is_confirmed_late_is_no_longer_a_persons_task(desk: Desk, s
     check_books(simulator)
 
 
+@pytest.mark.fault(51)
+def test_a_code_that_was_typed_while_the_clock_was_ahead_is_asked_about_once_it_is_set_back(
+    desk: Desk, simulator: RunningSimulator
+) -> None:
+    a_month_s = 30 * 24 * 3600.0
+    give_operator(desk.world, simulator)
+    referral = desk.world.waiting()
+    number = simulator.pay(PAYER, DEMO_SHORT_CODE, NO_CODE, 1000)
+    advance(a_month_s)
+    type_code(desk, referral, number)
+    advance(-a_month_s)
+
+    desk.worker.order()
+
+    assert value("SELECT asked FROM claim") == 1
+    assert open_tasks() == ["claim"]  # how long it waits is not known
+    simulator.advance(3)
+    desk.worker.settle()
+    unit(claims.hand_over)
+    assert open_tasks() == ["unapplied"]
+
+
 @pytest.mark.parametrize("asked_first", ["prompt", "code"])
 def test_the_code_of_a_prompts_payment_typed_for_another_fee_is_no_second_payment(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker, asked_first: str

@@ -51,9 +51,11 @@ RETURNING claim.fee_id, receipt.id AS receipt_id
 
 -- name: unconfirmed
 SELECT id, channel, number FROM claim
-WHERE ended_at IS NULL AND created_at < rufaa_now() - interval '30 minutes' AND NOT EXISTS (
+WHERE ended_at IS NULL AND NOT EXISTS (
     SELECT FROM task WHERE task.claim_id = claim.id
 )
+    -- or made while the clock was ahead
+    AND (created_at < rufaa_now() - interval '30 minutes' OR created_at > rufaa_now() + interval '2 hours')
 ORDER BY id
 FOR NO KEY UPDATE SKIP LOCKED
 

@@ -141,7 +141,7 @@ def next_stray_s(tx: Tx) -> float | None:
 
 def note(tx: Tx, stray: Stray, outcome: QueryOutcome) -> None:
     """Take the answer of one account in: the money is found, or the next account is asked."""
-    row = tx.row(_SQL["lock"], {"id": stray.id})
+    row = tx.row(_SQL["lock"], {"id": stray.id, "give_up_s": GIVE_UP_ASKING_S})
     if row is None or row["receipt_id"] is not None or row["account_id"] != stray.account:
         return  # another worker was first
     answered = isinstance(outcome, Answered)
@@ -208,9 +208,10 @@ def _go_on(tx: Tx, row: Mapping[str, Any], stray: Stray, *, code: str) -> None:
     """This account does not know it, yet or ever: the next one at once, or all of them anew when it is time."""
     following = row["next_account"]
     next_s = row["age_s"] if following is not None else next_late_query_s(row["age_s"])
+    after_s = None if next_s is None else next_s - row["age_s"]
     tx.execute(
         _SQL["ask_next"],
-        {"id": stray.id, "account": following or row["first_account"], "code": code, "next_s": next_s},
+        {"id": stray.id, "account": following or row["first_account"], "code": code, "after_s": after_s},
     )
     if following is None and row["age_s"] >= GIVE_UP_ASKING_S:
         why = (

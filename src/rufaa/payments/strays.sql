@@ -16,6 +16,10 @@ SELECT id FROM stray WHERE prompt = %(subject)s
 SELECT id FROM stray WHERE checkout_request_id = %(checkout)s AND receipt_number = %(number)s
 
 -- name: due_accounts
+-- What was put off for longer than anything is was put off while the clock was ahead, which was set back since.
+WITH set_back AS (
+    UPDATE stray SET next_at = rufaa_now() WHERE next_at > rufaa_now() + interval '2 hours'
+)
 SELECT DISTINCT account_id FROM stray WHERE next_at <= rufaa_now() ORDER BY account_id
 
 -- name: count_due
@@ -38,7 +42,9 @@ RETURNING stray.*
 SELECT extract(epoch FROM min(next_at) - rufaa_now()) AS wait_s FROM stray WHERE next_at IS NOT NULL
 
 -- name: lock
-SELECT stray.*, extract(epoch FROM rufaa_now() - created_at)::float8 AS age_s,
+-- How long ago it came is not known where the clock was set back since: long enough for a person to look.
+SELECT stray.*, CASE WHEN created_at > rufaa_now() + interval '2 hours' THEN %(give_up_s)s
+    ELSE extract(epoch FROM rufaa_now() - created_at) END::float8 AS age_s,
     (SELECT id FROM mpesa_account WHERE id > stray.account_id ORDER BY id LIMIT 1) AS next_account,
     (SELECT id FROM mpesa_account ORDER BY id LIMIT 1) AS first_account
 FROM stray WHERE id = %(id)s
@@ -46,7 +52,7 @@ FOR UPDATE
 
 -- name: ask_next
 UPDATE stray SET account_id = %(account)s, code = %(code)s,
-    next_at = CASE WHEN %(next_s)s::float8 IS NOT NULL THEN created_at + %(next_s)s * interval '1 second' END
+    next_at = CASE WHEN %(after_s)s::float8 IS NOT NULL THEN rufaa_now() + %(after_s)s * interval '1 second' END
 WHERE id = %(id)s
 
 -- name: credited
