@@ -19,8 +19,8 @@ from rufaa.console.acting import Acting, Done, Screen, act, screen
 from rufaa.errors import InvalidArgument, Kind, RufaaError
 from rufaa.money import Money, stk_amount
 from rufaa.payments import finance
+from rufaa.payments.refund_guards import UNORDERED, may_be_by_hand
 from rufaa.payments.refund_machine import LIVE_REFUND, RefundMethod, RefundState
-from rufaa.payments.refunds import UNORDERED, may_be_by_hand
 from rufaa.phone import masked
 from rufaa.referrals import queries
 from rufaa.referrals.operations import fees_paid

@@ -25,7 +25,7 @@ from rufaa.daraja.results import (
 from rufaa.db import sql
 from rufaa.db.atomic import Tx
 from rufaa.money import Money
-from rufaa.payments import refunds, strays
+from rufaa.payments import refund_guards, refunds, strays
 from rufaa.payments.inbound import OrderItem
 from rufaa.payments.orders import RESEND_AFTER_S
 from rufaa.payments.refund_machine import RefundEvent, RefundMethod, RefundState
@@ -109,7 +109,7 @@ def _reversed(tx: Tx, row: dict[str, Any], standing: refunds.Standing, result: A
             return _went(tx, row, standing, told.receipt_number)
         case ReversalVerdict.ALREADY_REVERSED:
             # Ours, where an earlier order of this refund may have been processed: nobody else knows of it.
-            if row["orders"] > 1:
+            if row["orders"] > 1 or RefundState(row["state"]) is RefundState.DONE:
                 return _went(tx, row, standing, None)
             refunds.move(tx, row, RefundEvent.SILENT, code=result.result_code)
             refunds.ask_no_more(tx, row, why=_REVERSED_BEFORE)  # nor is it ordered again, which would look like ours
@@ -160,15 +160,40 @@ def _went(tx: Tx, row: dict[str, Any], standing: refunds.Standing, number: str |
         )
         refunds.is_told(tx, row)
         return "contradicts"
-    if state is RefundState.DONE and number is not None and row["number"] not in {None, number}:
+    if state is RefundState.DONE:
+        return _went_again(tx, row, number)
+    if number is not None and refund_guards.is_taken(tx, row, number):
+        return _number_taken(tx, row)
+    return "refunded" if refunds.succeed(tx, row, standing, number=number) else "known"
+
+
+def _went_again(tx: Tx, row: dict[str, Any], number: str | None) -> str:
+    """It is done, and M-Pesa says so once more: of the same payment, unless the number tells otherwise."""
+    if number is None or row["number"] == number:
+        return "known"
+    if refund_guards.is_taken(tx, row, number):
+        return _number_taken(tx, row)
+    if row["number"] is not None:
         refunds.ask_person(
             tx, row, kind="contradiction", why="Two results say that this money went back, under two numbers."
         )
         return "contradicts"
-    if number is not None and tx.row(_SQL["number_taken"], {"number": number, "id": row["id"]}) is not None:
-        refunds.ask_person(tx, row, kind="contradiction", why="A result gives the number of another refund.")
-        return "number-taken"
-    return "refunded" if refunds.succeed(tx, row, standing, number=number) else "known"
+    tx.execute(_SQL["numbered"], {"id": row["id"], "number": number})
+    if not row["reason"]:
+        return "known"
+    refunds.ask_person(tx, row, kind="contradiction", why=_SAID_BEFORE.format(number=number))
+    return "contradicts"
+
+
+_SAID_BEFORE: Final = (
+    "A person said that this money went back and gave no number, and M-Pesa tells now that it went as {number}. Look in"
+    " the M-Pesa statement whether these are two payments."
+)
+
+
+def _number_taken(tx: Tx, row: dict[str, Any]) -> str:
+    refunds.ask_person(tx, row, kind="contradiction", why="A result gives the number of another refund.")
+    return "number-taken"
 
 
 def _did_not_go(tx: Tx, row: dict[str, Any], result: AsyncResult, *, certain: bool) -> str:

@@ -8,8 +8,8 @@ SELECT * FROM inquiry WHERE id = %(id)s FOR NO KEY UPDATE
 -- name: answered
 UPDATE inquiry SET answered_at = coalesce(answered_at, rufaa_now()), code = %(code)s WHERE id = %(id)s
 
--- name: number_taken
-SELECT id FROM refund WHERE number = %(number)s AND id <> %(id)s
+-- name: numbered
+UPDATE refund SET number = %(number)s WHERE id = %(id)s AND number IS NULL
 
 -- name: insert_evidence
 INSERT INTO evidence (channel, refund_id, claim_id, inbox, verdict, result_code, result_desc, receipt_number)

@@ -27,7 +27,7 @@ from rufaa.db.atomic import Tx, unit
 from rufaa.db.failpoints import Step, around
 from rufaa.errors import RufaaError
 from rufaa.money import Money
-from rufaa.payments import claims, refunds
+from rufaa.payments import claims, refund_guards, refunds
 from rufaa.payments.access import Accounts
 from rufaa.payments.refund_machine import RefundEvent, RefundMethod, RefundState
 from rufaa.phone import Phone
@@ -52,6 +52,9 @@ LATEST_START_S: Final = 30
 """As a push's: with the client's whole deadline still within the lease."""
 _ASK_AFTER_S: Final = (0, 60, 300, 900, 3600, 3600 * 6, 3600 * 24)
 """Waits between the questions for what became of an order; after the last one a person looks."""
+_LONGEST_WAIT_S: Final = 2 * 3600
+"""Nothing waits as long, but for the last question: a time that is further ahead was written before the clock was set
+back."""
 REMARKS: Final = "Referral fee refund"  # no name, no diagnosis
 
 
@@ -93,11 +96,12 @@ class Addresses(Protocol):
 
 def tidy(tx: Tx) -> None:
     """Leases that ran out, and orders that hear nothing, are unknown: asked about or given again, never failed."""
-    for row in tx.rows(_SQL["expired"]):
+    tx.execute(_SQL["set_back"], {"longest_s": _LONGEST_WAIT_S, "asked_after_s": _ASK_AFTER_S[-1] + _LONGEST_WAIT_S})
+    for row in tx.rows(_SQL["expired"], {"longest_s": _LONGEST_WAIT_S}):
         _unknown(tx, row["id"], RefundEvent.LEASE_EXPIRED, next_s=RESEND_AFTER_S, code="lease-expired")
     for row in tx.rows(_SQL["silent"]):
         _unknown(tx, row["id"], RefundEvent.SILENT, next_s=0, code="no-result")
-    for row in tx.rows(_SQL["not_taken"], {"patience_s": PATIENCE_S}):
+    for row in tx.rows(_SQL["not_taken"], {"patience_s": PATIENCE_S, "longest_s": _LONGEST_WAIT_S}):
         locked, _ = refunds.lock(tx, row["id"])
         if RefundState(locked["state"]) is RefundState.APPROVED:
             refunds.ask_person(tx, locked, kind="refund", why=_NOT_TAKEN.format(code=locked["code"] or "no answer"))
@@ -108,7 +112,7 @@ def tidy(tx: Tx) -> None:
 
 def _unknown(tx: Tx, refund: uuid.UUID, event: RefundEvent, *, next_s: float, code: str) -> None:
     row, _ = refunds.lock(tx, refund)
-    if refunds.move(tx, row, event, next_s=next_s, code=code) and refunds.is_overtaken(tx, row):
+    if refunds.move(tx, row, event, next_s=next_s, code=code) and refund_guards.is_overtaken(tx, row):
         refunds.ask_whether_both(tx, row)
 
 
@@ -139,9 +143,7 @@ def claim_inquiries(tx: Tx, *, limit: int) -> list[Inquiry]:
     """Orders in doubt and claims whose time to be asked about has come; each gets a question of its own."""
     asked: list[Inquiry] = []
     for row in tx.rows(_SQL["unclear_refunds"], {"limit": limit, **_UNTIL_A_PERSON}):
-        conversation = row["originator_conversation_id"]
-        if conversation is None and row["method"] == RefundMethod.B2C:
-            conversation = ids.wire(row["id"])  # given by us: whether the order came is all that is not known
+        conversation = row["originator_conversation_id"] or _own_id(row["id"], RefundMethod(row["method"]))
         if row["asked"] >= len(_ASK_AFTER_S) or conversation is None:
             refunds.ask_no_more(tx, row, why=refunds.NOT_TOLD)
             continue
@@ -151,6 +153,11 @@ def claim_inquiries(tx: Tx, *, limit: int) -> list[Inquiry]:
     for row in tx.rows(_SQL["due_claims"], {"limit": limit}):
         asked.append(_ask(tx, row["account_id"], claim=row["id"], number=row["number"]))
     return asked
+
+
+def _own_id(refund: uuid.UUID, method: RefundMethod) -> str | None:
+    """What M-Pesa knows an order by before it has answered: a payout carries an id of ours."""
+    return ids.wire(refund) if method is RefundMethod.B2C else None
 
 
 def _ask(
@@ -197,51 +204,52 @@ def next_order_s(tx: Tx) -> float | None:
 def record(tx: Tx, order: Order, outcome: B2cOutcome) -> None:
     """Commit what Daraja said of an order. Where its result was faster, or the lease ran out, only its ids are kept."""
     row, _ = refunds.lock(tx, order.refund)
-    match outcome:
-        case Acknowledged():
-            tx.execute(
-                _SQL["keep_ids"],
-                {
-                    "id": order.refund,
-                    "lease": order.lease,
-                    "conversation": outcome.conversation_id,
-                    "originator": outcome.originator_conversation_id,
-                },
-            )
-            event, next_s = RefundEvent.ACCEPTED, float(RESULT_WAIT_S)
-            code, message = "", ""
-        case AlreadyTaken():
-            originator = ids.wire(order.refund)
-            tx.execute(
-                _SQL["keep_ids"],
-                {"id": order.refund, "lease": order.lease, "conversation": None, "originator": originator},
-            )
-            event, next_s = RefundEvent.ACCEPTED, float(RESULT_WAIT_S)
-            code, message = outcome.code, outcome.message
-        case NotSent():
-            event, next_s = RefundEvent.NOT_SENT, outcome.retry_after_s
-            code, message = outcome.code, outcome.message
-        case Declined():
-            event, next_s = RefundEvent.DECLINED, 0.0
-            code, message = outcome.code, outcome.message
-        case Unknown():
-            event, next_s = RefundEvent.ANSWER_LOST, float(RESEND_AFTER_S)
-            code, message = outcome.code, outcome.message
-        case never:
-            assert_never(never)
+    _keep_ids(tx, order, outcome)
+    event, next_s = _event(outcome)
+    code, message = ("", "") if isinstance(outcome, Acknowledged) else (outcome.code, outcome.message)
     state = RefundState(row["state"])
     if row["lease"] != order.lease or state not in {RefundState.SENDING, RefundState.RESENDING}:
         return  # its result was faster, or this worker was too slow to speak for it
-    if event in {RefundEvent.DECLINED, RefundEvent.NOT_SENT}:
+    not_taken = event in {RefundEvent.DECLINED, RefundEvent.NOT_SENT}
+    again = state is RefundState.RESENDING
+    if not_taken or (again and isinstance(outcome, AlreadyTaken)):  # M-Pesa has the one before, and no second one
         tx.execute(_SQL["not_ordered"], {"id": order.refund})
-        if state is RefundState.RESENDING:  # this one was not taken; one before may have been
-            next_s = float(RESEND_AFTER_S)
-    if event is not RefundEvent.ACCEPTED and refunds.is_overtaken(tx, row):
+    if not_taken and again:  # this one was not taken; one before may have been
+        next_s = float(RESEND_AFTER_S)
+    if event is not RefundEvent.ACCEPTED and refund_guards.is_overtaken(tx, row):
         _overtaken(tx, row, event, code=code, message=message)
     elif event is RefundEvent.DECLINED and state is RefundState.SENDING:
         refunds.fail(tx, row, code=code, message=message)
     else:
         refunds.move(tx, row, event, next_s=next_s, code=code, message=message)
+
+
+def _keep_ids(tx: Tx, order: Order, outcome: B2cOutcome) -> None:
+    own = _own_id(order.refund, order.method)
+    match outcome:
+        case Acknowledged():
+            conversation, originator = outcome.conversation_id, outcome.originator_conversation_id or own
+        case AlreadyTaken():
+            conversation, originator = None, own
+        case _:
+            return
+    kept = {"id": order.refund, "lease": order.lease, "conversation": conversation, "originator": originator}
+    tx.execute(_SQL["keep_ids"], kept)
+
+
+def _event(outcome: B2cOutcome) -> tuple[RefundEvent, float]:
+    """Also: seconds until it is looked at again."""
+    match outcome:
+        case Acknowledged() | AlreadyTaken():
+            return RefundEvent.ACCEPTED, RESULT_WAIT_S
+        case NotSent():
+            return RefundEvent.NOT_SENT, outcome.retry_after_s
+        case Declined():
+            return RefundEvent.DECLINED, 0.0
+        case Unknown():
+            return RefundEvent.ANSWER_LOST, RESEND_AFTER_S
+        case never:
+            assert_never(never)
 
 
 def _overtaken(tx: Tx, row: dict[str, Any], event: RefundEvent, *, code: str, message: str) -> None:

@@ -1,5 +1,16 @@
+-- name: set_back
+-- The clock was ahead when they were put off, and was set back since.
+WITH claims AS (
+    UPDATE claim SET next_at = rufaa_now() WHERE next_at > rufaa_now() + %(longest_s)s * interval '1 second'
+)
+UPDATE refund SET next_at = rufaa_now()
+WHERE next_at > rufaa_now() + CASE state WHEN 'unknown' THEN %(asked_after_s)s ELSE %(longest_s)s END * interval '1 second'
+
 -- name: expired
-SELECT id FROM refund WHERE lease_until < rufaa_now() AND state IN ('sending', 'resending') ORDER BY id
+SELECT id FROM refund
+WHERE state IN ('sending', 'resending')
+    AND (lease_until < rufaa_now() OR lease_until > rufaa_now() + %(longest_s)s * interval '1 second')
+ORDER BY id
 
 -- name: silent
 SELECT id FROM refund WHERE next_at <= rufaa_now() AND state = 'ordered' ORDER BY id
@@ -8,7 +19,8 @@ SELECT id FROM refund WHERE next_at <= rufaa_now() AND state = 'ordered' ORDER B
 -- Agreed to, and tried for so long; nobody was asked yet.
 SELECT id FROM refund
 WHERE state = 'approved' AND next_at IS NOT NULL AND lease > 0
-    AND approved_at <= rufaa_now() - %(patience_s)s * interval '1 second'
+    AND (approved_at <= rufaa_now() - %(patience_s)s * interval '1 second'
+        OR approved_at > rufaa_now() + %(longest_s)s * interval '1 second')
     AND NOT EXISTS (SELECT FROM task WHERE task.refund_id = refund.id AND kind = 'refund' AND closed_at IS NULL)
 ORDER BY id
 

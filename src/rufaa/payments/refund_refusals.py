@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from rufaa.daraja.orders import MIN_B2C_SHILLINGS
-from rufaa.errors import InvalidArgument, Kind, RufaaError, sentence
-from rufaa.money import Money
+from rufaa.errors import InvalidArgument, Kind, RufaaError
 
 
 class NoSuchReceipt(RufaaError):
@@ -60,17 +58,3 @@ class RefundedMeanwhile(RufaaError):
 
     kind = Kind.CONFLICT
     code = "refunded-meanwhile"
-
-
-def check_payable(amount: Money, *, by_reversal: bool) -> None:
-    """Raises ``RefundTooMuch`` where M-Pesa would not pay so much out (daraja.md §10)."""
-    if not by_reversal and (amount.cents % 100 or amount < Money.from_shillings(MIN_B2C_SHILLINGS)):
-        raise RefundTooMuch(
-            sentence(
-                "M-Pesa pays out whole shillings, %(least)s or more; %(amount)s cannot be. Give it back otherwise, and"
-                " say so of the refund.",
-                least=MIN_B2C_SHILLINGS,
-                amount=amount,
-            ),
-            least=MIN_B2C_SHILLINGS,
-        )

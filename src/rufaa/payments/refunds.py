@@ -7,9 +7,9 @@ its amount is promised: it can be neither applied nor promised again. Locks: the
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from rufaa import ids
@@ -20,29 +20,31 @@ from rufaa.law import Moved
 from rufaa.money import Money
 from rufaa.payments.machine import RECEIPT, FeeState, ReceiptEvent, ReceiptState
 from rufaa.payments.operations import SamePerson
+from rufaa.payments.refund_guards import (
+    FREE_AGAIN,
+    UNORDERED,
+    check_number,
+    check_once,
+    check_payable,
+    check_statement,
+    is_overtaken,
+    may_be_by_hand,
+)
 from rufaa.payments.refund_machine import LIVE_REFUND, REFUND, RefundEvent, RefundMethod, RefundState
 from rufaa.payments.refund_refusals import (
     NoSuchReceipt,
     NoSuchRefund,
     NothingToRefund,
-    RefundedMeanwhile,
     RefundNeedsPhone,
     RefundNotOpen,
     RefundTooMuch,
     RefundUnderWay,
-    check_payable,
 )
 from rufaa.phone import Phone
 
 _SQL: Final = sql.load(__file__, "refunds.sql")
 WENT_OTHERWISE: Final = "Another refund of this money, which was called failed, went after all."
-UNORDERED: Final = frozenset({RefundState.PROPOSED, RefundState.APPROVED})
-"""M-Pesa was not asked for it, or did not take the order."""
-_FREE_AGAIN: Final = frozenset({RefundState.FAILED, RefundState.WITHDRAWN})
 _WENT_OR_GOES: Final = frozenset({RefundState.SENDING, RefundState.RESENDING, RefundState.ORDERED, RefundState.DONE})
-STATEMENT_LAGS: Final = timedelta(days=1)
-"""So long a person waits for M-Pesa's statement to show an order of which M-Pesa tells nothing; no source says how far
-it lags. To be wrong here is to pay out twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def propose(
             free=free.shillings,
         )
     refund = ids.new_id()
-    _check_once(tx, {"id": refund, "receipt_id": receipt, "fee_id": fee})
+    check_once(tx, {"id": refund, "receipt_id": receipt, "fee_id": fee})
     method, to = _method(tx, standing, wanted, phone)
     if wanted != free:  # a rest that M-Pesa does not pay out is given by hand, and another person says so
         check_payable(wanted, by_reversal=method is RefundMethod.REVERSAL)
@@ -123,25 +125,6 @@ def propose(
         },
     )
     return refund
-
-
-def _check_once(tx: Tx, row: Mapping[str, Any]) -> None:
-    """Raises ``RefundUnderWay`` or ``RefundedMeanwhile`` where the money may have gone otherwise."""
-    if is_overtaken(tx, row):
-        raise RefundUnderWay(
-            "Another refund of this money went after all, though it was called failed. Say so of that one, or close"
-            " its question, first."
-        )
-    found = tx.row(_SQL["restored"], {"receipt": row["receipt_id"]})
-    if found is not None and found["backup_at"] is not None:
-        raise RefundedMeanwhile(
-            sentence(
-                "This server was restored from a backup of %(backup_at)s UTC, and this money may have been paid out"
-                " since. Compare with the M-Pesa statement first; an operator then says so (rufaa restored).",
-                backup_at=f"{found['backup_at']:%Y-%m-%d %H:%M}",
-            ),
-            since=found["backup_at"].isoformat(),
-        )
 
 
 def _lock_fee(tx: Tx, fee: uuid.UUID) -> FeeState:
@@ -185,7 +168,7 @@ def approve(tx: Tx, refund: uuid.UUID, *, by: uuid.UUID) -> None:
     if row["proposed_by"] == by:
         raise SamePerson("You proposed this. Another person has to agree.")
     check_payable(Money(row["amount_cents"]), by_reversal=row["method"] == RefundMethod.REVERSAL)
-    _check_once(tx, row)
+    check_once(tx, row)
     tx.execute(_SQL["approve"], {"id": refund, "by": by})
     tx.wake_workers()
 
@@ -227,9 +210,10 @@ def conclude(tx: Tx, refund: uuid.UUID, *, went: bool, number: str | None, why: 
         )
     if not went:
         if not is_spent(tx, row, standing):  # its money would be free again
-            _check_statement(tx, row)
+            check_statement(tx, row)
         fail(tx, row, code="by-hand", message="", reason=why.strip())
         return
+    check_number(tx, row, number)
     standing = make_room(tx, row, standing)
     if is_spent(tx, row, standing):
         raise RefundNotOpen("What this receipt pays was given back by another refund.", status=row["state"])
@@ -237,27 +221,6 @@ def conclude(tx: Tx, refund: uuid.UUID, *, went: bool, number: str | None, why: 
         tx.execute(_SQL["approve"], {"id": refund, "by": by})  # and done in one transaction: no worker orders it
         row = {**row, "state": RefundState.APPROVED}
     succeed(tx, row, standing, number=number, reason=why.strip())
-
-
-def may_be_by_hand(row: Mapping[str, Any]) -> bool:
-    """Whether another person may say that somebody gave it back in the M-Pesa portal: M-Pesa has no order of it here,
-    and it was not withdrawn before anybody agreed."""
-    state = RefundState(row["state"])
-    agreed = row["approved_by"] is not None
-    return state is RefundState.PROPOSED or (agreed and state in {RefundState.APPROVED, *_FREE_AGAIN})
-
-
-def _check_statement(tx: Tx, row: Mapping[str, Any]) -> None:
-    """Raises ``RefundUnderWay`` where the statement may not show yet what became of the last order."""
-    found = tx.row(_SQL["last_order"], {"id": row["id"], "lag": STATEMENT_LAGS})
-    if found and found["too_soon"]:
-        raise RefundUnderWay(
-            sentence(
-                "M-Pesa may have carried out the order of %(at)s UTC without saying so, and its statement may lag. Say"
-                " that it did not go a day after that.",
-                at=f"{found['at']:%Y-%m-%d %H:%M}",
-            )
-        )
 
 
 # --- what became of it ---------------------------------------------------------------------------------------------
@@ -299,7 +262,7 @@ def move(tx: Tx, row: dict[str, Any], event: RefundEvent, *, next_s: float | Non
 
 def succeed(tx: Tx, row: dict[str, Any], standing: Standing, *, number: str | None, reason: str = "") -> bool:
     """The money went back: the refund is done, and so is what it was for. Never where ``is_spent``."""
-    late = RefundState(row["state"]) in _FREE_AGAIN
+    late = RefundState(row["state"]) in FREE_AGAIN
     if not move(tx, row, RefundEvent.SUCCEEDED, code="0", message="", reason=reason):
         return False
     tx.execute(_SQL["done"], {"id": row["id"], "number": number})
@@ -325,7 +288,7 @@ def is_spent(tx: Tx, row: dict[str, Any], standing: Standing) -> bool:
     """Whether the money of a refund that is not done is gone for something else by now: it cannot be gone twice."""
     state = RefundState(row["state"])
     if row["fee_id"] is None:
-        return state in _FREE_AGAIN and standing.row["free_cents"] < row["amount_cents"]
+        return state in FREE_AGAIN and standing.row["free_cents"] < row["amount_cents"]
     about = {"receipt": row["receipt_id"], "fee": row["fee_id"]}
     return state is not RefundState.DONE and tx.row(_SQL["applied_to"], about) is None
 
@@ -333,7 +296,7 @@ def is_spent(tx: Tx, row: dict[str, Any], standing: Standing) -> bool:
 def make_room(tx: Tx, row: dict[str, Any], standing: Standing) -> Standing:
     """Money that waited went although it was called failed: others that were proposed of it since, and of which M-Pesa
     was not asked, go without. Returns how the receipt stands then."""
-    if RefundState(row["state"]) not in _FREE_AGAIN or row["fee_id"] is not None:
+    if RefundState(row["state"]) not in FREE_AGAIN or row["fee_id"] is not None:
         return standing
     _stop_others(tx, row)
     return lock_receipt(tx, row["receipt_id"])
@@ -366,12 +329,6 @@ def _others(
     """Other refunds of the same money; ``since``: proposed after that, or done."""
     about = {"id": row["id"], "receipt": row["receipt_id"], "fee": row["fee_id"]}
     return tx.rows(_SQL["lock_others"], {**about, "states": sorted(states), "since": since})
-
-
-def is_overtaken(tx: Tx, row: Mapping[str, Any]) -> bool:
-    """Whether another refund of this money went, though it had been called failed, so that this one must not."""
-    found = tx.row(_SQL["overtaken"], {"id": row["id"], "receipt": row["receipt_id"], "fee": row["fee_id"]})
-    return found is not None and bool(found["overtaken"])
 
 
 def is_told(tx: Tx, row: dict[str, Any]) -> None:

@@ -4,9 +4,6 @@ SELECT state FROM fee WHERE id = %(fee)s FOR NO KEY UPDATE
 -- name: lock_receipt
 SELECT * FROM receipt WHERE id = %(receipt)s FOR NO KEY UPDATE
 
--- name: restored
-SELECT receipt_restored(%(receipt)s) AS backup_at
-
 -- name: standing
 SELECT
     (SELECT coalesce(sum(amount_cents), 0)::bigint FROM application WHERE receipt_id = %(receipt)s) AS pays,
@@ -32,16 +29,6 @@ SELECT * FROM refund
 WHERE receipt_id = %(receipt)s AND (%(fee)s::uuid IS NULL OR fee_id = %(fee)s) AND id <> %(id)s
     AND state = ANY(%(states)s) AND (%(since)s::timestamptz IS NULL OR created_at > %(since)s OR done_at > %(since)s)
 ORDER BY id FOR NO KEY UPDATE
-
--- name: last_order
--- When M-Pesa was last given an order of it, for all that is known.
-SELECT max(at) AS at, max(at) > rufaa_now() - %(lag)s::interval AS too_soon
-FROM history
-WHERE subject = %(id)s AND machine = 'refund' AND event IN ('accepted', 'answer-lost', 'lease-expired', 'silent', 'restored')
-HAVING max(at) IS NOT NULL
-
--- name: overtaken
-SELECT refund_overtaken(%(id)s, %(receipt)s, %(fee)s) AS overtaken
 
 -- name: payer
 -- The phone that its prompt rang; C2B shows none whole. Whose money came as a notice and was taken for the prompt's since it

@@ -19,7 +19,8 @@ UPDATE prompt SET
     next_at = rufaa_now() + CASE WHEN checkout_request_id IS NULL THEN {wait_s} ELSE 0 END * interval '1 second'
 WHERE state = 'sending';
 
--- A refund that waited may have been ordered since. It is asked about, where it has an id, and never ordered again.
+-- A refund that waited may have been ordered since, and more than once: that one of its orders failed says nothing of the
+-- rest. It is asked about, where it has an id, and never ordered again.
 DO $$ BEGIN
     IF to_regclass('refund') IS NOT NULL THEN -- backups of before have none
         INSERT INTO law (machine, from_state, event, to_state, in_force) VALUES
@@ -32,6 +33,7 @@ DO $$ BEGIN
             sent_at = coalesce(sent_at, rufaa_now()), next_at = rufaa_now(),
             message = 'The server was restored from a backup in which this refund waited: it may have been ordered since.'
         WHERE state IN ('approved', 'sending', 'resending');
+        UPDATE refund SET orders = orders + 1 WHERE state = 'unknown' AND originator_conversation_id IS NULL;
     END IF;
 END $$;
 
