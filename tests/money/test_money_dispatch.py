@@ -20,7 +20,7 @@ from rufaa.payments import dispatch
 from rufaa.payments.access import Accounts
 from rufaa.payments.dispatch import Claimed, Dispatcher, Records, claim_due, record
 from rufaa.simulator.testing import RunningSimulator
-from support import KEYS, World, execute, pushes, rows
+from support import KEYS, World, execute, priced_by_another_account, pushes, rows
 
 T = TypeVar("T")
 NOTHING = Exchange(None, b"", datetime(2026, 11, 23, tzinfo=UTC), 0.1)
@@ -70,6 +70,19 @@ def written(aside: Slow, answers: list[tuple[Claimed, PushOutcome]], *, draining
         asyncio.run(main())
     finally:
         aside.close()
+
+
+@pytest.mark.parametrize(("due", "claimed"), [((8, 2), (3, 2)), ((2, 8), (2, 4)), ((8, 8), (3, 3))], ids=str)
+def test_one_accounts_backlog_holds_up_no_other(world: World, due: tuple[int, int], claimed: tuple[int, int]) -> None:
+    """Of the accounts, in the order in which they take turns."""
+    first = [world.prompted(f"2547080000{number:02}")[1] for number in range(due[0])]
+    priced_by_another_account(world)
+    second = [world.prompted(f"2547080001{number:02}")[1] for number in range(due[1])]
+    execute("UPDATE mpesa_account SET pushes_per_s = 100")
+
+    found, _ = unit(lambda tx: claim_due(tx, limit=6))
+
+    assert tuple(len({each.id for each in found} & set(prompts)) for prompts in (first, second)) == claimed
 
 
 def test_answers_that_come_together_are_written_in_one_commit(world: World) -> None:

@@ -8,16 +8,27 @@ import psycopg
 import pytest
 
 from rufaa.db.atomic import WORK, Tx, unit
-from rufaa.facilities import operations as facilities
-from rufaa.facilities.models import MpesaAccount
-from rufaa.money import Money
 from rufaa.payments import access, hold
 from rufaa.payments.dispatch import Claimed, claim_due, next_sending_s
 from rufaa.payments.hold import HELD_FOR_S
 from rufaa.referrals.machine import Status
 from rufaa.simulator.faults import Fault, FaultKind
 from rufaa.simulator.testing import RunningSimulator
-from support import PAYS, RINGS, Worker, World, advance, execute, open_tasks, pushes, receipts, rows, value, verdicts
+from support import (
+    PAYS,
+    RINGS,
+    Worker,
+    World,
+    advance,
+    execute,
+    open_tasks,
+    priced_by_another_account,
+    pushes,
+    receipts,
+    rows,
+    value,
+    verdicts,
+)
 
 PHONES = ("254708004001", "254708004002", "254708004003")
 
@@ -88,15 +99,8 @@ def test_callbacks_and_queries_are_settled_all_the_same(
 
 
 def test_only_the_account_that_is_held_is_held(town: World, simulator: RunningSimulator, worker: Worker) -> None:
-    def elsewhere(tx: Tx) -> None:
-        other = MpesaAccount.objects.get(pk=town.account.pk)
-        other.pk, other.short_code = uuid.uuid4(), "600009"
-        other.save(force_insert=True)
-        tx.execute("INSERT INTO mpesa_access (account_id) VALUES (%(id)s)", {"id": other.pk})
-        facilities.set_price(tx, town.uhuru, amount=Money.from_shillings(1000), payee=town.tumaini, account=other)
-
     _, held = town.prompted(PHONES[0])
-    unit(elsewhere)
+    priced_by_another_account(town)
     _, free = town.prompted(PHONES[1])
     put_on_hold(town)
 

@@ -97,16 +97,18 @@ def _limit(row: Mapping[str, Any], budget: Budget) -> _Limit:
 def claim(
     tx: Tx, budget: Budget, statements: Mapping[str, str], *, limit: int, **params: object
 ) -> tuple[list[dict[str, Any]], float | None]:
-    """Claim what is due of all accounts, up to ``limit`` rows and within each account's budget.
+    """Claim what is due of all accounts, up to ``limit`` rows and within each account's budget. Each may have its part
+    of ``limit``, and what those before it leave: no account's backlog holds up another's.
 
     ``statements`` has the queries ``due_accounts``, ``count_due`` and ``claim``; ``params`` go to the last. Also:
     seconds until more may be claimed, None if nothing is held back.
     """
     rows: list[dict[str, Any]] = []
     waits: list[float] = []
-    for due in tx.rows(statements["due_accounts"]):
-        account: uuid.UUID = due["account_id"]
-        granted, free_in_s = spend(tx, account, budget, due=statements["count_due"], limit=limit - len(rows))
+    accounts: list[uuid.UUID] = [row["account_id"] for row in tx.rows(statements["due_accounts"])]
+    for place, account in enumerate(accounts):
+        part = -(-(limit - len(rows)) // (len(accounts) - place))
+        granted, free_in_s = spend(tx, account, budget, due=statements["count_due"], limit=part)
         if free_in_s is not None:
             waits.append(free_in_s)
         if granted:
