@@ -175,8 +175,7 @@ def test_the_doctor_warns_where_c2b_is_not_registered_or_elsewhere(world: World)
     assert f"told of at {HERE}; RUFAA_PUBLIC_URL is https://new.hospital.co.ke" in moved.found
 
 
-@pytest.mark.parametrize(("kind", "trusted"), [("c2b", True), ("c2b", False), ("c2b-validation", True)])
-def test_a_notice_from_safaricom_proves_that_c2b_is_registered(world: World, kind: str, trusted: bool) -> None:
+def notice(world: World, kind: str = "c2b", *, trusted: bool = True) -> None:
     execute(
         "INSERT INTO inbox (kind, subject, source, trusted, body)"
         " VALUES (%(kind)s, %(account)s, '127.0.0.1', %(trusted)s, '')",
@@ -184,6 +183,11 @@ def test_a_notice_from_safaricom_proves_that_c2b_is_registered(world: World, kin
         account=world.account.pk,
         trusted=trusted,
     )
+
+
+@pytest.mark.parametrize(("kind", "trusted"), [("c2b", True), ("c2b", False), ("c2b-validation", True)])
+def test_a_notice_from_safaricom_proves_that_c2b_is_registered(world: World, kind: str, trusted: bool) -> None:
+    notice(world, kind, trusted=trusted)
 
     proved = kind == "c2b" and trusted
     assert standing()["c2b-registered"].state is (State.OK if proved else State.WARNING)
@@ -214,7 +218,7 @@ def test_the_doctor_warns_where_a_short_code_that_is_told_of_has_two_accounts(wo
         found = standing()[code]
         assert found.state is State.WARNING
         assert "another account here has this short code" in found.found
-        assert found.do.endswith(f"rufaa account forget-registration {CODE}")
+        assert found.do.endswith(f"rufaa account forget-registration {CODE} --till '' --environment simulator")
 
     forgotten = rufaa("forget-registration", CODE, "--till", "")
 
@@ -223,6 +227,8 @@ def test_the_doctor_warns_where_a_short_code_that_is_told_of_has_two_accounts(wo
     )
     assert {standing()[code].state for code in ("c2b-registered", "pull-registered")} == {State.OK}
     assert value("SELECT pull_at FROM mpesa_access WHERE account_id = %(id)s", id=world.account.pk) is None
+    notice(world)
+    assert standing()["c2b-registered"].state is State.WARNING  # the portal has it still
 
 
 def test_the_doctor_asks_about_them(world: World, run: Any, database: str) -> None:

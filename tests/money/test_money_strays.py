@@ -176,6 +176,23 @@ def test_what_came_while_the_clock_was_ahead_is_asked_about_once_it_is_set_back(
     check_books(simulator)
 
 
+@pytest.mark.fault(51)
+def test_what_came_while_the_clock_was_ahead_is_asked_about_for_a_day(
+    town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
+) -> None:
+    advance(A_MONTH_S)
+    post(gateway.callback_url(uuid.uuid4()), success_body("ws_CO_23112026101010123708374149"))
+    worker.settle()
+    advance(-A_MONTH_S)
+
+    for _ in range(40):
+        worker.find_strays()
+        advance(3600)
+
+    assert stray()["next_at"] is None
+    assert 20 <= stray()["queries"] <= 30
+
+
 def test_a_late_confirmation_closes_the_persons_task(
     town: World, simulator: RunningSimulator, gateway: Running, worker: Worker
 ) -> None:

@@ -10,7 +10,7 @@ from rufaa.db.atomic import unit
 from rufaa.facilities import operations as facilities
 from rufaa.facilities.rights import Role
 from rufaa.money import Money
-from rufaa.payments import claims
+from rufaa.payments import claims, orders
 from rufaa.simulator.config import DEMO_SHORT_CODE
 from rufaa.simulator.faults import Fault, FaultKind
 from rufaa.simulator.testing import RunningSimulator
@@ -292,6 +292,14 @@ def test_a_code_that_was_typed_while_the_clock_was_ahead_is_asked_about_once_it_
 
     assert value("SELECT asked FROM claim") == 1
     assert open_tasks() == ["claim"]  # how long it waits is not known
+    for _ in range(40):
+        advance(1800)
+        unit(lambda tx: (claims.hand_over(tx), orders.claim_inquiries(tx, limit=5)))
+    assert value("SELECT asked FROM claim") == 21  # hourly
+    for _ in range(20):
+        advance(3600)
+        unit(lambda tx: (orders.claim_inquiries(tx, limit=5), claims.hand_over(tx)))
+    assert rows("SELECT asked, next_at FROM claim") == [{"asked": 30, "next_at": None}]
     simulator.advance(3)
     desk.worker.settle()
     unit(claims.hand_over)

@@ -70,7 +70,10 @@ ON CONFLICT DO NOTHING
 -- name: give_up
 -- What is due at this moment is asked about a last time.
 UPDATE claim SET next_at = NULL
-WHERE ended_at IS NULL AND next_at > rufaa_now() AND created_at < rufaa_now() - interval '1 day'
+WHERE ended_at IS NULL AND next_at > rufaa_now() AND (
+    created_at < rufaa_now() - interval '1 day'
+    OR (created_at > rufaa_now() + interval '2 hours' AND asked >= 30) -- as often as in a day
+)
 
 -- name: close_confirmed
 UPDATE task SET closed_at = rufaa_now(), closed_as = claim.ended_as

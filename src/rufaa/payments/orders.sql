@@ -31,14 +31,16 @@ SELECT id FROM refund WHERE state = 'approved' AND next_at <= rufaa_now()
 ORDER BY id
 
 -- name: claim
--- Agreed to; or of an answer that was lost, with no word since: B2C knows its id again, a reversal says R000001.
+-- Agreed to; or of an answer that was lost, with no word since: B2C knows its id again, a reversal says R000001. How long
+-- ago it was given is not known where the clock was set back since.
 WITH due AS MATERIALIZED (
     SELECT refund.id, receipt.account_id, receipt.number AS receipt_number
     FROM refund JOIN receipt ON receipt.id = refund.receipt_id
     WHERE refund.next_at <= rufaa_now() AND (
         refund.state = 'approved'
         OR (refund.state = 'unknown' AND refund.originator_conversation_id IS NULL AND refund.orders < %(most)s
-            AND coalesce(refund.sent_at, refund.approved_at) > rufaa_now() - %(longest_s)s * interval '1 second'
+            AND coalesce(refund.sent_at, refund.approved_at)
+                BETWEEN rufaa_now() - %(longest_s)s * interval '1 second' AND rufaa_now() + interval '2 hours'
             AND receipt_restored(refund.receipt_id) IS NULL)
     )
     AND NOT refund_overtaken(refund.id, refund.receipt_id, refund.fee_id)
@@ -61,7 +63,8 @@ FROM refund JOIN receipt ON receipt.id = refund.receipt_id
 WHERE refund.next_at <= rufaa_now() AND refund.state = 'unknown'
     AND (
         refund.originator_conversation_id IS NOT NULL OR refund.orders >= %(most)s
-        OR coalesce(refund.sent_at, refund.approved_at) <= rufaa_now() - %(longest_s)s * interval '1 second'
+        OR coalesce(refund.sent_at, refund.approved_at)
+            NOT BETWEEN rufaa_now() - %(longest_s)s * interval '1 second' AND rufaa_now() + interval '2 hours'
         OR receipt_restored(refund.receipt_id) IS NOT NULL
         OR refund_overtaken(refund.id, refund.receipt_id, refund.fee_id)
     )
@@ -84,7 +87,8 @@ UPDATE claim SET next_at = rufaa_now() + %(s)s * interval '1 second' WHERE next_
 -- name: due_claims
 -- At most hourly once half an hour is over, and for a day (claims.next_ask_s).
 UPDATE claim SET asked = asked + 1, next_at = rufaa_now() + CASE
-        WHEN rufaa_now() < created_at + interval '30 minutes' THEN interval '5 minutes' ELSE interval '1 hour'
+        WHEN rufaa_now() BETWEEN created_at AND created_at + interval '30 minutes' THEN interval '5 minutes'
+        ELSE interval '1 hour'
     END
 WHERE id IN (
     SELECT id FROM claim WHERE next_at <= rufaa_now() AND ended_at IS NULL

@@ -19,8 +19,8 @@ orders AS (
     ), rufaa_now()) END AS at
     FROM told
     UNION ALL
-    SELECT least(restored_at, rufaa_now()) FROM restoration
-    WHERE restored_at > (SELECT created_at FROM refund WHERE id = %(id)s)
+    SELECT restored_at FROM restoration JOIN refund ON refund.id = %(id)s
+    WHERE restored_at <= rufaa_now() AND (restored_at > refund.created_at OR refund.created_at > rufaa_now())
 )
 SELECT max(at) AS at, max(at) > rufaa_now() - %(lag)s::interval AS too_soon
 FROM orders

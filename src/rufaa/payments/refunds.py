@@ -194,6 +194,7 @@ def conclude(tx: Tx, refund: uuid.UUID, *, went: bool, number: str | None, why: 
     order. That it went can be said, too, of one that was not ordered, or that did not go: somebody gave it back in the
     M-Pesa portal. Who says so of what was only proposed agrees to it.
     """
+    number = (number or "").strip().upper() or None
     row, standing = lock(tx, refund)
     state = RefundState(row["state"])
     if state is not RefundState.UNKNOWN and not (went and may_be_by_hand(row)):

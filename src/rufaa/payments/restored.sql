@@ -28,11 +28,13 @@ DO $$ BEGIN
             ('refund', 'resending', 'lease-expired', 'unknown', true)
         ON CONFLICT (machine, from_state, event, to_state) DO UPDATE SET in_force = true;
         UPDATE refund SET
-            state = 'unknown', event = CASE state WHEN 'approved' THEN 'restored' ELSE 'lease-expired' END,
+            state = 'unknown',
+            event = CASE state WHEN 'approved' THEN 'restored' WHEN 'ordered' THEN 'silent' ELSE 'lease-expired' END,
             orders = orders + CASE state WHEN 'approved' THEN 1 ELSE 0 END, lease_until = NULL,
             sent_at = coalesce(sent_at, rufaa_now()), next_at = rufaa_now(),
             message = 'The server was restored from a backup in which this refund waited: it may have been ordered since.'
-        WHERE state IN ('approved', 'sending', 'resending');
+        WHERE state IN ('approved', 'sending', 'resending')
+            OR (state = 'ordered' AND originator_conversation_id IS NULL);
         UPDATE refund SET orders = orders + 1 WHERE state = 'unknown' AND originator_conversation_id IS NULL;
     END IF;
 END $$;

@@ -43,7 +43,7 @@ SELECT extract(epoch FROM min(next_at) - rufaa_now()) AS wait_s FROM stray WHERE
 
 -- name: lock
 -- How long ago it came is not known where the clock was set back since: long enough for a person to look.
-SELECT stray.*, CASE WHEN created_at > rufaa_now() + interval '2 hours' THEN %(give_up_s)s
+SELECT stray.*, CASE WHEN created_at > rufaa_now() + interval '2 hours' THEN %(give_up_s)s + queries * 3600
     ELSE extract(epoch FROM rufaa_now() - created_at) END::float8 AS age_s,
     (SELECT id FROM mpesa_account WHERE id > stray.account_id ORDER BY id LIMIT 1) AS next_account,
     (SELECT id FROM mpesa_account ORDER BY id LIMIT 1) AS first_account

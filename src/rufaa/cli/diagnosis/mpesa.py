@@ -188,7 +188,7 @@ def _c2b(account: Account, row: Mapping[str, Any], config: Config) -> Finding:
     if config.callbacks is Callbacks.NONE:
         return ok("c2b-registered", f"{account.name}: MPESA_CALLBACKS=none, so that nothing can be registered.")
     if row["shared"]:
-        return _of_a_shared_code("c2b-registered", account, registered=bool(row["c2b_urls_for"]))
+        return _of_a_shared_code("c2b-registered", account, registered=bool(row["c2b_urls_for"]) or row["told"])
     if row["c2b_registered_at"] is None:
         if row["told"]:
             return ok("c2b-registered", f"{account.name}: Safaricom tells here of payments made by hand.")
@@ -227,7 +227,8 @@ def _of_a_shared_code(code: str, account: Account, *, registered: bool) -> Findi
         code,
         f"{account.name}: registered, and another account here has this short code: a payment may be booked as both's.",
         "Have the registration removed on the M-Pesa portal, and run:"
-        f" rufaa account forget-registration {account.credentials.short_code}",
+        f" rufaa account forget-registration {account.credentials.short_code}"
+        f" --till '{account.credentials.till_number or ''}' --environment {account.credentials.environment}",
     )
 
 
