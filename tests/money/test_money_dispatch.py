@@ -85,6 +85,19 @@ def test_one_accounts_backlog_holds_up_no_other(world: World, due: tuple[int, in
     assert tuple(len({each.id for each in found} & set(prompts)) for prompts in (first, second)) == claimed
 
 
+def test_where_one_may_go_the_accounts_take_turns(world: World) -> None:
+    first = [world.prompted(f"2547080000{number:02}")[1] for number in range(4)]
+    priced_by_another_account(world)
+    second = [world.prompted(f"2547080001{number:02}")[1] for number in range(2)]
+    execute("UPDATE mpesa_account SET pushes_per_s = 100")
+
+    gone = [each.id for _ in range(4) for each in unit(lambda tx: claim_due(tx, limit=1))[0]]
+
+    assert [prompt in second for prompt in gone] == [False, True, False, True]
+    assert set(gone) <= {*first, *second}
+    assert unit(lambda tx: claim_due(tx, limit=0)) == ([], 0.0)
+
+
 def test_answers_that_come_together_are_written_in_one_commit(world: World) -> None:
     prompts, aside = claimed(world, 5), Slow()
 

@@ -1032,8 +1032,8 @@ GUARDS: Final = (
         "a-day-since-the-restore",
         "it is said that a refund did not go at once after a restore, though the lost server may have ordered it",
         f"{PAYMENTS}/refund_guards.sql",
-        "    WHERE restored_at <= rufaa_now() AND (",
-        "    WHERE false AND (",
+        "    WHERE restored_at > refund.created_at OR refund.created_at > rufaa_now()\n",
+        "    WHERE false\n",
         (f"{REFUNDS_IN_DOUBT}::test_after_a_restore_a_day_goes_by_before_it_is_said_that_it_did_not_go",),
     ),
     Guard(
@@ -1053,6 +1053,22 @@ GUARDS: Final = (
         """    tx.execute(_SQL["set_back"], {""",
         """    dict({""",
         (f"{REFUNDS_IN_DOUBT}::test_what_was_put_off_while_the_clock_was_ahead_goes_on_at_once",),
+    ),
+    Guard(
+        "part-of-a-round",
+        "one account's backlog holds up everybody else's prompts",
+        f"{PAYMENTS}/access.py",
+        "            part = -(-(limit - len(rows)) // left)\n",
+        "            part = limit - len(rows)\n",
+        ("tests/money/test_money_dispatch.py::test_one_accounts_backlog_holds_up_no_other",),
+    ),
+    Guard(
+        "not-sent-and-sent",
+        "an order that was called not sent, and was sent, is no order: a failure of the next one frees its money",
+        f"{PAYMENTS}/refunds.sql",
+        "greatest(orders, least(lease, 2))",
+        "orders",
+        (f"{REFUNDS_IN_DOUBT}::test_an_order_that_was_called_not_sent_and_was_sent_is_counted",),
     ),
     # --- what the database holds, whoever writes
     Guard(

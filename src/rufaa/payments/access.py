@@ -98,7 +98,8 @@ def claim(
     tx: Tx, budget: Budget, statements: Mapping[str, str], *, limit: int, **params: object
 ) -> tuple[list[dict[str, Any]], float | None]:
     """Claim what is due of all accounts, up to ``limit`` rows and within each account's budget. Each may have its part
-    of ``limit``, and what those before it leave: no account's backlog holds up another's.
+    of ``limit``, and what those before it leave; where that is too few for all, those that had nothing for the longest
+    have it. No account's backlog holds up another's.
 
     ``statements`` has the queries ``due_accounts``, ``count_due`` and ``claim``; ``params`` go to the last. Also:
     seconds until more may be claimed, None if nothing is held back.
@@ -106,8 +107,16 @@ def claim(
     rows: list[dict[str, Any]] = []
     waits: list[float] = []
     accounts: list[uuid.UUID] = [row["account_id"] for row in tx.rows(statements["due_accounts"])]
-    for place, account in enumerate(accounts):
-        part = -(-(limit - len(rows)) // (len(accounts) - place))
+    served = accounts
+    if limit < len(accounts):
+        about = {"accounts": accounts, "limit": max(0, limit)}
+        served = [row["account_id"] for row in tx.rows(_SQL[f"served_long_ago_{budget}"], about)]
+    left = len(served)
+    for account in accounts:
+        part = 0
+        if account in served:
+            part = -(-(limit - len(rows)) // left)
+            left -= 1
         granted, free_in_s = spend(tx, account, budget, due=statements["count_due"], limit=part)
         if free_in_s is not None:
             waits.append(free_in_s)

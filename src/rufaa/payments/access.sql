@@ -1,3 +1,9 @@
+-- name: served_long_ago_push
+SELECT account_id FROM mpesa_access WHERE account_id = ANY(%(accounts)s) ORDER BY push_tat NULLS FIRST, account_id LIMIT %(limit)s
+
+-- name: served_long_ago_query
+SELECT account_id FROM mpesa_access WHERE account_id = ANY(%(accounts)s) ORDER BY query_tat NULLS FIRST, account_id LIMIT %(limit)s
+
 -- name: lock_budget
 SELECT access.push_tat, access.query_tat, account.pushes_per_s, account.queries_per_min, rufaa_now() AS now
 FROM mpesa_access AS access JOIN mpesa_account AS account ON account.id = access.account_id

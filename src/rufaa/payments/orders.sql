@@ -5,6 +5,8 @@ WITH claims AS (
 )
 UPDATE refund SET next_at = rufaa_now()
 WHERE next_at > rufaa_now() + CASE state WHEN 'unknown' THEN %(asked_after_s)s ELSE %(longest_s)s END * interval '1 second'
+    OR (state = 'unknown' AND originator_conversation_id IS NULL AND next_at > rufaa_now()
+        AND coalesce(sent_at, approved_at) > rufaa_now() + %(longest_s)s * interval '1 second')
 
 -- name: expired
 SELECT id FROM refund

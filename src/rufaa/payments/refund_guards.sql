@@ -19,8 +19,12 @@ orders AS (
     ), rufaa_now()) END AS at
     FROM told
     UNION ALL
-    SELECT restored_at FROM restoration JOIN refund ON refund.id = %(id)s
-    WHERE restored_at <= rufaa_now() AND (restored_at > refund.created_at OR refund.created_at > rufaa_now())
+    SELECT CASE WHEN restored_at <= rufaa_now() THEN restored_at ELSE coalesce((
+        SELECT min(at) FROM history
+        WHERE at <= rufaa_now() AND id > (SELECT max(id) FROM history WHERE at > rufaa_now())
+    ), rufaa_now()) END
+    FROM restoration JOIN refund ON refund.id = %(id)s
+    WHERE restored_at > refund.created_at OR refund.created_at > rufaa_now()
 )
 SELECT max(at) AS at, max(at) > rufaa_now() - %(lag)s::interval AS too_soon
 FROM orders

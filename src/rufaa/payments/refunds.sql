@@ -57,8 +57,8 @@ WHERE id = %(id)s
 -- name: move
 UPDATE refund SET state = %(state)s, event = %(event)s, reason = %(reason)s, code = %(code)s, message = %(message)s,
     lease_until = NULL,
-    -- an order was there, though it was called not sent
-    orders = CASE WHEN state = 'approved' AND %(event)s = 'silent' THEN greatest(orders, 1) ELSE orders END,
+    -- an order was there, though all were called not sent; of several nobody knows which
+    orders = CASE WHEN state = 'approved' AND %(event)s = 'silent' THEN greatest(orders, least(lease, 2)) ELSE orders END,
     next_at = CASE WHEN %(next_s)s::float8 IS NOT NULL THEN rufaa_now() + %(next_s)s * interval '1 second' END
 WHERE id = %(id)s
 
