@@ -95,12 +95,14 @@ def test_refunds_on_their_way_are_made_safe_and_keep_no_backup_from_being_restor
     """One that two people agreed to may wait for hours, and any backup of that time has it."""
     with psycopg.connect(database, row_factory=dict_row) as connection:
         town = Town(connection, account=world.account.pk, facility=world.tumaini.pk)
-        refunds = {state: town.refund() for state in ("proposed", "approved", "sending", "resending", "ordered")}
+        states = ("proposed", "approved", "sending", "resending", "ordered", "ordered by an id")
+        refunds = {state: town.refund() for state in states}
         for state in ("approved", "sending"):
             town.move("refund", refunds[state], "approve", "approved", approved_by=town.second)
         town.move("refund", refunds["sending"], "claim", "sending", orders=1)
-        for state in ("resending", "ordered"):
+        for state in ("resending", "ordered", "ordered by an id"):
             town.order(refunds[state])
+        town.do("UPDATE refund SET originator_conversation_id = 'o-1' WHERE id = %(id)s", id=refunds[states[-1]])
         town.move("refund", refunds["resending"], "silent", "unknown")
         town.move("refund", refunds["resending"], "resend", "resending")
     back_up(database, folder / "one.backup")
@@ -114,7 +116,8 @@ def test_refunds_on_their_way_are_made_safe_and_keep_no_backup_from_being_restor
         refunds["approved"]: ["unknown", "restored", True],
         refunds["sending"]: ["unknown", "lease-expired", True],
         refunds["resending"]: ["unknown", "lease-expired", True],
-        refunds["ordered"]: ["ordered", "accepted", False],
+        refunds["ordered"]: ["unknown", "silent", True],
+        refunds["ordered by an id"]: ["ordered", "accepted", False],
     }
 
 
