@@ -132,6 +132,8 @@ def test_finance_s_day(
     finance.get_by_role("button", name="Propose to give it back").click()
     expect(second.get_by_role("button", name="Agree to it")).to_be_visible()
     expect(finance.get_by_role("button", name="Agree to it")).to_have_count(0)
+    expect(finance.get_by_text("Somebody has proposed to give all of it back.")).to_be_visible()
+    expect(finance.get_by_role("button", name="Apply")).to_have_count(0)
     second.get_by_role("button", name="Agree to it").click()
     expect(second.get_by_text("Agreed. The money is ordered back.")).to_be_visible()
     elsewhere(worker.order)
