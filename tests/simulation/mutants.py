@@ -5,7 +5,7 @@ Each is a context manager for ``run(broken_by=[...])``; what it says is what the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 from unittest import mock
@@ -15,8 +15,12 @@ from django.db import connection
 from rufaa.daraja import client
 from rufaa.daraja.outcomes import NotSent
 from rufaa.daraja.wire import Failure
+from rufaa.db.atomic import Tx
 from rufaa.ingest import endpoint, loop
-from rufaa.payments import dispatch, machine, settle
+from rufaa.payments import arrivals, dispatch, machine, settle
+from rufaa.payments.arrival_rows import Arrival
+from rufaa.payments.machine import Channel
+from rufaa.payments.settle import HandOn
 
 
 @contextmanager
@@ -115,6 +119,19 @@ def settles_without_locks() -> Iterator[None]:
 
 
 @contextmanager
+def loses_what_a_notice_told() -> Iterator[None]:
+    """A notice is answered and forgotten: money by hand is in the books where Pull tells of it, and only there."""
+    take_in = arrivals.take_in
+
+    def told(tx: Tx, came: Sequence[Arrival], *, hand_on: HandOn) -> list[str]:
+        rest = iter(take_in(tx, [each for each in came if each.channel is not Channel.C2B], hand_on=hand_on))
+        return ["known" if each.channel is Channel.C2B else next(rest) for each in came]
+
+    with mock.patch.object(arrivals, "take_in", told):
+        yield
+
+
+@contextmanager
 def has_no_index_on_live_prompts() -> Iterator[None]:
     """Any number of prompts of one fee, and on one phone."""
     with connection.cursor() as cursor:
@@ -146,5 +163,6 @@ MUTANTS: Final[Mapping[str, Callable[[], AbstractContextManager[None]]]] = {
     "asks for no lease": asks_for_no_lease,
     "believes one query": believes_one_query,
     "settles without locks": settles_without_locks,
+    "loses what a notice told": loses_what_a_notice_told,
     "has no index on live prompts": has_no_index_on_live_prompts,
 }
