@@ -52,6 +52,13 @@ def test_one_seed_is_one_story_statement_by_statement(database_url: str) -> None
     assert other.trace != first.trace
 
 
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_guard_can_be_taken_away(database_url: str, name: str) -> None:
+    """What stands in its place still fits the server; else a long run alone would find out."""
+    with MUTANTS[name]():
+        pass
+
+
 CAUGHT_BY: Final = {"trusts any callback": 60}
 """Payments that are enough to notice, for the guard that every run takes away; the others are for RUFAA_LONG."""
 _MANY: Final = 400
