@@ -116,18 +116,24 @@ def value(sql: str, **params: object) -> Any:
     return only
 
 
-def priced_by_another_account(world: World, short_code: str = "600009") -> uuid.UUID:
-    """From now on the world's fees go to an account of their own, whose keys nobody can read."""
+def another_account(world: World, **differs: object) -> MpesaAccount:
+    """One more account, as the world's but for what ``differs``. What its sealed keys are, nobody can read."""
 
-    def make(tx: Tx) -> uuid.UUID:
+    def make(tx: Tx) -> MpesaAccount:
         other = MpesaAccount.objects.get(pk=world.account.pk)
-        other.pk, other.short_code = ids.new_id(), short_code
+        for name, changed in {"pk": ids.new_id(), **differs}.items():
+            setattr(other, name, changed)
         other.save(force_insert=True)
         tx.execute("INSERT INTO mpesa_access (account_id) VALUES (%(id)s)", {"id": other.pk})
-        facilities.set_price(tx, world.uhuru, amount=FEE, payee=world.tumaini, account=other)
-        return other.pk
+        return other
 
     return unit(make)
+
+
+def priced_by_another_account(world: World) -> None:
+    """From now on the world's fees go to an account of their own."""
+    other = another_account(world, short_code="600009")
+    unit(lambda tx: facilities.set_price(tx, world.uhuru, amount=FEE, payee=world.tumaini, account=other))
 
 
 def execute(sql: str, **params: object) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import replace
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ from rufaa.facilities.models import MpesaAccount
 from rufaa.facilities.queries import UnknownAccount, account_named
 from rufaa.payments import hold
 from rufaa.simulator.testing import RunningSimulator
-from support import KEYS, RINGS, World, advance, execute, requests_to, rows, value
+from support import KEYS, RINGS, World, advance, another_account, execute, requests_to, rows, value
 
 HERE: Final = "https://referrals.hospital.co.ke"
 CODE: Final = "174379"
@@ -114,8 +113,8 @@ def test_which_account_is_meant(world: World, rufaa: Any) -> None:
         f"rufaa: There is no such M-Pesa account. There are: {CODE} (simulator).\n",
     )
 
-    unit(lambda _: another(world, "300584", "simulator"))
-    unit(lambda _: another(world, "", "sandbox"))
+    another_account(world, till_number="300584")
+    another_account(world, environment="sandbox")
 
     def named(**which: str) -> MpesaAccount:
         return unit(lambda _: account_named(CODE, **which))
@@ -127,13 +126,6 @@ def test_which_account_is_meant(world: World, rufaa: Any) -> None:
     assert named(till="", environment="simulator").pk == world.account.pk
     with pytest.raises(UnknownAccount, match="no such"):
         named(environment="production")
-
-
-def another(world: World, till: str, environment: str) -> None:
-    """One more account of the short code; what its sealed keys are, nobody can read."""
-    account = MpesaAccount.objects.get(pk=world.account.pk)
-    account.pk, account.till_number, account.environment = uuid.uuid4(), till, environment
-    account.save(force_insert=True)
 
 
 # --- the doctor ----------------------------------------------------------------------------------------------------
@@ -213,7 +205,7 @@ def test_the_doctor_warns_where_a_short_code_that_is_told_of_has_two_accounts(wo
     execute("UPDATE mpesa_account SET c2b_registered_at = rufaa_now(), c2b_urls_for = %(here)s", here=HERE)
     execute("UPDATE mpesa_account SET pull_registered_at = rufaa_now()")
     execute("UPDATE mpesa_access SET pull_at = rufaa_now()")
-    unit(lambda _: another(world, "300584", "simulator"))
+    another_account(world, till_number="300584")
     for code in ("c2b-registered", "pull-registered"):
         found = standing()[code]
         assert found.state is State.WARNING
